@@ -1,0 +1,34 @@
+/**
+ * Where everything lies. All keys of a run in one place, so that least privilege is a matter of prefixes:
+ * a client writes only below `runs/<run>/parties/<client>/`.
+ */
+export const controlKeys = {
+  spec: (run: string) => `runs/${run}/run.yaml`,
+  /** taken conditionally by the first plan-run: two starts of the same run find each other here */
+  claim: (run: string) => `runs/${run}/claim.json`,
+  plan: (run: string) => `runs/${run}/plan.json`,
+  publicSet: (run: string) => `runs/${run}/public.jsonl`,
+  evaluationSet: (run: string, name: string) => `runs/${run}/evaluation/${name}.jsonl`,
+  /** written by fail-run or publish-run, whichever ends the run */
+  status: (run: string) => `runs/${run}/status.json`,
+};
+
+export const artefactKeys = {
+  map: (run: string, source: string, target: string) => `runs/${run}/maps/${source}--${target}.safetensors`,
+  /** the folder of one job's outputs; its manifest.json commits them */
+  job: (run: string, round: number, stage: string, party: string) => `runs/${run}/parties/${party}/round-${round}/${stage}`,
+  baseline: (run: string, party: string, baseline: string) => `runs/${run}/parties/${party}/baselines/${baseline}`,
+  aligned: (run: string, round: number, source: string, target: string, shard: number) =>
+    `runs/${run}/round-${round}/aligned/${source}--${target}/${shardName(shard)}`,
+  selection: (run: string, round: number, target: string) => `runs/${run}/round-${round}/selection/${target}.json`,
+  averaged: (run: string, round: number) => `runs/${run}/round-${round}/averaged`,
+  roundSummary: (run: string, round: number) => `runs/${run}/round-${round}/summary.json`,
+  published: (run: string) => `runs/${run}/published`,
+};
+
+export const MANIFEST = "manifest.json";
+
+/** `shard-00003`: the fourth slice of the public set, the same samples for every party. */
+export function shardName(shard: number): string {
+  return `shard-${String(shard).padStart(5, "0")}`;
+}

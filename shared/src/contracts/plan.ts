@@ -1,0 +1,28 @@
+import { z } from "zod";
+import { plannedRun } from "./stages.ts";
+import { runSpec } from "./run-spec.ts";
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** What is known of a party's model before anything runs: enough to check that shards and adapters belong to it. */
+export const partyPlan = z.strictObject({
+  id: z.string(),
+  tokenizerHash: sha256,
+  configHash: sha256,
+  vocabularySize: z.int().min(1),
+  contextTokens: z.int().min(1),
+});
+
+/** plan.json: the checked spec, what plan-run found, and what the machine will do. Written once, read by every stage. */
+export const plan = z.strictObject({
+  version: z.literal(1),
+  run: z.string(),
+  specHash: sha256,
+  spec: runSpec,
+  parties: z.array(partyPlan),
+  public: z.strictObject({ key: z.string(), hash: sha256, samples: z.int(), shards: z.int(), answerBytes: z.int() }),
+  evaluation: z.array(z.strictObject({ name: z.string(), key: z.string().nullable(), hash: sha256.nullable() })),
+  machine: plannedRun,
+});
+export type Plan = z.infer<typeof plan>;
+export type PartyPlan = z.infer<typeof partyPlan>;

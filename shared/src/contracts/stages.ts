@@ -1,0 +1,149 @@
+import { z } from "zod";
+import { identifier } from "./identifier.ts";
+
+/**
+ * The one table of stages. The state machines, the functions, the workers, the events and the documentation are all
+ * checked against it for completeness; a stage's input is what the machine hands it, its output what the machine keeps.
+ * Knowledge, adapters and metrics travel through S3: a stage only ever passes keys, counts and names.
+ */
+
+export const partyId = identifier.describe('a client\'s id, or "server"');
+const run = identifier;
+const round = z.int().min(1);
+const clientId = partyId;
+
+/** One client as the machine needs it: who, and where its jobs run. */
+export const clientRef = z.strictObject({ id: clientId });
+
+/** One directed transfer of one shard: whose knowledge is translated for whom. */
+export const transferRef = z.strictObject({ source: partyId, target: partyId, shard: z.int().min(0) });
+
+const runRound = z.strictObject({ run, round });
+const partyJob = z.strictObject({ run, round, party: partyId });
+
+/** What `plan-run` tells the run machine: small, whatever the size of the federation's data. */
+export const plannedRun = z.strictObject({
+  run,
+  round: z.literal(1),
+  clients: z.array(clientRef).min(1),
+  parties: z.array(z.strictObject({ id: partyId })).min(2),
+  maps: z.array(z.strictObject({ source: partyId, target: partyId })),
+  toServer: z.array(transferRef),
+  toClients: z.array(transferRef),
+  baselines: z.array(z.strictObject({ party: partyId, baseline: identifier })),
+  aggregation: z.enum(["none", "fedavg"]),
+});
+
+const jobDone = z.strictObject({ manifest: z.string() });
+
+export const STAGES = {
+  "plan-run": {
+    host: "lambda",
+    does: "takes the run, validates everything the parties share, cuts and hashes the public set, writes plan.json",
+    input: z.strictObject({ bucket: z.string(), key: z.string() }),
+    output: plannedRun,
+  },
+  "map-vocabulary": {
+    host: "lambda",
+    does: "maps one tokenizer's vocabulary onto another's (MinED) and parts the target into groups",
+    input: z.strictObject({ run, source: partyId, target: partyId }),
+    output: z.strictObject({ key: z.string() }),
+  },
+  "run-baseline": {
+    host: "worker",
+    does: "trains and scores one party without any transfer, so that the gain of transfer stands apart",
+    input: z.strictObject({ run, party: partyId, baseline: identifier }),
+    output: jobDone,
+  },
+  "client-train": {
+    host: "worker",
+    does: "fine-tunes the client's adapter on its private set, then extracts knowledge on the public set",
+    input: partyJob,
+    output: jobDone,
+  },
+  "server-extract": {
+    host: "worker",
+    does: "extracts the server model's own knowledge on the public set before the first distillation",
+    input: partyJob,
+    output: jobDone,
+  },
+  "align-shard": {
+    host: "lambda",
+    does: "translates one knowledge shard from the source's vocabulary and positions to the target's",
+    input: z.strictObject({ run, round, ...transferRef.shape }),
+    output: jobDone,
+  },
+  "select-knowledge": {
+    host: "lambda",
+    does: "DualMinCE: per public sample, from whom the target learns, if from anyone",
+    input: z.strictObject({ run, round, target: partyId }),
+    output: z.strictObject({ key: z.string() }),
+  },
+  "server-distil": {
+    host: "worker",
+    does: "trains the server's adapter on λ·CE + (1−λ)·KD over the public set, then extracts knowledge again",
+    input: partyJob,
+    output: jobDone,
+  },
+  "client-distil": {
+    host: "worker",
+    does: "trains a client's adapter on λ·CE + (1−λ)·KD over the public set with the server's knowledge",
+    input: partyJob,
+    output: jobDone,
+  },
+  "average-adapters": {
+    host: "lambda",
+    does: "FedAvg of the clients' LoRA weights, by number of private samples; equal models only",
+    input: runRound,
+    output: z.strictObject({ key: z.string() }),
+  },
+  evaluate: {
+    host: "worker",
+    does: "scores one party on the held-out sets it may see",
+    input: partyJob,
+    output: jobDone,
+  },
+  "close-round": {
+    host: "lambda",
+    does: "gathers the round's metrics and says whether another round follows",
+    input: runRound,
+    output: z.strictObject({ run, round, done: z.boolean() }),
+  },
+  "publish-run": {
+    host: "lambda",
+    does: "publishes the adapters, summary.json and report.html",
+    input: z.strictObject({ run }),
+    output: z.strictObject({ summary: z.string() }),
+  },
+  "fail-run": {
+    host: "lambda",
+    does: "writes down why the run failed, for `fedmkt status`",
+    input: z.strictObject({ run, error: z.string(), cause: z.string() }),
+    output: z.strictObject({ status: z.string() }),
+  },
+} as const satisfies Record<string, StageDefinition>;
+
+interface StageDefinition {
+  host: "lambda" | "worker";
+  does: string;
+  input: z.ZodType;
+  output: z.ZodType;
+}
+
+export type StageName = keyof typeof STAGES;
+export type StageInput<S extends StageName> = z.infer<(typeof STAGES)[S]["input"]>;
+export type StageOutput<S extends StageName> = z.infer<(typeof STAGES)[S]["output"]>;
+export type WorkerStageName = { [S in StageName]: (typeof STAGES)[S]["host"] extends "worker" ? S : never }[StageName];
+export type LambdaStageName = Exclude<StageName, WorkerStageName>;
+export type PlannedRun = z.infer<typeof plannedRun>;
+
+/** The error names that Step Functions retries; everything else fails the state at once. */
+export const RETRYABLE_ERRORS = ["TransientError", "States.HeartbeatTimeout", "States.Timeout"] as const;
+
+/** What Lambda's own service reports when it, not the function, had trouble. */
+export const RETRYABLE_LAMBDA_ERRORS = [
+  "Lambda.ServiceException",
+  "Lambda.AWSLambdaException",
+  "Lambda.SdkClientException",
+  "Lambda.TooManyRequestsException",
+] as const;

@@ -1,0 +1,97 @@
+import type { LoraSpec, TrainingSpec } from "../contracts/run-spec.ts";
+
+/**
+ * The engine behind a port: trains, extracts and scores one model on this machine. Sessions live in a worker thread, so that
+ * heartbeats go on. Dimension letters: S samples, T tokens of a sample, V vocabulary size, K kept entries.
+ */
+export interface Engine {
+  open(options: OpenModel): Promise<Model>;
+}
+
+export interface OpenModel {
+  /** a Hugging Face folder on this machine */
+  folder: string;
+  lora: LoraSpec | null;
+  /** adapter_model.safetensors to start from; fresh (PEFT's: A Kaiming-uniform, B zero, from the seed) where null */
+  adapter: Uint8Array | null;
+  seed: number;
+  threads: number;
+}
+
+/** A sample in a model's own tokens. BOS comes first; token t is learned where answer[t] is 1 (never t = 0). */
+export interface EncodedSample {
+  /** [T] token ids */
+  ids: Int32Array;
+  /** [T] 1 where the token is an answer token */
+  answer: Uint8Array;
+  answerBytes: number;
+}
+
+/** What one sample's positions learn from knowledge. Position t is the token index whose output predicts token t + 1. */
+export interface SampleTarget {
+  /** [A] aligned answer positions, ascending */
+  positions: Int32Array;
+  /** [A + 1] where each position's entries begin in `entries` and `probabilities` */
+  offsets: Int32Array;
+  /** token ids, or group ids of `partition` */
+  entries: Int32Array;
+  /** kept probability mass of each entry; per position they sum to 1 − tail */
+  probabilities: Float32Array;
+  /** [A] mass that was cut off or maps nowhere */
+  tail: Float32Array;
+  /** index into TrainOptions.partitions, or −1: entries are single tokens */
+  partition: number;
+}
+
+export interface TrainOptions {
+  samples: readonly EncodedSample[];
+  /** [S], null where the sample is not selected; absent: plain fine-tuning on the labels */
+  targets?: readonly (SampleTarget | null)[];
+  /** each [V]: token id → group id, groups numbered from 0 */
+  partitions?: readonly Int32Array[];
+  /** λ; 1 unless targets are given */
+  lambda: number;
+  temperature: number;
+  epochs: number;
+  training: TrainingSpec;
+  /** order of samples */
+  seed: number;
+  onProgress?: (progress: TrainProgress) => void;
+}
+
+export interface TrainProgress {
+  step: number;
+  steps: number;
+  /** mean over the step's answer tokens, nats */
+  loss: number;
+  learningRate: number;
+  tokensPerSecond: number;
+}
+
+/** Knowledge of one sample. P = its answer positions: token indices t whose next token is an answer token. */
+export interface SampleKnowledge {
+  /** [P] */
+  positions: Int32Array;
+  /** [P, K] descending by log-probability, ties by lower id */
+  topIds: Int32Array;
+  /** [P, K] natural log-probabilities over the whole vocabulary */
+  topLogProbs: Float32Array;
+  /** summed over answer tokens */
+  lossNats: number;
+}
+
+export interface Model {
+  readonly vocabularySize: number;
+  readonly contextTokens: number;
+  readonly parameters: number;
+  readonly trainableParameters: number;
+  /** @returns mean training loss by epoch, nats a token */
+  train(options: TrainOptions): Promise<{ steps: number; lossByEpoch: number[] }>;
+  /** Streams in the order of the samples; K = min(topK, V). */
+  extract(samples: readonly EncodedSample[], topK: number, batchSize: number): AsyncIterable<SampleKnowledge>;
+  /** @returns [S] answer nats of each sample */
+  score(samples: readonly EncodedSample[], batchSize: number): Promise<Float64Array>;
+  /** @returns adapter_model.safetensors, PEFT's names; byte-identical for equal weights */
+  adapter(): Promise<Uint8Array>;
+  close(): Promise<void>;
+}

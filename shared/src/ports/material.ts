@@ -1,0 +1,7 @@
+/** Reads models and data by location: `s3://bucket/key` or, where allowed, a path on this machine. */
+export interface Material {
+  /** A file's bytes, refused when longer than maxBytes. Errors name the location. */
+  read(location: string, maxBytes: number): Promise<Uint8Array>;
+  /** A folder of model files as a folder on this machine: downloaded once where it lies in S3. */
+  folder(location: string): Promise<string>;
+}

@@ -1,0 +1,16 @@
+import { z } from "zod";
+
+/** What a running job says of itself, as the `progress` member of a structured log line; the CLI draws it. */
+export const progressEvent = z.object({
+  run: z.string(),
+  round: z.int(),
+  stage: z.string(),
+  party: z.string(),
+  phase: z.enum(["started", "training", "extracting", "scoring", "done"]),
+  step: z.int().optional(),
+  steps: z.int().optional(),
+  /** nats a token */
+  loss: z.number().optional(),
+  tokensPerSecond: z.number().optional(),
+});
+export type ProgressEvent = z.infer<typeof progressEvent>;

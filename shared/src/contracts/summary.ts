@@ -1,0 +1,85 @@
+import { z } from "zod";
+
+const share = z.number().min(0).max(1);
+
+/** One score of one party on one held-out set. `variant` is "fedmkt" (with its round) or a baseline's name. */
+export const score = z.strictObject({
+  party: z.string(),
+  set: z.string(),
+  metric: z.enum(["bits-per-byte", "accuracy", "accuracy-by-length"]),
+  variant: z.string(),
+  /** rounds that had ended when it was taken; 0 for zero-shot */
+  round: z.int().min(0),
+  value: z.number(),
+});
+
+/** One direction of transfer in one round, summed over shards; shares are of what the name says, 0 where nothing was there. */
+export const transfer = z.strictObject({
+  round: z.int().min(1),
+  source: z.string(),
+  target: z.string(),
+  targetPositions: z.int(),
+  /** aligned positions / answer positions of the target */
+  alignedShare: share,
+  /** at aligned positions: probability that reached a target token or group, exactly equal tokens' part of it, and what mapped nowhere */
+  keptMass: share,
+  exactMass: share,
+  unmappedMass: share,
+  /** bytes of the source's knowledge and of its translation */
+  bytes: z.int(),
+});
+
+/** DualMinCE's outcome for one target in one round. */
+export const selectionCount = z.strictObject({
+  round: z.int().min(1),
+  target: z.string(),
+  samples: z.int(),
+  /** public samples by the source they are learned from */
+  bySource: z.record(z.string(), z.int()),
+  /** samples on which nobody was better than the target itself */
+  none: z.int(),
+  /** mean over samples of (target's loss − best source's loss), bits per byte; negative where the target is better */
+  meanGap: z.number(),
+});
+
+/** summary.json of one round, and of the run: everything the table and report.html show. No times, no paths: equal runs, equal bytes. */
+export const roundSummary = z.strictObject({
+  round: z.int().min(1),
+  scores: z.array(score),
+  transfers: z.array(transfer),
+  selections: z.array(selectionCount),
+  training: z.array(z.strictObject({ round: z.int(), party: z.string(), stage: z.string(), steps: z.int(), loss: z.number() })),
+});
+
+export const runSummary = z.strictObject({
+  version: z.literal(1),
+  run: z.string(),
+  specHash: z.string(),
+  method: z.string(),
+  seed: z.int(),
+  rounds: z.int(),
+  simulation: z.boolean(),
+  parties: z.array(z.strictObject({ id: z.string(), vocabularySize: z.int(), contextTokens: z.int() })),
+  sets: z.array(z.strictObject({ name: z.string(), owner: z.string().nullable(), task: z.string() })),
+  publicSamples: z.int(),
+  baselines: z.array(z.string()),
+  scores: z.array(score),
+  transfers: z.array(transfer),
+  selections: z.array(selectionCount),
+  training: roundSummary.shape.training,
+  adapters: z.array(z.strictObject({ party: z.string(), folder: z.string() })),
+});
+export type Score = z.infer<typeof score>;
+export type Transfer = z.infer<typeof transfer>;
+export type SelectionCount = z.infer<typeof selectionCount>;
+export type RoundSummary = z.infer<typeof roundSummary>;
+export type RunSummary = z.infer<typeof runSummary>;
+
+/** status.json: how a run ended, for `fedmkt status`. */
+export const runStatus = z.strictObject({
+  run: z.string(),
+  status: z.enum(["SUCCEEDED", "FAILED"]),
+  error: z.string().optional(),
+  cause: z.string().optional(),
+});
+export type RunStatus = z.infer<typeof runStatus>;

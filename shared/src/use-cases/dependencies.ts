@@ -1,0 +1,20 @@
+import type { ProgressEvent } from "../contracts/progress.ts";
+import type { Engine } from "../ports/engine.ts";
+import type { Material } from "../ports/material.ts";
+import type { ObjectStore } from "../ports/object-store.ts";
+import type { Tokenizer } from "../ports/tokenizer.ts";
+
+/** What every stage is given; handlers and workers build it once, tests hand in what they like. */
+export interface StageDependencies {
+  objects: ObjectStore;
+  buckets: { control: string; artefacts: string };
+  material: Material;
+  /** @param what - named in errors, such as `client harbour: models/a/tokenizer.json` */
+  openTokenizer: (tokenizerJson: Uint8Array, configJson: Uint8Array, what: string) => Tokenizer;
+  progress: (event: ProgressEvent) => void;
+}
+
+/** What the stages that train are given in addition. */
+export interface WorkerDependencies extends StageDependencies {
+  engine: Engine;
+}

@@ -1,0 +1,46 @@
+import { quote } from "./quote.ts";
+
+/**
+ * What JSON.parse lets pass: a key twice in one object (the last silently wins), and nesting without end.
+ *
+ * Runs before JSON.parse, so that neither depth nor a twice-given key costs memory; text that is not JSON passes here and
+ * fails there.
+ *
+ * @returns the problem in words, or null
+ *
+ * Time O(n); memory O(keys).
+ */
+export function findJsonKeyProblem(json: string, maxDepth: number): string | null {
+  const keysOfOpen: (Set<string> | null)[] = [];
+  for (let at = 0; at < json.length; at++) {
+    const character = json[at];
+    if (character === "{" || character === "[") {
+      if (keysOfOpen.length === maxDepth) return `nested deeper than ${maxDepth}`;
+      keysOfOpen.push(character === "{" ? new Set() : null);
+    } else if (character === "}" || character === "]") keysOfOpen.pop();
+    else if (character === '"') {
+      const begin = at++;
+      while (at < json.length && json[at] !== '"') at += json[at] === "\\" ? 2 : 1;
+      const keys = keysOfOpen.at(-1);
+      if (!keys || !isFollowedByColon(json, at + 1)) continue;
+      const key = decodeString(json.slice(begin, at + 1));
+      if (keys.has(key)) return `the key ${quote(key)} occurs twice`;
+      keys.add(key);
+    }
+  }
+  return null;
+}
+
+function isFollowedByColon(json: string, at: number): boolean {
+  while (at < json.length && " \t\n\r".includes(json[at])) at++;
+  return json[at] === ":";
+}
+
+function decodeString(raw: string): string {
+  if (!raw.includes("\\")) return raw.slice(1, -1);
+  try {
+    return JSON.parse(raw) as string;
+  } catch {
+    return raw;
+  }
+}

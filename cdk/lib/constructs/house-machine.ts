@@ -1,0 +1,24 @@
+import type { Duration } from "aws-cdk-lib";
+import {
+  DefinitionBody,
+  type IChainable,
+  LogLevel,
+  StateMachine,
+  StateMachineType,
+} from "aws-cdk-lib/aws-stepfunctions";
+import type { Construct } from "constructs";
+import { houseLogGroup } from "./house-log-group.ts";
+
+/** A STANDARD machine with the house's defaults: traced, logged without execution data, and ended after a time. */
+export class HouseMachine extends StateMachine {
+  constructor(scope: Construct, id: string, props: { definition: IChainable; timeout: Duration; comment: string }) {
+    super(scope, id, {
+      stateMachineType: StateMachineType.STANDARD,
+      definitionBody: DefinitionBody.fromChainable(props.definition),
+      comment: props.comment,
+      timeout: props.timeout,
+      tracingEnabled: true,
+      logs: { destination: houseLogGroup(scope, `${id}Log`), level: LogLevel.ALL, includeExecutionData: false },
+    });
+  }
+}

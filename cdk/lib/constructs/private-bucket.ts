@@ -1,0 +1,71 @@
+import { Duration, RemovalPolicy } from "aws-cdk-lib";
+import { type IGrantable, PolicyStatement } from "aws-cdk-lib/aws-iam";
+import type { IKey } from "aws-cdk-lib/aws-kms";
+import { BlockPublicAccess, Bucket, BucketEncryption, type CfnBucket, ObjectOwnership } from "aws-cdk-lib/aws-s3";
+import type { Construct } from "constructs";
+
+export interface PrivateBucketProps {
+  encryptionKey: IKey;
+  /** whether overwritten and deleted objects can be had back for 30 days */
+  versioned: boolean;
+  /** whether every write becomes an EventBridge event */
+  announceWrites?: boolean;
+}
+
+/** A bucket with the house's defaults: KMS, TLS only, nothing public; grants name prefixes and single actions. */
+export class PrivateBucket extends Bucket {
+  constructor(scope: Construct, id: string, props: PrivateBucketProps) {
+    super(scope, id, {
+      encryption: BucketEncryption.KMS,
+      encryptionKey: props.encryptionKey,
+      bucketKeyEnabled: true,
+      enforceSSL: true,
+      minimumTLSVersion: 1.2,
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      versioned: props.versioned,
+      removalPolicy: RemovalPolicy.RETAIN,
+      lifecycleRules: [
+        {
+          abortIncompleteMultipartUploadAfter: Duration.days(1),
+          ...(props.versioned ? { noncurrentVersionExpiration: Duration.days(30) } : {}),
+        },
+      ],
+    });
+    // `eventBridgeEnabled: true` would add a Python custom resource that no emulator runs; the plain property does the same
+    if (props.announceWrites)
+      (this.node.defaultChild as CfnBucket).notificationConfiguration = {
+        eventBridgeConfiguration: { eventBridgeEnabled: true },
+      };
+  }
+
+  /**
+   * Reading below one prefix. Listing covers the whole bucket (names, not contents), since without it S3 answers 403
+   * instead of 404 for what is not there, and a missing object must be told from a forbidden one.
+   */
+  grantReadBelow(grantee: IGrantable, ...prefixes: string[]): void {
+    this.allow(grantee, ["s3:GetObject"], prefixes);
+    grantee.grantPrincipal.addToPrincipalPolicy(
+      new PolicyStatement({ actions: ["s3:ListBucket"], resources: [this.bucketArn] }),
+    );
+    this.allowKey(grantee, ["kms:Decrypt"]);
+  }
+
+  /** Writing below prefixes; `kms:Decrypt` because S3 reads the parts of a multi-part upload back. */
+  grantWriteBelow(grantee: IGrantable, ...prefixes: string[]): void {
+    this.allow(grantee, ["s3:PutObject", "s3:AbortMultipartUpload"], prefixes);
+    this.allowKey(grantee, ["kms:Decrypt", "kms:GenerateDataKey"]);
+  }
+
+  private allow(grantee: IGrantable, actions: string[], prefixes: string[]): void {
+    grantee.grantPrincipal.addToPrincipalPolicy(
+      new PolicyStatement({ actions, resources: prefixes.map((prefix) => this.arnForObjects(`${prefix}*`)) }),
+    );
+  }
+
+  private allowKey(grantee: IGrantable, actions: string[]): void {
+    grantee.grantPrincipal.addToPrincipalPolicy(
+      new PolicyStatement({ actions, resources: [this.encryptionKey!.keyArn] }),
+    );
+  }
+}

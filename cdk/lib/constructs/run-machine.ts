@@ -1,0 +1,169 @@
+import { Duration } from "aws-cdk-lib";
+import {
+  Choice,
+  Condition,
+  Fail,
+  type IChainable,
+  IntegrationPattern,
+  type IStateMachine,
+  JsonPath,
+  Map as MapState,
+  Pass,
+  type StateMachine,
+  Succeed,
+  TaskInput,
+  type TaskStateBase,
+  Timeout,
+} from "aws-cdk-lib/aws-stepfunctions";
+import { StepFunctionsStartExecution } from "aws-cdk-lib/aws-stepfunctions-tasks";
+import { Construct } from "constructs";
+import { HouseMachine } from "./house-machine.ts";
+import type { StageStates } from "./stage-states.ts";
+
+const RUN = JsonPath.stringAt("$.run");
+const ITEM = "$$.Map.Item.Value";
+
+/** What plan-run gives, kept under `$.plan`. */
+const PLANNED = ["clients", "parties", "maps", "toServer", "toClients", "baselines", "aggregation"] as const;
+const ROUND_NEEDS = ["clients", "parties", "toServer", "toClients", "aggregation"] as const;
+
+/** Baselines train too; more at a time would starve the account's capacity without ending sooner. */
+const BASELINE_CONCURRENCY = 8;
+
+/** The longest run: EventBridge starts it with the S3 event of `runs/<run>/run.yaml`. */
+const RUN_TIMEOUT = Duration.days(30);
+const ROUND_TIMEOUT = Duration.days(8);
+
+/** A run: plan, map vocabularies, baselines, rounds until close-round says so, publish. Whatever fails ends in fail-run. */
+export class RunMachine extends Construct {
+  readonly machine: StateMachine;
+
+  constructor(scope: Construct, id: string, props: { stages: StageStates; round: IStateMachine }) {
+    super(scope, id);
+    const { stages } = props;
+    const failed = this.failed(stages);
+    const caught = <S extends TaskStateBase | MapState>(state: S): S => {
+      state.addCatch(failed, { errors: ["States.ALL"], resultPath: "$.caught" });
+      return state;
+    };
+
+    const publish = caught(stages.lambda(this, "PublishRun", "publish-run", { run: RUN }));
+    const runRound = caught(this.runRound(props.round));
+    const rounds = runRound.next(
+      new Choice(this, "WasLastRound")
+        .when(Condition.booleanEquals("$.closed.done", true), publish.next(new Succeed(this, "RunSucceeded")))
+        .otherwise(this.nextRound().next(runRound)),
+    );
+    const definition = this.takeRun()
+      .next(caught(this.plan(stages)))
+      .next(caught(this.mapVocabularies(stages)))
+      .next(caught(this.runBaselines(stages)))
+      .next(rounds);
+    this.machine = new HouseMachine(this, "Machine", { definition, timeout: RUN_TIMEOUT, comment: "FedMKT: one run" });
+  }
+
+  /** From the S3 event: the run's name is the second part of the key `runs/<run>/run.yaml`. */
+  private takeRun(): Pass {
+    return new Pass(this, "TakeRun", {
+      parameters: {
+        run: JsonPath.arrayGetItem(JsonPath.stringSplit(JsonPath.stringAt("$.detail.object.key"), "/"), 1),
+        bucket: JsonPath.stringAt("$.detail.bucket.name"),
+        key: JsonPath.stringAt("$.detail.object.key"),
+        round: 1,
+        failure: { Error: "Unknown", Cause: "no cause was given" },
+      },
+    });
+  }
+
+  private plan(stages: StageStates) {
+    return stages.lambda(
+      this,
+      "PlanRun",
+      "plan-run",
+      { bucket: JsonPath.stringAt("$.bucket"), key: JsonPath.stringAt("$.key") },
+      {
+        resultSelector: Object.fromEntries(PLANNED.map((name) => [name, JsonPath.objectAt(`$.Payload.${name}`)])),
+        resultPath: "$.plan",
+      },
+    );
+  }
+
+  private mapVocabularies(stages: StageStates): MapState {
+    return new MapState(this, "MapVocabularies", {
+      itemsPath: "$.plan.maps",
+      itemSelector: {
+        run: RUN,
+        source: JsonPath.stringAt(`${ITEM}.source`),
+        target: JsonPath.stringAt(`${ITEM}.target`),
+      },
+      resultPath: JsonPath.DISCARD,
+    }).itemProcessor(
+      stages.lambda(this, "MapVocabulary", "map-vocabulary", {
+        run: RUN,
+        source: JsonPath.stringAt("$.source"),
+        target: JsonPath.stringAt("$.target"),
+      }),
+    );
+  }
+
+  private runBaselines(stages: StageStates): MapState {
+    return new MapState(this, "RunBaselines", {
+      itemsPath: "$.plan.baselines",
+      itemSelector: {
+        stage: "run-baseline",
+        run: RUN,
+        party: JsonPath.stringAt(`${ITEM}.party`),
+        baseline: JsonPath.stringAt(`${ITEM}.baseline`),
+      },
+      maxConcurrency: BASELINE_CONCURRENCY,
+      resultPath: JsonPath.DISCARD,
+    }).itemProcessor(stages.worker(this, "RunBaseline", "run-baseline", "$"));
+  }
+
+  /** No retry here: what can be retried was retried inside, and the parent only ever sees `States.TaskFailed`. */
+  private runRound(round: IStateMachine): StepFunctionsStartExecution {
+    return new StepFunctionsStartExecution(this, "RunRound", {
+      stateMachine: round,
+      integrationPattern: IntegrationPattern.RUN_JOB,
+      associateWithParent: true,
+      input: TaskInput.fromObject({
+        run: RUN,
+        round: JsonPath.numberAt("$.round"),
+        ...Object.fromEntries(ROUND_NEEDS.map((name) => [name, JsonPath.objectAt(`$.plan.${name}`)])),
+      }),
+      taskTimeout: Timeout.duration(ROUND_TIMEOUT),
+      resultSelector: { done: JsonPath.objectAt("$.Output.done") },
+      resultPath: "$.closed",
+    });
+  }
+
+  private nextRound(): Pass {
+    return new Pass(this, "NextRound", {
+      parameters: {
+        run: RUN,
+        round: JsonPath.mathAdd(JsonPath.numberAt("$.round"), 1),
+        plan: JsonPath.objectAt("$.plan"),
+        failure: JsonPath.objectAt("$.failure"),
+      },
+    });
+  }
+
+  /** Writes down why, then fails the execution with the same error. A cause may be absent (time-outs), hence the merge. */
+  private failed(stages: StageStates): IChainable {
+    const gather = new Pass(this, "GatherFailure", {
+      parameters: {
+        run: RUN,
+        failure: JsonPath.jsonMerge(JsonPath.objectAt("$.failure"), JsonPath.objectAt("$.caught")),
+      },
+    });
+    const record = stages.lambda(this, "FailRun", "fail-run", {
+      run: RUN,
+      error: JsonPath.stringAt("$.failure.Error"),
+      cause: JsonPath.stringAt("$.failure.Cause"),
+    });
+    const end = new Fail(this, "RunFailed", { errorPath: "$.failure.Error", causePath: "$.failure.Cause" });
+    // the run fails with its own error even where the note could not be written
+    record.addCatch(end, { errors: ["States.ALL"], resultPath: "$.recording" });
+    return gather.next(record).next(end);
+  }
+}

@@ -1,0 +1,36 @@
+import { Duration } from "aws-cdk-lib";
+import type { IKey } from "aws-cdk-lib/aws-kms";
+import { type IQueue, Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
+import { Construct } from "constructs";
+
+/** Longest that one batch of shards may take; SQS wants six times that before it hands a message out again. */
+export const ALIGN_TIMEOUT = Duration.minutes(2);
+const VISIBILITY_TIMEOUT = Duration.seconds(ALIGN_TIMEOUT.toSeconds() * 6);
+
+/** A message that three deliveries could not get rid of is poisoned. */
+export const MAX_RECEIVE_COUNT = 3;
+
+/** The align-shard queue and its dead-letter queue, both encrypted and TLS only. */
+export class ShardQueue extends Construct {
+  readonly queue: IQueue;
+  readonly deadLetters: IQueue;
+  readonly encryptionKey: IKey;
+
+  constructor(scope: Construct, id: string, props: { encryptionKey: IKey }) {
+    super(scope, id);
+    this.encryptionKey = props.encryptionKey;
+    const house = {
+      encryption: QueueEncryption.KMS,
+      encryptionMasterKey: props.encryptionKey,
+      enforceSSL: true,
+      visibilityTimeout: VISIBILITY_TIMEOUT,
+      retentionPeriod: Duration.days(14),
+    };
+    const deadLetters = new Queue(this, "DeadLetters", house);
+    this.deadLetters = deadLetters;
+    this.queue = new Queue(this, "Messages", {
+      ...house,
+      deadLetterQueue: { queue: deadLetters, maxReceiveCount: MAX_RECEIVE_COUNT },
+    });
+  }
+}

@@ -1,0 +1,104 @@
+import type { Environment } from "@fedmkt/shared/contracts/environment.ts";
+import type { LambdaStageName } from "@fedmkt/shared/contracts/stages.ts";
+import { Duration } from "aws-cdk-lib";
+import type { Code } from "aws-cdk-lib/aws-lambda";
+import { Construct } from "constructs";
+import { HouseFunction } from "./house-function.ts";
+import type { PrivateBucket } from "./private-bucket.ts";
+import { ALIGN_TIMEOUT } from "./shard-queue.ts";
+
+/** 1,769 MB is one whole vCPU. */
+const ONE_CPU_MEGABYTES = 1769;
+
+interface Needs {
+  timeout?: Duration;
+  memoryMegabytes?: number;
+  /** whether it opens models' tokenizers or data, which lie below `material/` */
+  material?: true;
+  writesControl?: string[];
+  writesArtefacts?: string[];
+}
+
+/** What each stage needs beyond reading the run's own files. A stage that is missing here does not compile. */
+const NEEDS: Record<LambdaStageName, Needs> = {
+  "plan-run": {
+    timeout: Duration.minutes(15),
+    memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
+    material: true,
+    writesControl: ["runs/"],
+  },
+  "map-vocabulary": {
+    timeout: Duration.minutes(15),
+    memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
+    material: true,
+    writesArtefacts: ["runs/*/maps/"],
+  },
+  "align-shard": {
+    timeout: ALIGN_TIMEOUT,
+    memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
+    material: true,
+    writesArtefacts: ["runs/*/round-*/aligned/"],
+  },
+  "select-knowledge": {
+    timeout: Duration.minutes(5),
+    memoryMegabytes: ONE_CPU_MEGABYTES,
+    writesArtefacts: ["runs/*/round-*/selection/"],
+  },
+  "average-adapters": {
+    timeout: Duration.minutes(5),
+    memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
+    writesArtefacts: ["runs/*/round-*/averaged/"],
+  },
+  "close-round": {
+    timeout: Duration.minutes(5),
+    memoryMegabytes: ONE_CPU_MEGABYTES,
+    writesArtefacts: ["runs/*/round-*/summary.json"],
+  },
+  "publish-run": {
+    timeout: Duration.minutes(15),
+    memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
+    writesControl: ["runs/*/status.json"],
+    writesArtefacts: ["runs/*/published/"],
+  },
+  "fail-run": { writesControl: ["runs/*/status.json"] },
+};
+
+export interface StageFunctionsProps {
+  code: Code;
+  environment: Environment;
+  control: PrivateBucket;
+  artefacts: PrivateBucket;
+}
+
+/** One function a Lambda stage, each with the prefixes it needs and no other. */
+export class StageFunctions extends Construct {
+  private readonly functions: Record<LambdaStageName, HouseFunction>;
+
+  constructor(scope: Construct, id: string, props: StageFunctionsProps) {
+    super(scope, id);
+    const built = Object.entries(NEEDS).map(([name, needs]) => {
+      const stage = new HouseFunction(this, constructId(name), {
+        name,
+        code: props.code,
+        environment: props.environment,
+        timeout: needs.timeout,
+        memoryMegabytes: needs.memoryMegabytes,
+      });
+      props.control.grantReadBelow(stage, "runs/", ...(needs.material ? ["material/"] : []));
+      props.artefacts.grantReadBelow(stage, "runs/");
+      if (needs.writesControl) props.control.grantWriteBelow(stage, ...needs.writesControl);
+      if (needs.writesArtefacts) props.artefacts.grantWriteBelow(stage, ...needs.writesArtefacts);
+      return [name, stage];
+    });
+    this.functions = Object.fromEntries(built);
+  }
+
+  of(stage: LambdaStageName): HouseFunction {
+    return this.functions[stage];
+  }
+}
+
+/** `plan-run` → `PlanRun`. */
+export function constructId(name: string): string {
+  return name.replace(/(^|-)([a-z])/g, (_, _dash, letter: string) => letter.toUpperCase());
+}

@@ -14,9 +14,12 @@ export const controlKeys = {
 };
 
 export const artefactKeys = {
-  map: (run: string, source: string, target: string) => `runs/${run}/maps/${source}--${target}.safetensors`,
+  /** outside the runs: a map depends on its rule and the two tokenizers alone, so every run with them finds it done */
+  map: (rule: string, sourceTokenizerHash: string, targetTokenizerHash: string) =>
+    `vocabulary-maps/${rule}/${sourceTokenizerHash}--${targetTokenizerHash}.safetensors`,
   /** the folder of one job's outputs; its manifest.json commits them */
-  job: (run: string, round: number, stage: string, party: string) => `runs/${run}/parties/${party}/round-${round}/${stage}`,
+  job: (run: string, round: number, stage: string, party: string) =>
+    `runs/${run}/parties/${party}/round-${round}/${stage}`,
   baseline: (run: string, party: string, baseline: string) => `runs/${run}/parties/${party}/baselines/${baseline}`,
   aligned: (run: string, round: number, source: string, target: string, shard: number) =>
     `runs/${run}/round-${round}/aligned/${source}--${target}/${shardName(shard)}`,

@@ -15,5 +15,7 @@ export const manifest = z.strictObject({
   outputs: z.array(z.strictObject({ name: z.string(), bytes: z.int().min(0), sha256 })),
   /** numbers for the report: losses, samples, tokens, counts; no paths and no times, so that equal runs are equal bytes */
   metrics: z.record(z.string(), z.number()),
+  /** hashes that a later stage compares */
+  facts: z.record(z.string(), z.string()).default({}),
 });
 export type Manifest = z.infer<typeof manifest>;

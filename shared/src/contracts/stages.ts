@@ -47,7 +47,7 @@ export const STAGES = {
     host: "lambda",
     does: "maps one tokenizer's vocabulary onto another's (MinED) and parts the target into groups",
     input: z.strictObject({ run, source: partyId, target: partyId }),
-    output: z.strictObject({ key: z.string() }),
+    output: z.strictObject({ key: z.string(), computed: z.boolean() }),
   },
   "run-baseline": {
     host: "worker",
@@ -95,7 +95,7 @@ export const STAGES = {
     host: "lambda",
     does: "FedAvg of the clients' LoRA weights, by number of private samples; equal models only",
     input: runRound,
-    output: z.strictObject({ key: z.string() }),
+    output: jobDone,
   },
   evaluate: {
     host: "worker",

@@ -4,4 +4,6 @@ export interface Material {
   read(location: string, maxBytes: number): Promise<Uint8Array>;
   /** A folder of model files as a folder on this machine: downloaded once where it lies in S3. */
   folder(location: string): Promise<string>;
+  /** SHA-256 over the names and bytes of a model folder's weight files, in order of name; streams them. */
+  weightsHash(location: string): Promise<string>;
 }

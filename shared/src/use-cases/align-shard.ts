@@ -1,0 +1,64 @@
+import { artefactKeys, MANIFEST } from "../contracts/keys.ts";
+import type { Plan } from "../contracts/plan.ts";
+import type { StageInput, StageOutput } from "../contracts/stages.ts";
+import { alignByByteOffset } from "../core/alignment/byte-offset.ts";
+import { writeAlignedShard } from "../formats/aligned-shard.ts";
+import { readKnowledgeShard } from "../formats/knowledge-shard.ts";
+import { writePairedLosses } from "../formats/paired-losses.ts";
+import type { StageDependencies } from "./dependencies.ts";
+import { finishedJob, JobOutputs, readOutput } from "./job-outputs.ts";
+import { loadPlan, partyOf } from "./load-plan.ts";
+import { loadVocabularyMap } from "./map-vocabulary.ts";
+import { ALIGNED, knowledgeName, knowledgeOffered, knowledgeOwned, LOSSES } from "./party-outputs.ts";
+
+/**
+ * Translates one shard. Both shards are checked on arrival, claimed losses included; the small file of losses beside the
+ * translation is all that selection needs to read.
+ */
+export function alignShard(deps: StageDependencies) {
+  return async ({
+    run,
+    round,
+    source,
+    target,
+    shard,
+  }: StageInput<"align-shard">): Promise<StageOutput<"align-shard">> => {
+    const folder = artefactKeys.aligned(run, round, source, target, shard);
+    if (await finishedJob(deps, folder)) return { manifest: `${folder}/${MANIFEST}` };
+    const plan = await loadPlan(deps, run);
+    const offered = await loadKnowledge(deps, plan, knowledgeOffered(plan, round, source), source, shard);
+    const owned = await loadKnowledge(deps, plan, knowledgeOwned(plan, round, target), target, shard);
+    const map = await loadVocabularyMap(deps, plan, source, target);
+    const { learn, temperature } = plan.spec.distillation;
+    const aligned = alignByByteOffset(offered.knowledge, owned.knowledge, map, learn, temperature);
+    const outputs = new JobOutputs(deps, { run, round, stage: "align-shard", party: target }, folder);
+    const bytes = writeAlignedShard(aligned, {
+      run,
+      round,
+      source,
+      target,
+      shard,
+      learn,
+      sourceTokenizerHash: partyOf(plan, source).tokenizerHash,
+      targetTokenizerHash: partyOf(plan, target).tokenizerHash,
+      datasetHash: plan.public.hash,
+    });
+    await outputs.write(ALIGNED, bytes);
+    await outputs.write(LOSSES, writePairedLosses(offered.knowledge, owned.knowledge));
+    return outputs.commit({ ...aligned.statistics, bytes: offered.bytes + bytes.length });
+  };
+}
+
+async function loadKnowledge(deps: StageDependencies, plan: Plan, folder: string, party: string, shard: number) {
+  const bytes = await readOutput(deps, folder, knowledgeName(shard));
+  const { tokenizerHash, vocabularySize } = partyOf(plan, party);
+  const { knowledge } = readKnowledgeShard(bytes, `${party}: ${folder}/${knowledgeName(shard)}`, {
+    run: plan.run,
+    party,
+    shard,
+    tokenizerHash,
+    vocabularySize,
+    datasetHash: plan.public.hash,
+  });
+  return { knowledge, bytes: bytes.length };
+}

@@ -1,0 +1,83 @@
+import { MANIFEST } from "../contracts/keys.ts";
+import { type Manifest, manifest } from "../contracts/manifest.ts";
+import { InvalidInputError } from "../core/errors.ts";
+import { sha256 } from "../formats/sha256.ts";
+import type { StageDependencies } from "./dependencies.ts";
+import { encodeJson, readJson } from "./read-json.ts";
+
+/** Largest single output of a job: a shard is at most 64 MiB, an adapter of rank 256 on a 7 B model about 3 GiB. */
+const MAX_OUTPUT_BYTES = 4 * 1024 * 1024 * 1024;
+
+export interface JobIdentity {
+  run: string;
+  round: number;
+  stage: string;
+  party: string;
+}
+
+/** The manifest of a job that is done, or null. */
+export async function finishedJob(deps: StageDependencies, folder: string): Promise<Manifest | null> {
+  const key = `${folder}/${MANIFEST}`;
+  if ((await deps.objects.head(deps.buckets.artefacts, key)) === null) return null;
+  return readJson(deps.objects, deps.buckets.artefacts, key, manifest);
+}
+
+/**
+ * Collects a job's outputs below one folder and commits them by a manifest, written last and only where none is. Whoever
+ * comes second finds the first one's manifest; since jobs are deterministic, both wrote the same bytes.
+ */
+export class JobOutputs {
+  readonly #deps: StageDependencies;
+  readonly #identity: JobIdentity;
+  readonly #folder: string;
+  readonly #outputs: Manifest["outputs"] = [];
+
+  constructor(deps: StageDependencies, identity: JobIdentity, folder: string) {
+    this.#deps = deps;
+    this.#identity = identity;
+    this.#folder = folder;
+  }
+
+  async write(name: string, bytes: Uint8Array): Promise<void> {
+    await this.#deps.objects.put(this.#deps.buckets.artefacts, `${this.#folder}/${name}`, bytes);
+    this.#outputs.push({ name, bytes: bytes.length, sha256: sha256(bytes) });
+  }
+
+  async commit(metrics: Record<string, number>, facts: Record<string, string> = {}): Promise<{ manifest: string }> {
+    const key = `${this.#folder}/${MANIFEST}`;
+    const document: Manifest = { version: 1, ...this.#identity, outputs: this.#outputs, metrics, facts };
+    await this.#deps.objects.putIfAbsent(this.#deps.buckets.artefacts, key, encodeJson(manifest.parse(document)));
+    return { manifest: key };
+  }
+}
+
+/** One output of a finished job, checked against its manifest. @throws InvalidInputError `OUTPUT_CHANGED`, `JOB_UNFINISHED` */
+export async function readOutput(deps: StageDependencies, folder: string, name: string): Promise<Uint8Array> {
+  const done = await finishedJob(deps, folder);
+  if (done === null)
+    throw new InvalidInputError("JOB_UNFINISHED", `${folder}: expected a finished job, found no ${MANIFEST}`);
+  return readListedOutput(deps, folder, done, name);
+}
+
+/** As {@link readOutput}, where the manifest is at hand. */
+export async function readListedOutput(
+  deps: StageDependencies,
+  folder: string,
+  done: Manifest,
+  name: string,
+): Promise<Uint8Array> {
+  const listed = done.outputs.find((output) => output.name === name);
+  if (listed === undefined)
+    throw new InvalidInputError(
+      "OUTPUT_MISSING",
+      `${folder}: ${MANIFEST} lists no ${name}; it has ${done.outputs.map((o) => o.name).join(", ")}`,
+    );
+  const bytes = await deps.objects.get(deps.buckets.artefacts, `${folder}/${name}`, MAX_OUTPUT_BYTES);
+  const found = sha256(bytes);
+  if (found !== listed.sha256)
+    throw new InvalidInputError(
+      "OUTPUT_CHANGED",
+      `${folder}/${name}: expected SHA-256 ${listed.sha256} as its manifest says, found ${found} (${bytes.length} bytes)`,
+    );
+  return bytes;
+}

@@ -1,0 +1,47 @@
+import type { DataSpec } from "../contracts/run-spec.ts";
+import { type MultipleChoice, prepareQuestions } from "../core/samples/multiple-choice.ts";
+import { dropDuplicateSamples, prepareSamples } from "../core/samples/prepare-samples.ts";
+import type { Sample } from "../core/samples/sample.ts";
+import { parseDataset } from "../formats/dataset.ts";
+import { hashSample } from "../formats/samples.ts";
+import type { StageDependencies } from "./dependencies.ts";
+import { MAX_TOKENIZER_BYTES } from "./party-tokenizer.ts";
+import { MAX_SET_BYTES } from "./public-set.ts";
+
+/**
+ * Reads one data set and cuts it into samples as its spec says. Done before any tokenizer sees the text, so that every party
+ * gets the same bytes.
+ * @param what - whose data it is, such as "client harbour: private"; named in every error
+ */
+export async function readSampleSet(
+  deps: StageDependencies,
+  data: DataSpec,
+  sampleBytes: number,
+  what: string,
+): Promise<Sample[]> {
+  const name = `${what}: ${data.path}`;
+  const records = parseDataset(await deps.material.read(data.path, MAX_SET_BYTES), name);
+  const { keepCharactersOf } = data;
+  const keepCharacters = keepCharactersOf === undefined ? undefined : await charactersOf(deps, keepCharactersOf, what);
+  const preparation = { ...data, keepCharacters, sampleBytes };
+  return dropDuplicateSamples(prepareSamples(records, preparation, hashSample, name)).samples;
+}
+
+/** Reads a multiple-choice set. */
+export async function readQuestionSet(
+  deps: StageDependencies,
+  data: DataSpec,
+  what: string,
+): Promise<MultipleChoice[]> {
+  const name = `${what}: ${data.path}`;
+  return prepareQuestions(parseDataset(await deps.material.read(data.path, MAX_SET_BYTES), name), data, name);
+}
+
+/** The characters that a tokenizer has a token of its own for, and the space. */
+async function charactersOf(deps: StageDependencies, path: string, what: string): Promise<ReadonlySet<string>> {
+  const json = await deps.material.read(path, MAX_TOKENIZER_BYTES);
+  const { vocabulary } = deps.openTokenizer(json, new TextEncoder().encode("{}"), `${what}: ${path}`);
+  const decoder = new TextDecoder("utf-8", { fatal: false });
+  const characters = vocabulary.tokens.flatMap((token) => (token === null ? [] : [decoder.decode(token)]));
+  return new Set([" ", ...characters.filter((text) => [...text].length === 1 && text !== "\ufffd")]);
+}

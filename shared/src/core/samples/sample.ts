@@ -1,0 +1,36 @@
+/**
+ * The unit that every party learns from, is scored on, and says something about: text that fits every party's context,
+ * cut before any tokenizer, so that all parties mean the same bytes by the same id.
+ */
+export interface Sample {
+  /** [16] the first half of SHA-256 over prompt, a zero byte, and answer */
+  id: Uint8Array;
+  /** read, not learned; empty where kind is text */
+  prompt: string;
+  /** learned and scored; never empty */
+  answer: string;
+  kind: "text" | "completion";
+  /** 1-based line of the file it came from */
+  line: number;
+}
+
+/** SHA-256, handed in, since core imports nothing. */
+export type Sha256 = (bytes: Uint8Array) => Uint8Array;
+
+export const SAMPLE_ID_BYTES = 16;
+
+/** @returns [16] the sample's id: equal for equal prompt and answer, whatever file and line they stand in */
+export function identifySample(prompt: string, answer: string, sha256: Sha256): Uint8Array {
+  const encoder = new TextEncoder();
+  const before = encoder.encode(prompt);
+  const after = encoder.encode(answer);
+  const bytes = new Uint8Array(before.length + 1 + after.length);
+  bytes.set(before);
+  bytes.set(after, before.length + 1);
+  return new Uint8Array(sha256(bytes).subarray(0, SAMPLE_ID_BYTES));
+}
+
+/** A sample's id as it stands in file names, errors and JSON. */
+export function formatSampleId(id: Uint8Array): string {
+  return Array.from(id, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,5 +1,7 @@
 import { z } from "zod";
+import { findContradictions } from "./contradictions.ts";
 import { identifier } from "./identifier.ts";
+import { DEFAULT_LORA_TARGETS, PAPER } from "./paper-defaults.ts";
 
 /** Where a folder or file lies: `s3://bucket/key`, or a path on this machine, relative to the spec. */
 const location = z.string().min(1).max(1024);
@@ -10,46 +12,50 @@ const loraTargets = z
     z.literal("all-linear"),
     z.array(z.enum(["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"])).min(1),
   ])
-  .default(["q_proj", "k_proj", "v_proj", "o_proj"]);
+  .default([...DEFAULT_LORA_TARGETS]);
 
-/** Rank 8, α 16: the paper's appendix D.1; its dropout of 0.05 waits for the engine's dropout. */
 export const loraSpec = z.strictObject({
-  rank: z.int().min(1).max(256).default(8),
-  alpha: z.number().positive().default(16),
+  rank: z.int().min(1).max(256).default(PAPER.lora.rank),
+  alpha: z.number().positive().default(PAPER.lora.alpha),
   targets: loraTargets,
 });
 
-/** Defaults of the paper's appendix D.1 where it has them: batch 4, β 0.9 and 0.95, weight decay 0.1, clip 1, warm-up 0.008. */
 export const trainingSpec = z.strictObject({
   learningRate: z.number().positive().max(1).describe("peak learning rate; no default, since it varies by model"),
   privateEpochs: z.int().min(0).max(1000).default(1).describe("passes over the private set a round (clients)"),
   publicEpochs: z.int().min(0).max(1000).default(1).describe("passes over the public set a round"),
-  batchSize: z.int().min(1).max(4096).default(4).describe("samples in one optimizer step"),
+  batchSize: z.int().min(1).max(4096).default(PAPER.batchSize).describe("samples in one optimizer step"),
   microBatchSize: z.int().min(1).max(4096).optional().describe("samples in one forward pass; batchSize unless given"),
   schedule: z.enum(["constant", "linear", "cosine"]).default("cosine"),
-  warmupRatio: z.number().min(0).max(1).default(0.008),
-  betas: z.tuple([z.number().min(0).max(1), z.number().min(0).max(1)]).default([0.9, 0.95]),
+  warmupRatio: z.number().min(0).max(1).default(PAPER.warmupRatio),
+  betas: z.tuple([z.number().min(0).max(1), z.number().min(0).max(1)]).default([...PAPER.betas]),
   epsilon: z.number().positive().default(1e-8),
-  weightDecay: z.number().min(0).default(0.1),
-  clipNorm: z.number().positive().nullable().default(1).describe("largest global gradient norm; null: no clipping"),
+  weightDecay: z.number().min(0).default(PAPER.weightDecay),
+  clipNorm: z
+    .number()
+    .positive()
+    .nullable()
+    .default(PAPER.clipNorm)
+    .describe("largest global gradient norm; null: no clipping"),
   threads: z.int().min(1).max(256).default(1).describe("part of the spec, since sums depend on it"),
 });
 
+const dataSettings = z.strictObject({
+  path: location,
+  from: z.int().min(0).optional().describe("first sample taken, counted after cutting"),
+  samples: z.int().min(1).optional().describe("how many samples are taken; all unless given"),
+  every: z.int().min(1).optional().describe("takes every n-th sample, so that a slice spans the text"),
+  collapseWhitespace: z.boolean().optional().describe("runs of white space become one space, before cutting"),
+  keepCharactersOf: location
+    .optional()
+    .describe("a tokenizer.json; characters it cannot write are dropped, before cutting"),
+});
+
 /** A JSONL file (`text`; `prompt`/`completion`; `instruction`/`input`/`output`; `messages`) or plain text cut into samples. */
-export const dataSpec = z.union([
-  location.transform((path) => ({ path })),
-  z.strictObject({
-    path: location,
-    from: z.int().min(0).optional().describe("first sample taken, counted after cutting"),
-    samples: z.int().min(1).optional().describe("how many samples are taken; all unless given"),
-    every: z.int().min(1).optional().describe("takes every n-th sample, so that a slice spans the text"),
-    collapseWhitespace: z.boolean().optional().describe("runs of white space become one space, before cutting"),
-    keepCharactersOf: location.optional().describe("a tokenizer.json; characters it cannot write are dropped, before cutting"),
-  }),
-]);
+export const dataSpec = z.union([location.transform((path): z.infer<typeof dataSettings> => ({ path })), dataSettings]);
 
 const clientSpec = z.strictObject({
-  id: identifier.refine((id) => id !== "server", 'the id "server" is the server\'s own'),
+  id: identifier,
   model: location,
   private: dataSpec,
   lora: loraSpec.prefault({}),
@@ -61,17 +67,32 @@ const serverSpec = z.strictObject({ model: location, lora: loraSpec.prefault({})
 const evaluationSet = z.strictObject({
   name: identifier,
   data: dataSpec,
-  task: z.enum(["text", "multiple-choice"]).default("text").describe("loss per byte, or the likeliest of the given answers"),
-  owner: identifier.optional().describe("a client whose private held-out set this is; only it is scored, unless simulation"),
+  task: z
+    .enum(["text", "multiple-choice"])
+    .default("text")
+    .describe("loss per byte, or the likeliest of the given answers"),
+  owner: identifier
+    .optional()
+    .describe("a client whose private held-out set this is; only it is scored, unless simulation"),
 });
 
 export const BASELINES = ["zero-shot", "standalone", "standalone+public", "public-only"] as const;
 export type Baseline = (typeof BASELINES)[number];
 
 export const distillationSpec = z.strictObject({
-  lambda: z.number().min(0).max(1).default(0.9).describe("weight of the public labels' loss; 1 − λ weighs the knowledge"),
+  lambda: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(PAPER.lambda)
+    .describe("weight of the public labels' loss; 1 − λ weighs the knowledge"),
   temperature: z.number().positive().max(100).default(1),
-  topK: z.int().min(1).max(4096).default(128).describe("entries of the next-token distribution that are kept (FATE-LLM: 128)"),
+  topK: z
+    .int()
+    .min(1)
+    .max(4096)
+    .default(128)
+    .describe("entries of the next-token distribution that are kept (FATE-LLM: 128)"),
   learn: z.enum(["group", "token"]).default("group"),
   vocabularyMap: z.enum(["product", "min-edit"]).default("product"),
   alignment: z.enum(["byte-offset"]).default("byte-offset"),
@@ -85,7 +106,10 @@ export const runSpec = z
     method: z.enum(["product"]).default("product"),
     seed: z.int().min(0).max(0xffffffff).default(0),
     rounds: z.int().min(1).max(1000),
-    simulation: z.boolean().default(false).describe("all parties' data are yours: every party is scored on every held-out set"),
+    simulation: z
+      .boolean()
+      .default(false)
+      .describe("all parties' data are yours: every party is scored on every held-out set"),
     sampleBytes: z.int().min(8).max(65536).describe("longest sample in UTF-8 bytes; must fit every party's context"),
     samplesPerShard: z.int().min(1).max(65536).default(64),
     server: serverSpec,
@@ -97,41 +121,7 @@ export const runSpec = z
     baselines: z.array(z.enum(BASELINES)).default([]),
   })
   .superRefine((spec, context) => {
-    const seenClients = new Map<string, number>();
-    spec.clients.forEach((client, index) => {
-      const first = seenClients.get(client.id);
-      if (first !== undefined)
-        context.addIssue({
-          code: "custom",
-          path: ["clients", index, "id"],
-          message: `the id "${client.id}" is taken by clients[${first}]`,
-        });
-      else seenClients.set(client.id, index);
-    });
-    const seenSets = new Set<string>();
-    spec.evaluation.forEach((set, index) => {
-      if (seenSets.has(set.name))
-        context.addIssue({ code: "custom", path: ["evaluation", index, "name"], message: `the name "${set.name}" is taken` });
-      seenSets.add(set.name);
-      if (set.owner !== undefined && !seenClients.has(set.owner))
-        context.addIssue({
-          code: "custom",
-          path: ["evaluation", index, "owner"],
-          message: `no client has the id "${set.owner}"; there are ${[...seenClients.keys()].join(", ")}`,
-        });
-    });
-    for (const [path, training] of [
-      [["server", "training"], spec.server.training] as const,
-      ...spec.clients.map((client, index) => [["clients", index, "training"], client.training] as const),
-    ])
-      if (training.microBatchSize !== undefined && training.microBatchSize > training.batchSize)
-        context.addIssue({
-          code: "custom",
-          path: [...path, "microBatchSize"],
-          message: `expected at most batchSize (${training.batchSize}), got ${training.microBatchSize}`,
-        });
-    if (spec.aggregation === "fedavg" && new Set(spec.clients.map((client) => JSON.stringify(client.lora))).size > 1)
-      context.addIssue({ code: "custom", path: ["aggregation"], message: "fedavg needs the same lora settings for every client" });
+    for (const { path, message } of findContradictions(spec)) context.addIssue({ code: "custom", path, message });
   });
 
 export type RunSpec = z.infer<typeof runSpec>;

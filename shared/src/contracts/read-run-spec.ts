@@ -1,0 +1,49 @@
+import { ADVICE, ALIASES } from "./aliases.ts";
+import { type AppliedAliases, applyAliases } from "./apply-aliases.ts";
+import { closestName } from "./closest-name.ts";
+import { findContradictions } from "./contradictions.ts";
+import { type RunSpec, runSpec } from "./run-spec.ts";
+import { keysAt } from "./schema-keys.ts";
+import { describeIssues, type SpecIssue } from "./spec-issues.ts";
+import { InvalidSpecError, type SpecMistake, writePath } from "./spec-mistake.ts";
+import { parseYaml, type YamlText } from "./yaml-text.ts";
+
+/**
+ * A run.yaml's text as a checked spec, defaults filled in; JSON is YAML too.
+ *
+ * @param what - the spec as errors name it, such as its file
+ * @throws InvalidSpecError (an InvalidInputError `SPEC_INVALID`) with every mistake: path, line, expected and got
+ */
+export function readRunSpec(text: string, what: string): RunSpec {
+  const yaml = parseYaml(text);
+  if (Array.isArray(yaml)) throw new InvalidSpecError(what, yaml);
+  const applied = applyAliases(yaml.value);
+  const parsed = runSpec.safeParse(applied.value);
+  const issues = [...applied.issues];
+  if (!parsed.success) issues.push(...describeIssues(parsed.error.issues, applied.value));
+  // zod looks for contradictions only where the rest is right; a person wants to hear of them at once
+  issues.push(...findContradictions(applied.value));
+  if (issues.length === 0 && parsed.success) return parsed.data;
+  throw new InvalidSpecError(what, placeMistakes(issues, applied, yaml));
+}
+
+function placeMistakes(issues: readonly SpecIssue[], applied: AppliedAliases, yaml: YamlText): SpecMistake[] {
+  const mistakes = new Map<string, SpecMistake>();
+  for (const issue of issues) {
+    const written = applied.writtenAs(issue.path);
+    const path = writePath(written);
+    const message = issue.unknownKey === undefined ? issue.message : describeUnknownKey(issue.path, issue.unknownKey);
+    mistakes.set(`${path}\n${message}`, { path, line: yaml.lineOf(written), message });
+  }
+  return [...mistakes.values()].sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
+}
+
+function describeUnknownKey(path: readonly PropertyKey[], key: string): string {
+  if (Object.hasOwn(ADVICE, key)) return `unknown key; ${ADVICE[key]}`;
+  const siblings = keysAt(runSpec, path.slice(0, -1));
+  const elsewhere = ALIASES.find((alias) => alias.name === key);
+  const close = closestName(key, siblings);
+  if (close !== null) return `unknown key; did you mean ${close}?`;
+  if (elsewhere !== undefined) return `unknown key here; it is ${elsewhere.means.replaceAll(".*", "[]")}`;
+  return `unknown key; expected ${siblings.length === 0 ? "no keys" : `one of ${siblings.join(", ")}`}`;
+}

@@ -1,0 +1,127 @@
+import { describe, expect, it } from "@jest/globals";
+import { readRunSpec } from "../../../shared/src/contracts/read-run-spec.ts";
+import { InvalidSpecError } from "../../../shared/src/contracts/spec-mistake.ts";
+import { InvalidInputError } from "../../../shared/src/core/errors.ts";
+import { SPEC } from "../../support/spec.ts";
+
+function mistakesIn(text: string): string[] {
+  try {
+    readRunSpec(text, "run.yaml");
+  } catch (error) {
+    if (!(error instanceof InvalidSpecError)) throw error;
+    return error.mistakes.map(({ path, line, message }) => `${line ?? "-"} ${path}: ${message}`);
+  }
+  return [];
+}
+
+describe("reading a run's spec", () => {
+  it("fills in the paper's defaults", () => {
+    const spec = readRunSpec(SPEC, "run.yaml");
+    expect(spec.server.lora).toEqual({ rank: 8, alpha: 16, targets: ["q_proj", "k_proj", "v_proj", "o_proj"] });
+    expect(spec.clients[0].training).toMatchObject({ batchSize: 4, weightDecay: 0.1, betas: [0.9, 0.95] });
+    expect(spec.public).toEqual([{ path: "public.jsonl" }]);
+  });
+
+  it("names five mistakes at once, each with its path and line", () => {
+    const text = SPEC.replace("rounds: 2", "rounds: 0")
+      .replace("sampleBytes: 200", "sampleBytes: many")
+      .replace("id: ward", "id: harbour")
+      .replace("learningRate: 0.002", "learningRat: 0.002")
+      .replace("owner: harbour", "owner: harbor");
+    expect(mistakesIn(text)).toEqual([
+      "2 rounds: expected at least 1, got 0",
+      '3 sampleBytes: expected a number, got "many"',
+      "11 clients[0].training.learningRate: missing; expected a number",
+      "11 clients[0].training.learningRat: unknown key; did you mean learningRate?",
+      '12 clients[1].id: the id "harbour" is taken by clients[0]',
+      '19 evaluation[0].owner: no client has the id "harbor"; there are harbour, harbour',
+    ]);
+  });
+
+  it("is an InvalidInputError whose message lists every mistake", () => {
+    const read = () => readRunSpec(SPEC.replace("rounds: 2", "rounds: x\nround: 3"), "my/run.yaml");
+    expect(read).toThrow(InvalidInputError);
+    expect(read).toThrow(
+      'my/run.yaml: 2 mistakes\n  line 2, rounds: expected a number, got "x"\n  line 3, round: unknown key; did you mean rounds?',
+    );
+  });
+
+  it.each([
+    ["distilation: {}", "distillation"],
+    ["base_lines: []", "baselines"],
+    ["Seed: 1", "seed"],
+    ["samples_per_shard: 4", "samplesPerShard"],
+  ])("answers the unknown key in %s with %s", (line, meant) => {
+    expect(mistakesIn(`${SPEC}\n${line}\n`).join()).toContain(`unknown key; did you mean ${meant}?`);
+  });
+
+  it("says where a name of FATE-LLM's belongs, and what to give where there is no such name", () => {
+    expect(mistakesIn(`${SPEC}\nlora_alpha: 3\n`)).toEqual([
+      expect.stringContaining("lora_alpha: unknown key here; it is server.lora.alpha"),
+    ]);
+    expect(mistakesIn(`${SPEC}\ngradient_accumulation_steps: 3\n`).join()).toContain("give batchSize");
+  });
+
+  it("takes FATE-LLM's, Hugging Face's and PEFT's names for its own", () => {
+    const text = `${SPEC.replace("rounds: 2", "global_epochs: 5").replace(
+      "learningRate: 0.002",
+      "learning_rate: 0.003, client_priv_data_local_epoch: 7, per_device_train_batch_size: 1",
+    )}
+kd_alpha: 0.5
+distillation: { top_k_logits_keep: 16, distill_temperature: 2 }
+post_fedavg: false
+`.replace("model: models/server", "model: models/server\n  lora: { r: 4, lora_alpha: 32, target_modules: all-linear }");
+    const spec = readRunSpec(text, "run.yaml");
+    expect(spec.rounds).toBe(5);
+    expect(spec.distillation).toMatchObject({ lambda: 0.5, topK: 16, temperature: 2 });
+    expect(spec.aggregation).toBe("none");
+    expect(spec.clients[0].training).toMatchObject({ learningRate: 0.003, privateEpochs: 7, microBatchSize: 1 });
+    expect(spec.server.lora).toEqual({ rank: 4, alpha: 32, targets: "all-linear" });
+  });
+
+  it("refuses a setting given under two names", () => {
+    expect(mistakesIn(`${SPEC}\nglobal_epochs: 3\n`)).toEqual([
+      "21 global_epochs: the same as rounds, which is given too; keep one of them",
+    ]);
+  });
+
+  it("names the place as it was written where the value of another name is wrong", () => {
+    expect(mistakesIn(`${SPEC}\nkd_alpha: 2\n`)).toEqual(["21 kd_alpha: expected at most 1, got 2"]);
+  });
+
+  it("tells a mistake within data by the form that was meant", () => {
+    expect(mistakesIn(SPEC.replace("  - public.jsonl", "  - { path: p.jsonl, sample: 3 }"))).toEqual([
+      "17 public[0].sample: unknown key; did you mean samples?",
+    ]);
+    expect(mistakesIn(SPEC.replace("  - public.jsonl", "  - 7"))).toEqual([
+      "17 public[0]: expected a text or a mapping of keys to values, got 7",
+    ]);
+  });
+
+  it("refuses a key twice, a second document, a tag of its own and text that is no mapping", () => {
+    expect(mistakesIn(`${SPEC}\nrounds: 3\n`)).toEqual([expect.stringContaining("keys must be unique")]);
+    expect(mistakesIn(`${SPEC}\n---\nrounds: 3\n`)).toEqual([expect.stringContaining("multiple documents")]);
+    expect(mistakesIn(`${SPEC}\nseed: !own 3\n`)).toEqual([expect.stringContaining("tag")]);
+    expect(mistakesIn("")).toEqual(["- : expected a mapping of keys to values, got null"]);
+  });
+
+  it("keeps keys such as __proto__ from being more than unknown keys", () => {
+    expect(mistakesIn(`${SPEC}\n__proto__: { simulation: true }\n`).join()).toContain("__proto__: unknown key");
+  });
+
+  it("refuses anchors that multiply, nesting without end and more than a mebibyte", () => {
+    const lines = ["a: &a [x, x, x, x, x, x, x, x, x, x]"];
+    for (const [before, name] of ["ab", "bc", "cd", "de", "ef"])
+      lines.push(`${name}: &${name} [${Array(10).fill(`*${before}`).join()}]`);
+    expect(mistakesIn(lines.join("\n"))).toEqual([expect.stringContaining("alias")]);
+    expect(mistakesIn("[".repeat(100_000))).toEqual(["1 : nested too deeply"]);
+    expect(mistakesIn(`# ${"x".repeat(1024 * 1024)}`)).toEqual(["- : expected at most 1048576 bytes"]);
+  });
+
+  it("sees equal lora settings whether defaults are written or left out", () => {
+    const averaged = `${SPEC}\naggregation: fedavg\n`;
+    const third = (lora: string) => averaged.replace("id: ward", `id: ward\n    lora: ${lora}`);
+    expect(mistakesIn(third("{ rank: 8 }"))).toEqual([]);
+    expect(mistakesIn(third("{ rank: 4 }"))).toEqual([expect.stringContaining("fedavg needs the same lora settings")]);
+  });
+});

@@ -1,8 +1,8 @@
+import { closestName } from "../contracts/closest-name.ts";
 import { InvalidInputError } from "../core/errors.ts";
 import type { RawRecord } from "../core/samples/raw-record.ts";
 import { readJsonLines } from "./jsonl.ts";
 import { quote } from "./quote.ts";
-import { suggest } from "./suggest.ts";
 
 /** Longest file: V8's strings end at 512 MiB, and a plain text is one string. */
 export const MAX_DATASET_BYTES = 500_000_000;
@@ -176,6 +176,14 @@ function parseChoice(promptKey: string, fields: Fields, line: number, refuse: Re
       `answer: expected an index from 0 to ${texts.length - 1} or one of the choices' texts, got ${quote(answer)}`,
     );
   return { kind: "choice", line, prompt, choices: texts, answer: index as number };
+}
+
+/** Names longer than this are no slips, and comparing them would cost. */
+const LONGEST_NAME = 40;
+
+function suggest(key: string, known: readonly string[]): string {
+  const closest = key.length > LONGEST_NAME ? null : closestName(key, known);
+  return closest === null ? "" : `: did you mean "${closest}"?`;
 }
 
 function checkObject(value: unknown, refuse: Refuse): Fields {

@@ -1,0 +1,1 @@
+export { createFailShardHandler as createHandler } from "@fedmkt/shared/runtime/create-fail-shard-handler.ts";

@@ -1,0 +1,36 @@
+import { InvalidInputError, TransientError } from "../../core/errors.ts";
+
+/** Error names that mean "there is nothing at this place", by service. */
+const MISSING = new Set(["NoSuchKey", "NotFound", "NoSuchBucket"]);
+const FORBIDDEN = new Set(["AccessDenied", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch"]);
+
+/** What the SDK adds to its errors. */
+interface SdkError extends Error {
+  $metadata?: { httpStatusCode?: number };
+}
+
+/** The HTTP status of an SDK error; undefined where no answer came. */
+export function statusOf(cause: unknown): number | undefined {
+  return (cause as SdkError)?.$metadata?.httpStatusCode;
+}
+
+export function isMissing(cause: unknown): boolean {
+  return MISSING.has((cause as Error)?.name) || statusOf(cause) === 404;
+}
+
+/**
+ * Translates an SDK error into one of ours, by what happens next: nothing there, not allowed and a refused request fail the
+ * same way again (InvalidInputError); throttling, 5xx and a broken connection do not (TransientError). The SDK has retried by then.
+ * @param place - what was asked for, such as `s3://bucket/key`; it begins the message
+ */
+export function awsFailure(place: string, cause: unknown): InvalidInputError | TransientError {
+  const error = cause as SdkError;
+  const status = statusOf(cause);
+  if (isMissing(cause))
+    return new InvalidInputError("OBJECT_MISSING", `${place}: expected an object, found none`, { cause });
+  if (FORBIDDEN.has(error.name) || status === 401 || status === 403)
+    return new InvalidInputError("ACCESS_DENIED", `${place}: access denied (${error.name})`, { cause });
+  if (status !== undefined && status >= 400 && status < 500 && status !== 408 && status !== 409 && status !== 429)
+    return new InvalidInputError("REQUEST_REFUSED", `${place}: refused (${error.name}: ${error.message})`, { cause });
+  return new TransientError("AWS_UNAVAILABLE", `${place}: ${error.name}: ${error.message}`, { cause });
+}

@@ -1,0 +1,97 @@
+import { createHash, randomUUID } from "node:crypto";
+import { createWriteStream } from "node:fs";
+import { access, mkdir, rename, rm } from "node:fs/promises";
+import path from "node:path";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { GetObjectCommand, ListObjectsV2Command, type S3Client } from "@aws-sdk/client-s3";
+import { InvalidInputError } from "../../core/errors.ts";
+import type { Material } from "../../ports/material.ts";
+import { hashWeights, modelFiles } from "../material/model-folder.ts";
+import { awsFailure } from "./aws-failure.ts";
+import { S3ObjectStore } from "./s3-object-store.ts";
+
+/** Models and data in S3. A model folder is downloaded once and kept under a name that its objects' ETags determine. */
+export class S3Material implements Material {
+  readonly #client: S3Client;
+  readonly #cacheFolder: string;
+
+  constructor(client: S3Client, cacheFolder: string) {
+    this.#client = client;
+    this.#cacheFolder = cacheFolder;
+  }
+
+  async read(location: string, maxBytes: number): Promise<Uint8Array> {
+    const { bucket, key } = parseLocation(location);
+    return new S3ObjectStore(this.#client).get(bucket, key, maxBytes);
+  }
+
+  async folder(location: string): Promise<string> {
+    const { bucket, key } = parseLocation(location);
+    const prefix = key.endsWith("/") ? key : `${key}/`;
+    const etags = await this.#etags(bucket, prefix, location);
+    const files = modelFiles([...etags.keys()], location);
+    const identity = createHash("sha256");
+    for (const file of files) identity.update(`${bucket}/${prefix}${file}\0${etags.get(file)}\0`);
+    const folder = path.join(this.#cacheFolder, identity.digest("hex"));
+    if (await exists(folder)) return folder;
+    // filled under another name and renamed, so that a folder that exists is whole
+    const unfinished = `${folder}.${randomUUID()}`;
+    await mkdir(unfinished, { recursive: true });
+    try {
+      for (const file of files) await this.#download(bucket, prefix + file, path.join(unfinished, file));
+      await rename(unfinished, folder).catch(async (cause) => {
+        if (!(await exists(folder))) throw cause; // else another job was quicker
+      });
+    } finally {
+      await rm(unfinished, { recursive: true, force: true });
+    }
+    return folder;
+  }
+
+  async weightsHash(location: string): Promise<string> {
+    return hashWeights(await this.folder(location));
+  }
+
+  /** ETags by file name of what lies directly below a prefix. */
+  async #etags(bucket: string, prefix: string, location: string): Promise<Map<string, string>> {
+    const etags = new Map<string, string>();
+    let next: string | undefined;
+    try {
+      do {
+        const page = await this.#client.send(
+          new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, Delimiter: "/", ContinuationToken: next }),
+        );
+        for (const { Key, ETag } of page.Contents ?? []) etags.set(Key!.slice(prefix.length), ETag ?? "");
+        next = page.NextContinuationToken;
+      } while (next !== undefined);
+    } catch (cause) {
+      throw awsFailure(location, cause);
+    }
+    etags.delete(""); // the marker of an empty folder
+    return etags;
+  }
+
+  async #download(bucket: string, key: string, file: string): Promise<void> {
+    try {
+      const { Body } = await this.#client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+      await pipeline(Body as Readable, createWriteStream(file));
+    } catch (cause) {
+      throw awsFailure(`s3://${bucket}/${key}`, cause);
+    }
+  }
+}
+
+/** `s3://bucket/key`; doubled slashes in the key count once. @throws InvalidInputError `LOCATION_INVALID` */
+function parseLocation(location: string): { bucket: string; key: string } {
+  const match = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\/(.+)$/.exec(location);
+  if (match === null) throw new InvalidInputError("LOCATION_INVALID", `${location}: expected s3://bucket/key`);
+  return { bucket: match[1], key: match[2].replace(/\/{2,}/g, "/") };
+}
+
+async function exists(place: string): Promise<boolean> {
+  return access(place).then(
+    () => true,
+    () => false,
+  );
+}

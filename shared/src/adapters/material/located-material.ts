@@ -1,0 +1,36 @@
+import { InvalidInputError } from "../../core/errors.ts";
+import type { Material } from "../../ports/material.ts";
+
+/** Sends each location to where it lies: `s3://…` to S3, everything else to this machine, where that is allowed. */
+export class LocatedMaterial implements Material {
+  readonly #s3: Material;
+  readonly #files: Material | null;
+
+  /** @param files - null: what lies on this machine is refused */
+  constructor(s3: Material, files: Material | null) {
+    this.#s3 = s3;
+    this.#files = files;
+  }
+
+  async read(location: string, maxBytes: number): Promise<Uint8Array> {
+    return this.#of(location).read(location, maxBytes);
+  }
+
+  async folder(location: string): Promise<string> {
+    return this.#of(location).folder(location);
+  }
+
+  async weightsHash(location: string): Promise<string> {
+    return this.#of(location).weightsHash(location);
+  }
+
+  #of(location: string): Material {
+    if (location.startsWith("s3://")) return this.#s3;
+    if (this.#files === null)
+      throw new InvalidInputError(
+        "LOCAL_FILES_REFUSED",
+        `${location}: expected s3://bucket/key; files of this machine may not be read here`,
+      );
+    return this.#files;
+  }
+}

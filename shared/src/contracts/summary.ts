@@ -13,6 +13,9 @@ export const score = z.strictObject({
   value: z.number(),
 });
 
+/** scores.json: what one evaluation or baseline measured. */
+export const scores = z.array(score);
+
 /** One direction of transfer in one round, summed over shards; shares are of what the name says, 0 where nothing was there. */
 export const transfer = z.strictObject({
   round: z.int().min(1),
@@ -48,7 +51,9 @@ export const roundSummary = z.strictObject({
   scores: z.array(score),
   transfers: z.array(transfer),
   selections: z.array(selectionCount),
-  training: z.array(z.strictObject({ round: z.int(), party: z.string(), stage: z.string(), steps: z.int(), loss: z.number() })),
+  training: z.array(
+    z.strictObject({ round: z.int(), party: z.string(), stage: z.string(), steps: z.int(), loss: z.number() }),
+  ),
 });
 
 export const runSummary = z.strictObject({

@@ -1,10 +1,9 @@
-import { z } from "zod";
+import { claim } from "../contracts/claim.ts";
+import { encodeJson } from "../contracts/json-document.ts";
 import { controlKeys } from "../contracts/keys.ts";
 import { InvalidInputError } from "../core/errors.ts";
 import type { StageDependencies } from "./dependencies.ts";
-import { encodeJson, readJson } from "./read-json.ts";
-
-const claim = z.strictObject({ run: z.string(), specHash: z.string() });
+import { readJson } from "./read-json.ts";
 
 /**
  * Binds a run's id to one spec, for good: the first comer writes the claim, conditionally. The same spec may come again

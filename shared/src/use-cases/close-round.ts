@@ -1,14 +1,14 @@
+import { encodeJson, parseJson } from "../contracts/json-document.ts";
 import { artefactKeys } from "../contracts/keys.ts";
 import type { Plan } from "../contracts/plan.ts";
 import { selection } from "../contracts/selection.ts";
 import type { StageInput, StageOutput } from "../contracts/stages.ts";
-import { type RoundSummary, roundSummary, type Score } from "../contracts/summary.ts";
+import { type RoundSummary, roundSummary, type Score, scores } from "../contracts/summary.ts";
 import type { StageDependencies } from "./dependencies.ts";
 import { finishedJob, readOutput } from "./job-outputs.ts";
 import { loadPlan } from "./load-plan.ts";
 import { SCORES } from "./party-outputs.ts";
-import { encodeJson, parseJson, readJson } from "./read-json.ts";
-import { scores } from "./score-party.ts";
+import { readJson } from "./read-json.ts";
 
 /** Gathers what the round's jobs measured into one summary and says whether it was the last. */
 export function closeRound(deps: StageDependencies) {

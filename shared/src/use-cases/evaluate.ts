@@ -1,9 +1,9 @@
+import { encodeJson } from "../contracts/json-document.ts";
 import { artefactKeys } from "../contracts/keys.ts";
 import type { StageInput, StageOutput } from "../contracts/stages.ts";
 import type { WorkerDependencies } from "./dependencies.ts";
 import { JobOutputs } from "./job-outputs.ts";
 import { adapterAfterRound, SCORES } from "./party-outputs.ts";
-import { encodeJson } from "./read-json.ts";
 import { scoreParty } from "./score-party.ts";
 import { withJob } from "./with-job.ts";
 

@@ -1,7 +1,7 @@
+import { encodeJson } from "../contracts/json-document.ts";
 import { controlKeys } from "../contracts/keys.ts";
 import type { StageInput, StageOutput } from "../contracts/stages.ts";
 import type { StageDependencies } from "./dependencies.ts";
-import { encodeJson } from "./read-json.ts";
 
 /** How many machines may lie inside one another before the search for the first cause ends. */
 const MAX_DEPTH = 8;

@@ -1,9 +1,10 @@
+import { encodeJson } from "../contracts/json-document.ts";
 import { MANIFEST } from "../contracts/keys.ts";
 import { type Manifest, manifest } from "../contracts/manifest.ts";
 import { InvalidInputError } from "../core/errors.ts";
 import { sha256 } from "../formats/sha256.ts";
 import type { StageDependencies } from "./dependencies.ts";
-import { encodeJson, readJson } from "./read-json.ts";
+import { readJson } from "./read-json.ts";
 
 /** Largest single output of a job: a shard is at most 64 MiB, an adapter of rank 256 on a 7 B model about 3 GiB. */
 const MAX_OUTPUT_BYTES = 4 * 1024 * 1024 * 1024;

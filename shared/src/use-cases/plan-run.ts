@@ -1,3 +1,4 @@
+import { encodeJson } from "../contracts/json-document.ts";
 import { controlKeys } from "../contracts/keys.ts";
 import { type PartyPlan, type Plan, plan } from "../contracts/plan.ts";
 import { readRunSpec } from "../contracts/read-run-spec.ts";
@@ -14,7 +15,6 @@ import { claimRun } from "./claim-run.ts";
 import type { StageDependencies } from "./dependencies.ts";
 import { MAX_CONFIG_BYTES, partyTokenizer } from "./party-tokenizer.ts";
 import { readQuestionSet, readSampleSet } from "./prepare-samples.ts";
-import { encodeJson } from "./read-json.ts";
 
 /** Largest run.yaml. */
 const MAX_SPEC_BYTES = 1024 * 1024;

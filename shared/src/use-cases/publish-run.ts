@@ -1,3 +1,4 @@
+import { encodeJson } from "../contracts/json-document.ts";
 import { artefactKeys, controlKeys } from "../contracts/keys.ts";
 import type { Plan } from "../contracts/plan.ts";
 import { partySpec } from "../contracts/run-spec.ts";
@@ -10,7 +11,7 @@ import type { StageDependencies } from "./dependencies.ts";
 import { readOutput } from "./job-outputs.ts";
 import { loadPlan } from "./load-plan.ts";
 import { ADAPTER, adapterAfterRound } from "./party-outputs.ts";
-import { encodeJson, readJson } from "./read-json.ts";
+import { readJson } from "./read-json.ts";
 
 /** Publishes what the run made: every party's adapter as a PEFT folder, summary.json, report.html; then says it succeeded. */
 export function publishRun(deps: StageDependencies) {

@@ -1,3 +1,4 @@
+import { encodeJson } from "../contracts/json-document.ts";
 import { artefactKeys } from "../contracts/keys.ts";
 import type { Baseline } from "../contracts/run-spec.ts";
 import type { StageInput, StageOutput } from "../contracts/stages.ts";
@@ -6,7 +7,6 @@ import { JobOutputs } from "./job-outputs.ts";
 import { ADAPTER, SCORES } from "./party-outputs.ts";
 import { readSampleSet } from "./prepare-samples.ts";
 import { loadPublicSet } from "./public-set.ts";
-import { encodeJson } from "./read-json.ts";
 import { scoreParty } from "./score-party.ts";
 import { trainOnPrivate, trainOnPublic } from "./train-party.ts";
 import { withJob } from "./with-job.ts";

@@ -1,7 +1,6 @@
-import { z } from "zod";
 import type { Plan } from "../contracts/plan.ts";
 import type { EvaluationSet } from "../contracts/run-spec.ts";
-import { type Score, score } from "../contracts/summary.ts";
+import type { Score } from "../contracts/summary.ts";
 import type { EncodedText } from "../core/alignment/encode-sample.ts";
 import { InvalidInputError } from "../core/errors.ts";
 import { multipleChoiceAccuracy } from "../core/evaluation/multiple-choice.ts";
@@ -15,8 +14,6 @@ import type { JobIdentity } from "./job-outputs.ts";
 import type { OpenParty } from "./open-party.ts";
 import { readQuestionSet, readSampleSet } from "./prepare-samples.ts";
 import { loadSamples, MAX_SET_BYTES } from "./public-set.ts";
-
-export const scores = z.array(score);
 
 /** Scores a party on every held-out set it may see: shared sets, its own, and in a simulation everybody's. */
 export async function scoreParty(
@@ -36,7 +33,14 @@ export async function scoreParty(
         ? { "bits-per-byte": await scoreText(open, await samplesOf(deps, plan, set)) }
         : await scoreChoices(open, await questionsOf(deps, plan, set));
     for (const [metric, value] of Object.entries(values))
-      found.push(score.parse({ party: open.party, set: set.name, metric, variant, round: identity.round, value }));
+      found.push({
+        party: open.party,
+        set: set.name,
+        metric: metric as Score["metric"],
+        variant,
+        round: identity.round,
+        value,
+      });
     deps.progress({ ...identity, phase: "scoring", step: index + 1, steps: visible.length });
   }
   return found;

@@ -1,3 +1,4 @@
+import { encodeJson } from "../contracts/json-document.ts";
 import { artefactKeys } from "../contracts/keys.ts";
 import { type Selection, selection } from "../contracts/selection.ts";
 import type { StageInput, StageOutput } from "../contracts/stages.ts";
@@ -10,7 +11,6 @@ import type { StageDependencies } from "./dependencies.ts";
 import { finishedJob, readListedOutput } from "./job-outputs.ts";
 import { loadPlan } from "./load-plan.ts";
 import { LOSSES, sourcesOf } from "./party-outputs.ts";
-import { encodeJson } from "./read-json.ts";
 
 /** Chooses, per public sample, the source with the least loss per byte, if it is strictly below the target's own. */
 export function selectKnowledge(deps: StageDependencies) {

@@ -1,0 +1,169 @@
+import { BASELINES } from "../contracts/run-spec.ts";
+import type { RunSummary, Score } from "../contracts/summary.ts";
+
+/** The variant that is the method itself; all others are baselines. */
+export const OWN_VARIANT = "fedmkt";
+const ZERO_SHOT = "zero-shot";
+/** Differences below this are noise of the last printed digit. */
+const SMALLEST_GAIN = 0.0005;
+
+export interface ScoreCell {
+  variant: string;
+  value: number;
+  /** the best of the row; ties are all best */
+  best: boolean;
+}
+
+/** One party on one set by one metric. */
+export interface ScoreRow {
+  party: string;
+  set: string;
+  metric: Score["metric"];
+  /** only another party holds this domain's data */
+  foreign: boolean;
+  /** in the order of {@link scoreVariants}; null where a variant was not scored */
+  cells: (ScoreCell | null)[];
+  /** how much better the last round is than the best baseline that saw labels; positive is better, whatever the metric; null without such a baseline */
+  gain: number | null;
+  /** that baseline */
+  against: string | null;
+}
+
+/** Columns: zero-shot first, then the other baselines that were run, the method's last round at the end. */
+export function scoreVariants(summary: RunSummary): string[] {
+  const found = new Set(summary.scores.map(({ variant }) => variant));
+  const known: string[] = BASELINES.filter((name) => found.delete(name));
+  const own = found.delete(OWN_VARIANT);
+  return [...known, ...[...found].sort(), ...(own ? [OWN_VARIANT] : [])];
+}
+
+/** Every party on every set it was scored on, in the order of parties and sets; values are the last round's. */
+export function scoreRows(summary: RunSummary): ScoreRow[] {
+  const variants = scoreVariants(summary);
+  const rows: ScoreRow[] = [];
+  for (const { id: party } of summary.parties)
+    for (const set of summary.sets) {
+      const scored = summary.scores.filter((score) => score.party === party && score.set === set.name);
+      for (const metric of [...new Set(scored.map((score) => score.metric))]) {
+        const ofMetric = scored.filter((score) => score.metric === metric);
+        const values = variants.map((variant) => lastValue(ofMetric, variant));
+        const best = bestOf(metric, values);
+        const { gain, against } = gainOverLabels(metric, variants, values);
+        rows.push({
+          party,
+          set: set.name,
+          metric,
+          foreign: set.owner !== null && set.owner !== party,
+          cells: values.map((value, index) =>
+            value === null ? null : { variant: variants[index], value, best: value === best },
+          ),
+          gain,
+          against,
+        });
+      }
+    }
+  return rows;
+}
+
+export function lowerIsBetter(metric: Score["metric"]): boolean {
+  return metric === "bits-per-byte";
+}
+
+function lastValue(scores: readonly Score[], variant: string): number | null {
+  const ofVariant = scores.filter((score) => score.variant === variant);
+  return (
+    ofVariant.reduce<Score | null>((last, score) => (last === null || score.round > last.round ? score : last), null)
+      ?.value ?? null
+  );
+}
+
+function bestOf(metric: Score["metric"], values: readonly (number | null)[]): number | null {
+  const present = values.filter((value) => value !== null);
+  if (present.length === 0) return null;
+  return lowerIsBetter(metric) ? Math.min(...present) : Math.max(...present);
+}
+
+function gainOverLabels(metric: Score["metric"], variants: readonly string[], values: readonly (number | null)[]) {
+  const own = values[variants.indexOf(OWN_VARIANT)] ?? null;
+  const labelled = values.map((value, index) => ([ZERO_SHOT, OWN_VARIANT].includes(variants[index]) ? null : value));
+  const strongest = bestOf(metric, labelled);
+  if (own === null || strongest === null) return { gain: null, against: null };
+  const gain = lowerIsBetter(metric) ? strongest - own : own - strongest;
+  return { gain, against: variants[labelled.indexOf(strongest)] };
+}
+
+/** Whether a party learned what only others hold, beyond what labels alone gave it. */
+export interface Verdict {
+  party: string;
+  outcome: "gained" | "mixed" | "not-gained" | "unknown";
+  /** the outcome in words, with the figures */
+  sentence: string;
+}
+
+/** One verdict a party, on the domains that only others hold. */
+export function verdicts(summary: RunSummary): Verdict[] {
+  const rows = scoreRows(summary);
+  return summary.parties.map(({ id: party }) => {
+    const foreign = rows.filter((row) => row.party === party && row.foreign);
+    if (foreign.length === 0)
+      return {
+        party,
+        outcome: "unknown",
+        sentence: `${party}: was scored on no domain that only others hold (no such held-out set names its owner).`,
+      };
+    const measured = foreign.filter((row) => row.gain !== null);
+    if (measured.length === 0)
+      return {
+        party,
+        outcome: "unknown",
+        sentence: `${party}: no baseline with labels was run, so what it gained on others' domains cannot be told from labels.`,
+      };
+    const gained = measured.filter((row) => row.gain! >= SMALLEST_GAIN);
+    const figures = measured
+      .map((row) => `${row.set} ${formatGain(row.gain!)} ${unitOf(row.metric)} against ${row.against}`)
+      .join("; ");
+    const [outcome, words] =
+      gained.length === measured.length
+        ? (["gained", "gained on domains that only others hold, beyond labels alone"] as const)
+        : gained.length === 0
+          ? (["not-gained", "did not gain on domains that only others hold, beyond labels alone"] as const)
+          : ([
+              "mixed",
+              `gained on ${gained.length} of ${measured.length} domains that only others hold, not on ${measured
+                .filter((row) => !gained.includes(row))
+                .map((row) => row.set)
+                .join(", ")}`,
+            ] as const);
+    return { party, outcome, sentence: `${party}: ${words} (better by: ${figures}).` };
+  });
+}
+
+export function formatValue(value: number): string {
+  return value.toFixed(3);
+}
+
+/** With its sign; a minus sign as wide as the plus. */
+export function formatGain(gain: number): string {
+  const text = Math.abs(gain).toFixed(3);
+  return Number(text) === 0 ? "±0.000" : `${gain < 0 ? "−" : "+"}${text}`;
+}
+
+export function unitOf(metric: Score["metric"]): string {
+  return { "bits-per-byte": "bits/byte", accuracy: "accuracy", "accuracy-by-length": "accuracy by length" }[metric];
+}
+
+export function formatShare(share: number): string {
+  return `${(100 * share).toFixed(1)} %`;
+}
+
+const BYTE_UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
+
+export function formatBytes(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < BYTE_UNITS.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return unit === 0 ? `${value} B` : `${value.toFixed(1)} ${BYTE_UNITS[unit]}`;
+}

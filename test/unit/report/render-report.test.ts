@@ -1,0 +1,58 @@
+import { describe, expect, it } from "@jest/globals";
+import type { RunSummary } from "../../../shared/src/contracts/summary.ts";
+import { renderReport } from "../../../shared/src/report/render-report.ts";
+import { SUMMARY } from "../../support/summary.ts";
+
+const VOID = new Set(["meta", "line", "circle", "polyline", "!doctype"]);
+
+/** The first tag that closes nothing or is not closed; null where the page nests as it should. */
+function findNestingMistake(page: string): string | null {
+  const open: string[] = [];
+  const body = page.replace(/<style>[^<]*<\/style>/, "");
+  for (const [tag, slash, name] of body.matchAll(/<(\/?)([a-z!][a-z0-9]*)(?:\s+[\w:-]+(?:="[^"<>]*")?)*\s*\/?>/g)) {
+    if (slash && open.pop() !== name) return tag;
+    if (!slash && !VOID.has(name) && !tag.endsWith("/>")) open.push(name);
+  }
+  const stray = body.replaceAll(/<(\/?)([a-z!][a-z0-9]*)(?:\s+[\w:-]+(?:="[^"<>]*")?)*\s*\/?>/g, "").match(/[<>]/);
+  return stray ? `stray ${stray[0]}` : (open.at(-1) ?? null);
+}
+
+describe("report.html", () => {
+  const page = renderReport(SUMMARY);
+
+  it("is a page whose tags nest, with every figure of the tables", () => {
+    expect(findNestingMistake(page)).toBeNull();
+    expect(page.startsWith("<!doctype html>")).toBe(true);
+    for (const text of ["2.810 *", "108 of 120", "62.0 %", "1.9 MiB", "client-distil"]) expect(page).toContain(text);
+  });
+
+  it("asks nothing of the network and runs nothing", () => {
+    expect(page).not.toMatch(/https?:|src=|<script|@import|url\(|javascript:/i);
+    expect(page).toContain("default-src 'none'");
+  });
+
+  it("is the same bytes for the same run", () => {
+    expect(renderReport(structuredClone(SUMMARY))).toBe(page);
+  });
+
+  it("escapes whatever names come from outside", () => {
+    const evil = '<img src=x onerror="alert(1)">&\'';
+    const summary: RunSummary = JSON.parse(JSON.stringify(SUMMARY).replaceAll('"ward"', JSON.stringify(evil)));
+    const escaped = renderReport(summary);
+    expect(escaped).not.toContain("<img");
+    expect(findNestingMistake(escaped)).toBeNull();
+  });
+
+  it("gives every chart a title in words, and draws one curve a party and set", () => {
+    expect(page.match(/<svg viewBox="0 0 320 190" role="img"/g)).toHaveLength(9);
+    expect(page.match(/role="img"/g)).toHaveLength(page.match(/role="img" aria-label="[^"]+"><title>/g)!.length);
+    expect(page).toContain(
+      "harbour on ward, bits/byte. round 0: 3.400; round 1: 2.880; round 2: 2.810; zero-shot: 3.400",
+    );
+  });
+
+  it("holds numbers only, even where a run exchanged and measured nothing", () => {
+    const empty: RunSummary = { ...SUMMARY, scores: [], transfers: [], selections: [], training: [], sets: [] };
+    for (const text of [page, renderReport(empty)]) expect(text).not.toMatch(/NaN|Infinity|undefined|\[object/);
+  });
+});

@@ -1,0 +1,91 @@
+import { describe, expect, it } from "@jest/globals";
+import type { RunSummary } from "../../../shared/src/contracts/summary.ts";
+import { scoreTable, transferTable } from "../../../shared/src/report/run-tables.ts";
+import { formatBytes, formatGain, scoreRows, scoreVariants, verdicts } from "../../../shared/src/report/table.ts";
+import { SUMMARY } from "../../support/summary.ts";
+
+const row = (party: string, set: string, summary: RunSummary = SUMMARY) =>
+  scoreRows(summary).find((candidate) => candidate.party === party && candidate.set === set)!;
+
+describe("the score table", () => {
+  it("orders the columns from before to after", () => {
+    expect(scoreVariants(SUMMARY)).toEqual(["zero-shot", "standalone", "standalone+public", "public-only", "fedmkt"]);
+  });
+
+  it("compares the last round with the strongest baseline that saw labels, set by set", () => {
+    expect(row("harbour", "ward")).toMatchObject({ foreign: true, against: "standalone+public" });
+    expect(row("harbour", "ward").gain).toBeCloseTo(2.9 - 2.81, 12);
+    expect(row("harbour", "harbour")).toMatchObject({ foreign: false, against: "standalone" });
+    expect(row("server", "common").gain).toBeCloseTo(1.9 - 1.91, 12);
+  });
+
+  it("marks the best of each row: the least bits, but the greatest accuracy", () => {
+    const best = (summary: RunSummary) =>
+      row("ward", "common", summary).cells.flatMap((cell) => (cell?.best ? [cell.variant] : []));
+    expect(best(SUMMARY)).toEqual(["standalone+public"]);
+    const scores = SUMMARY.scores.map((score) => ({ ...score, metric: "accuracy" as const, value: score.value / 10 }));
+    expect(best({ ...SUMMARY, scores })).toEqual(["zero-shot"]);
+    expect(row("harbour", "ward", { ...SUMMARY, scores }).gain).toBeCloseTo(0.281 - 0.35, 12);
+  });
+
+  it("leaves a dash where a party was not scored", () => {
+    const scores = SUMMARY.scores.filter(({ party, variant }) => party === "server" || variant !== "standalone");
+    const table = scoreTable({ ...SUMMARY, scores });
+    expect(table.rows.every((cells) => cells.length === table.columns.length)).toBe(true);
+    expect(scoreTable(SUMMARY).rows[0].map(({ text }) => text)).toEqual([
+      "server",
+      "harbour †",
+      "bits/byte",
+      "2.900",
+      "–",
+      "–",
+      "2.450",
+      "2.410",
+      "+0.040",
+      "public-only",
+    ]);
+  });
+
+  it("says in words who did not gain on domains that only others hold", () => {
+    expect(verdicts(SUMMARY)).toEqual([
+      {
+        party: "server",
+        outcome: "gained",
+        sentence:
+          "server: gained on domains that only others hold, beyond labels alone (better by: harbour +0.040 bits/byte against public-only; ward +0.020 bits/byte against public-only).",
+      },
+      {
+        party: "harbour",
+        outcome: "gained",
+        sentence: expect.stringContaining("ward +0.090 bits/byte against standalone+public"),
+      },
+      {
+        party: "ward",
+        outcome: "not-gained",
+        sentence:
+          "ward: did not gain on domains that only others hold, beyond labels alone (better by: harbour −0.020 bits/byte against standalone+public).",
+      },
+    ]);
+  });
+
+  it("does not claim what it cannot know", () => {
+    const ownerless = { ...SUMMARY, sets: SUMMARY.sets.map((set) => ({ ...set, owner: null })) };
+    expect(verdicts(ownerless).map(({ outcome }) => outcome)).toEqual(["unknown", "unknown", "unknown"]);
+    const unlabelled = {
+      ...SUMMARY,
+      scores: SUMMARY.scores.filter(({ variant }) => ["zero-shot", "fedmkt"].includes(variant)),
+    };
+    expect(verdicts(unlabelled)[1].sentence).toContain("no baseline with labels was run");
+    expect(row("harbour", "ward", unlabelled)).toMatchObject({ gain: null, against: null });
+  });
+
+  it("adds up what was exchanged", () => {
+    expect(transferTable(SUMMARY).note).toContain("Exchanged in all: 1.9 MiB");
+    expect([formatBytes(1023), formatBytes(1024), formatBytes(3 * 1024 ** 3)]).toEqual([
+      "1023 B",
+      "1.0 KiB",
+      "3.0 GiB",
+    ]);
+    expect([formatGain(-0.0001), formatGain(-0.25), formatGain(0.0006)]).toEqual(["±0.000", "−0.250", "+0.001"]);
+  });
+});

@@ -13,48 +13,61 @@ const ONE_CPU_MEGABYTES = 1769;
 interface Needs {
   timeout?: Duration;
   memoryMegabytes?: number;
-  /** whether it opens models' tokenizers or data, which lie below `material/` */
-  material?: true;
+  readsControl?: string[];
+  readsArtefacts?: true;
   writesControl?: string[];
   writesArtefacts?: string[];
 }
 
-/** What each stage needs beyond reading the run's own files. A stage that is missing here does not compile. */
+/** Models' tokenizers and data that a deployment keeps beside its runs. */
+const MATERIAL = "material/";
+
+/** What each stage needs, and nothing else. A stage that is missing here does not compile. */
 const NEEDS: Record<LambdaStageName, Needs> = {
   "plan-run": {
+    readsControl: ["runs/", MATERIAL],
     timeout: Duration.minutes(15),
     memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
-    material: true,
     writesControl: ["runs/"],
   },
   "map-vocabulary": {
+    readsControl: ["runs/", MATERIAL],
+    readsArtefacts: true,
     timeout: Duration.minutes(15),
     memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
-    material: true,
     writesArtefacts: ["runs/*/maps/"],
   },
   "align-shard": {
+    readsControl: ["runs/"],
+    readsArtefacts: true,
     timeout: ALIGN_TIMEOUT,
     memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
-    material: true,
     writesArtefacts: ["runs/*/round-*/aligned/"],
   },
   "select-knowledge": {
+    readsControl: ["runs/"],
+    readsArtefacts: true,
     timeout: Duration.minutes(5),
     memoryMegabytes: ONE_CPU_MEGABYTES,
     writesArtefacts: ["runs/*/round-*/selection/"],
   },
   "average-adapters": {
+    readsControl: ["runs/"],
+    readsArtefacts: true,
     timeout: Duration.minutes(5),
     memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
     writesArtefacts: ["runs/*/round-*/averaged/"],
   },
   "close-round": {
+    readsControl: ["runs/"],
+    readsArtefacts: true,
     timeout: Duration.minutes(5),
     memoryMegabytes: ONE_CPU_MEGABYTES,
     writesArtefacts: ["runs/*/round-*/summary.json"],
   },
   "publish-run": {
+    readsControl: ["runs/"],
+    readsArtefacts: true,
     timeout: Duration.minutes(15),
     memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
     writesControl: ["runs/*/status.json"],
@@ -84,8 +97,8 @@ export class StageFunctions extends Construct {
         timeout: needs.timeout,
         memoryMegabytes: needs.memoryMegabytes,
       });
-      props.control.grantReadBelow(stage, "runs/", ...(needs.material ? ["material/"] : []));
-      props.artefacts.grantReadBelow(stage, "runs/");
+      if (needs.readsControl) props.control.grantReadBelow(stage, ...needs.readsControl);
+      if (needs.readsArtefacts) props.artefacts.grantReadBelow(stage, "runs/");
       if (needs.writesControl) props.control.grantWriteBelow(stage, ...needs.writesControl);
       if (needs.writesArtefacts) props.artefacts.grantWriteBelow(stage, ...needs.writesArtefacts);
       return [name, stage];

@@ -16,6 +16,8 @@ export interface OpenModel {
   adapter: Uint8Array | null;
   seed: number;
   threads: number;
+  /** "all": every weight is trained, without LoRA (pretraining); "lora" unless given */
+  trainable?: "lora" | "all";
 }
 
 /** A sample in a model's own tokens. BOS comes first; token t is learned where answer[t] is 1 (never t = 0). */
@@ -91,7 +93,11 @@ export interface Model {
   extract(samples: readonly EncodedSample[], topK: number, batchSize: number): AsyncIterable<SampleKnowledge>;
   /** @returns [S] answer nats of each sample */
   score(samples: readonly EncodedSample[], batchSize: number): Promise<Float64Array>;
+  /** @returns [T, V] the logits after each token, row by row */
+  logits(ids: Int32Array): Promise<Float32Array>;
   /** @returns adapter_model.safetensors, PEFT's names; byte-identical for equal weights */
   adapter(): Promise<Uint8Array>;
+  /** @returns model.safetensors in f32: all weights as they are now, the adapter not merged */
+  weights(): Promise<Uint8Array>;
   close(): Promise<void>;
 }

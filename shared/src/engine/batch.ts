@@ -1,0 +1,93 @@
+import type { EncodedSample } from "../ports/engine.ts";
+import type { LlamaConfig } from "./architectures/llama-config.ts";
+import { causalMask } from "./layers/attention.ts";
+import { rotaryAngles } from "./layers/rotary.ts";
+import type { HostTensor } from "./session.ts";
+
+/** Samples as one run of a graph takes them. P positions of all samples together, without padding. */
+export interface Batch {
+  feeds: Record<string, HostTensor>;
+  /** P */
+  positions: number;
+  /** [S] positions of each sample */
+  counts: number[];
+  /** [P] what each position predicts */
+  labels: Int32Array;
+  /** P with padding: a multiple of the graph's chunks */
+  padded: number;
+}
+
+/** @returns the token indices after which an answer token comes */
+export function answerPositions({ answer }: EncodedSample): Int32Array {
+  const positions = new Int32Array(countAnswers(answer));
+  let found = 0;
+  for (let token = 1; token < answer.length; token++) if (answer[token]) positions[found++] = token - 1;
+  return positions;
+}
+
+function countAnswers(answer: Uint8Array): number {
+  let count = 0;
+  for (const flag of answer) if (flag) count++;
+  return count;
+}
+
+/** Sequence lengths whose masks and angles are kept: mostly the same few occur. */
+const KEPT_LENGTHS = 16;
+
+/** Packs samples, padded on the right to the longest; keeps what depends on the length alone. */
+export function createPacker(config: LlamaConfig): (samples: readonly EncodedSample[], chunks: number) => Batch {
+  const byLength = new Map<number, Record<string, HostTensor>>();
+  const positional = (tokens: number): Record<string, HostTensor> => {
+    const known = byLength.get(tokens);
+    if (known) return known;
+    const groups = config.heads / config.keyValueHeads;
+    const half = config.headSize / 2;
+    const { cosines, sines } = rotaryAngles(tokens, config.headSize, config.ropeTheta);
+    const made = {
+      mask: { data: causalMask(tokens, groups), shape: [groups * tokens, tokens] },
+      cosines: { data: cosines, shape: [tokens, half] },
+      sines: { data: sines, shape: [tokens, half] },
+    };
+    if (byLength.size >= KEPT_LENGTHS) byLength.clear();
+    byLength.set(tokens, made);
+    return made;
+  };
+  return (samples, chunks) => {
+    const tokens = samples.reduce((most, sample) => Math.max(most, sample.ids.length), 1);
+    const perSample = samples.map(answerPositions);
+    const counts = perSample.map((positions) => positions.length);
+    const total = counts.reduce((sum, count) => sum + count, 0);
+    const padded = Math.ceil(total / chunks) * chunks;
+    const ids = new Int32Array(samples.length * tokens);
+    const rows = new Int32Array(padded);
+    const labels = new Int32Array(padded);
+    let at = 0;
+    samples.forEach((sample, index) => {
+      ids.set(sample.ids, index * tokens);
+      for (const position of perSample[index]) {
+        rows[at] = index * tokens + position;
+        labels[at++] = sample.ids[position + 1];
+      }
+    });
+    return {
+      feeds: {
+        ids: { data: ids, shape: [samples.length, tokens] },
+        rows: { data: rows, shape: [padded] },
+        ...positional(tokens),
+      },
+      positions: total,
+      counts,
+      labels,
+      padded,
+    };
+  };
+}
+
+/** Elements of [rows, V] that may exist at once: 64 MiB in f32, of which a loss holds a few. */
+const CHUNK_ELEMENTS = 1 << 24;
+
+/** @returns in how many parts a head's rows are taken so that none is too large: a power of two */
+export function chunksFor(positions: number, vocabularySize: number): number {
+  const least = (positions * vocabularySize) / CHUNK_ELEMENTS;
+  return least <= 1 ? 1 : 2 ** Math.ceil(Math.log2(least));
+}

@@ -1,0 +1,79 @@
+import { InvalidInputError } from "../core/errors.ts";
+import type { EncodedSample, TrainOptions } from "../ports/engine.ts";
+import type { LlamaConfig } from "./architectures/llama-config.ts";
+
+/** @throws InvalidInputError `SAMPLE_INVALID` naming the sample's index, expected and got */
+export function checkSamples(samples: readonly EncodedSample[], config: LlamaConfig): void {
+  samples.forEach(({ ids, answer }, index) => {
+    const refuse = (reason: string) => new InvalidInputError("SAMPLE_INVALID", `sample ${index}: ${reason}`);
+    if (ids.length === 0) throw refuse("expected at least one token, got none");
+    if (ids.length > config.contextTokens)
+      throw refuse(`expected at most ${config.contextTokens} tokens, the model's context, got ${ids.length}`);
+    if (answer.length !== ids.length)
+      throw refuse(`expected an answer flag for each of ${ids.length} tokens, got ${answer.length}`);
+    if (answer[0]) throw refuse("expected the first token not to be an answer token: nothing predicts it");
+    for (const id of ids)
+      if (id < 0 || id >= config.vocabularySize)
+        throw refuse(`expected token ids below ${config.vocabularySize}, the model's vocabulary, got ${id}`);
+  });
+}
+
+/** @throws InvalidInputError `KNOWLEDGE_INVALID` naming sample, position, expected and got */
+export function checkTargets(options: Omit<TrainOptions, "onProgress">, config: LlamaConfig): void {
+  const { samples, targets, partitions = [] } = options;
+  if (!targets) return;
+  const groups = partitions.map((partition, index) => countGroups(partition, index, config.vocabularySize));
+  if (targets.length !== samples.length)
+    throw invalid(`expected a target or null for each of ${samples.length} samples, got ${targets.length}`);
+  targets.forEach((target, index) => {
+    if (!target) return;
+    const refuse = (reason: string) => invalid(`sample ${index}: ${reason}`);
+    const { positions, offsets, entries, probabilities, tail, partition } = target;
+    if (!Number.isInteger(partition) || partition < -1 || partition >= partitions.length)
+      throw refuse(`expected one of ${partitions.length} partitions or −1, got ${partition}`);
+    if (offsets.length !== positions.length + 1 || tail.length !== positions.length)
+      throw refuse(
+        `expected ${positions.length + 1} offsets and ${positions.length} tails, got ${offsets.length} and ${tail.length}`,
+      );
+    if (offsets[0] !== 0 || offsets.at(-1) !== entries.length || entries.length !== probabilities.length)
+      throw refuse(
+        `expected offsets from 0 to the ${entries.length} entries and as many probabilities, got ${offsets[0]} to ${offsets.at(-1)} and ${probabilities.length}`,
+      );
+    const bound = partition < 0 ? config.vocabularySize : groups[partition];
+    positions.forEach((position, at) => {
+      if (!samples[index].answer[position + 1] || (at > 0 && position <= positions[at - 1]))
+        throw refuse(`expected ascending answer positions, got ${position} at ${at}`);
+      if (offsets[at + 1] < offsets[at]) throw refuse(`position ${position}: expected ascending offsets`);
+      const seen = new Set<number>();
+      for (let entry = offsets[at]; entry < offsets[at + 1]; entry++) {
+        const id = entries[entry];
+        if (id < 0 || id >= bound || seen.has(id))
+          throw refuse(`position ${position}: expected distinct entries below ${bound}, got ${id}`);
+        seen.add(id);
+        if (!(probabilities[entry] >= 0 && probabilities[entry] <= 1 + MASS_SLACK))
+          throw refuse(`position ${position}: expected probabilities from 0 to 1, got ${probabilities[entry]}`);
+      }
+      if (!(tail[at] >= -MASS_SLACK && tail[at] <= 1 + MASS_SLACK))
+        throw refuse(`position ${position}: expected a tail from 0 to 1, got ${tail[at]}`);
+    });
+  });
+}
+
+/** Rounding that sums of float32 masses may show. */
+const MASS_SLACK = 1e-3;
+
+function countGroups(partition: Int32Array, index: number, vocabularySize: number): number {
+  if (partition.length !== vocabularySize)
+    throw invalid(`partition ${index}: expected a group for each of ${vocabularySize} tokens, got ${partition.length}`);
+  let most = -1;
+  for (const group of partition) {
+    if (group < 0 || group >= vocabularySize)
+      throw invalid(`partition ${index}: expected groups from 0 to ${vocabularySize - 1}, got ${group}`);
+    if (group > most) most = group;
+  }
+  return most + 1;
+}
+
+function invalid(reason: string): InvalidInputError {
+  return new InvalidInputError("KNOWLEDGE_INVALID", `knowledge: ${reason}`);
+}

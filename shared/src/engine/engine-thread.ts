@@ -1,0 +1,80 @@
+import { Worker } from "node:worker_threads";
+import { InvariantError } from "../core/errors.ts";
+import type { OpenModel } from "../ports/engine.ts";
+import { unpackError } from "./thread-error.ts";
+import type { ThreadReply, ThreadRequest } from "./worker.ts";
+
+interface Waiting {
+  resolve: (result: unknown) => void;
+  reject: (error: Error) => void;
+  onProgress: (progress: never) => void;
+}
+
+/** The caller's end of a model's thread. Requests are answered one after the other, in their order. */
+export class EngineThread {
+  readonly #worker: Worker;
+  #last: Promise<unknown> = Promise.resolve();
+  #waiting: Waiting | null = null;
+  #ended: Error | null = null;
+  readonly #exited: Promise<void>;
+
+  constructor(options: OpenModel) {
+    this.#worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData: options });
+    this.#worker.on("message", (reply: ThreadReply) => this.#receive(reply));
+    this.#worker.on("error", (error: unknown) =>
+      this.#end(new InvariantError("ENGINE_FAILED", `the engine's thread failed: ${error}`)),
+    );
+    this.#exited = new Promise((resolve) => {
+      this.#worker.on("exit", () => {
+        this.#end(new InvariantError("ENGINE_CLOSED", "the engine's thread has ended"));
+        resolve();
+      });
+    });
+  }
+
+  /** @throws what the thread throws: the same class, code and message */
+  ask<Result>(
+    method: ThreadRequest["method"],
+    values: unknown[] = [],
+    onProgress: (progress: never) => void = () => {},
+  ): Promise<Result> {
+    const answer = this.#last.then(
+      () =>
+        new Promise<Result>((resolve, reject) => {
+          if (this.#ended) {
+            reject(this.#ended);
+            return;
+          }
+          this.#waiting = { resolve: resolve as (result: unknown) => void, reject, onProgress };
+          this.#worker.postMessage({ method, arguments: values } satisfies ThreadRequest);
+        }),
+    );
+    this.#last = answer.catch(() => {});
+    return answer;
+  }
+
+  /** Waits for what is under way, then ends the thread. Safe to call twice. */
+  async close(): Promise<void> {
+    await this.#last;
+    if (!this.#ended) await this.ask("close").catch(() => this.#worker.terminate());
+    await this.#exited;
+  }
+
+  #receive(reply: ThreadReply): void {
+    const waiting = this.#waiting;
+    if (!waiting) return;
+    if (reply.kind === "progress") {
+      waiting.onProgress(reply.progress as never);
+      return;
+    }
+    this.#waiting = null;
+    if (reply.kind === "result") waiting.resolve(reply.result);
+    else waiting.reject(unpackError(reply.error));
+  }
+
+  #end(error: Error): void {
+    this.#ended ??= error;
+    this.#waiting?.reject(this.#ended);
+    this.#waiting = null;
+  }
+}

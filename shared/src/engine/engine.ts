@@ -1,0 +1,64 @@
+import type { EncodedSample, Engine, Model, OpenModel, SampleKnowledge, TrainOptions } from "../ports/engine.ts";
+import { answerPositions } from "./batch.ts";
+import { EngineThread } from "./engine-thread.ts";
+import type { LanguageModel } from "./language-model.ts";
+
+/** The engine on ONNX Runtime: each open model has a worker thread of its own. */
+export function createEngine(): Engine {
+  return { open };
+}
+
+async function open(options: OpenModel): Promise<Model> {
+  const thread = new EngineThread(options);
+  let description: ReturnType<LanguageModel["describe"]>;
+  try {
+    description = await thread.ask("describe");
+  } catch (error) {
+    await thread.close();
+    throw error;
+  }
+  return {
+    ...description,
+    train({ onProgress, ...rest }: TrainOptions) {
+      return thread.ask("train", [rest], onProgress);
+    },
+    async *extract(samples, topK, batchSize) {
+      const batches = batchesOf(samples, batchSize);
+      const largest = largestBatch(batches);
+      for (const batch of batches) yield* await thread.ask<SampleKnowledge[]>("extract", [batch, topK, largest]);
+    },
+    async score(samples, batchSize) {
+      const nats = new Float64Array(samples.length);
+      const batches = batchesOf(samples, batchSize);
+      const largest = largestBatch(batches);
+      for (const [index, batch] of batches.entries())
+        nats.set(await thread.ask<Float64Array>("score", [batch, largest]), index * batchSize);
+      return nats;
+    },
+    logits: (ids) => thread.ask("logits", [ids]),
+    adapter: () => thread.ask("adapter"),
+    weights: () => thread.ask("weights"),
+    close: () => thread.close(),
+  };
+}
+
+function batchesOf(samples: readonly EncodedSample[], batchSize: number): EncodedSample[][] {
+  const batches: EncodedSample[][] = [];
+  for (let begin = 0; begin < samples.length; begin += batchSize)
+    batches.push(
+      samples.slice(begin, begin + batchSize).map(({ ids, answer, answerBytes }) => ({ ids, answer, answerBytes })),
+    );
+  return batches;
+}
+
+/** @returns the most positions that any batch has */
+function largestBatch(batches: readonly EncodedSample[][]): number {
+  return batches.reduce(
+    (most, batch) =>
+      Math.max(
+        most,
+        batch.reduce((sum, sample) => sum + answerPositions(sample).length, 0),
+      ),
+    0,
+  );
+}

@@ -1,0 +1,121 @@
+import { invariant } from "../../core/errors.ts";
+import type { Attributes, GraphBuilder, GraphNode, Value } from "./builder.ts";
+import {
+  add,
+  batchedMatmul,
+  gemm,
+  multiply,
+  reduce,
+  reshape,
+  scatterAdd,
+  subtract,
+  transpose,
+  unary,
+  unbroadcast,
+  zerosLike,
+} from "./operators.ts";
+
+/**
+ * From the gradient of a node's first output, those of its inputs, in their order; null where an input needs none. A rule
+ * only writes what is needed: a frozen weight's gradient is never computed.
+ */
+export type GradientRule = (graph: GraphBuilder, node: GraphNode, gradient: Value) => (Value | null)[];
+
+/** Reverse-mode rules by operator. An operator without a row cannot be trained through: {@link gradients} says which. */
+export const GRADIENT_RULES: Readonly<Record<string, GradientRule>> = {
+  Identity: (_graph, _node, gradient) => [gradient],
+
+  Add: (graph, { inputs }, gradient) =>
+    inputs.map((input) => (input.needsGradient ? unbroadcast(graph, gradient, input.shape) : null)),
+
+  Mul: (graph, { inputs: [a, b] }, gradient) => [
+    a.needsGradient ? unbroadcast(graph, multiply(graph, gradient, b), a.shape) : null,
+    b.needsGradient ? unbroadcast(graph, multiply(graph, gradient, a), b.shape) : null,
+  ],
+
+  Reshape: (graph, { inputs: [a] }, gradient) => [reshape(graph, gradient, a.shape), null],
+
+  Transpose: (graph, { attributes }, gradient) => {
+    const order = attributes.perm as readonly number[];
+    return [
+      transpose(
+        graph,
+        gradient,
+        order.map((_, axis) => order.indexOf(axis)),
+      ),
+    ];
+  },
+
+  Gemm: (graph, { inputs: [a, b, c], attributes }, gradient) => {
+    invariant(attributes.transA === 0, "GRADIENT_RULE", "Gemm: no rule where the first matrix is transposed");
+    const transposeB = attributes.transB === 1;
+    const scale = floatOf(attributes, "alpha");
+    const ofA = a.needsGradient ? gemm(graph, gradient, b, { transposeB: !transposeB, scale }) : null;
+    const [left, right] = transposeB ? [gradient, a] : [a, gradient];
+    const ofB = b.needsGradient ? gemm(graph, left, right, { transposeA: true, scale }) : null;
+    if (!c) return [ofA, ofB];
+    return [ofA, ofB, c.needsGradient ? unbroadcast(graph, gradient, c.shape) : null];
+  },
+
+  FusedMatMul: (graph, { inputs: [a, b], attributes }, gradient) => {
+    invariant(attributes.transA === 0, "GRADIENT_RULE", "FusedMatMul: no rule where the first stack is transposed");
+    const transposeB = attributes.transB === 1;
+    const scale = floatOf(attributes, "alpha");
+    const ofA = a.needsGradient ? batchedMatmul(graph, gradient, b, { transposeB: !transposeB, scale }) : null;
+    const [left, right] = transposeB ? [gradient, a] : [a, gradient];
+    return [ofA, b.needsGradient ? batchedMatmul(graph, left, right, { transposeA: true, scale }) : null];
+  },
+
+  Softmax: (graph, { outputs: [y] }, gradient) => {
+    const weighted = multiply(graph, gradient, y);
+    return [subtract(graph, weighted, multiply(graph, y, reduce(graph, "ReduceSum", weighted, [-1])))];
+  },
+
+  /** RMS norm: y = x·r·γ with r = 1/√(mean x² + ε), the node's second output. */
+  SimplifiedLayerNormalization: (graph, { inputs: [x, gamma], outputs: [, inverse] }, gradient) => {
+    let ofX: Value | null = null;
+    if (x.needsGradient) {
+      const scaled = multiply(graph, gradient, gamma);
+      const mean = reduce(graph, "ReduceMean", multiply(graph, scaled, x), [-1]);
+      const cubed = multiply(graph, multiply(graph, inverse, inverse), inverse);
+      ofX = subtract(graph, multiply(graph, scaled, inverse), multiply(graph, x, multiply(graph, cubed, mean)));
+    }
+    if (!gamma.needsGradient) return [ofX, null];
+    return [ofX, unbroadcast(graph, multiply(graph, gradient, multiply(graph, x, inverse)), gamma.shape)];
+  },
+
+  /** With alpha 1 this is SiLU, y = x·σ(x): dy/dx = σ + y·(1 − σ). */
+  QuickGelu: (graph, { inputs: [x], outputs: [y] }, gradient) => {
+    const sigmoid = unary(graph, "Sigmoid", x);
+    const slope = add(graph, sigmoid, subtract(graph, y, multiply(graph, y, sigmoid)));
+    return [multiply(graph, gradient, slope)];
+  },
+
+  /** A rotation: its gradient is turned back, by the negated sines. */
+  RotaryEmbedding: (graph, { inputs: [, position, cosines, sines], attributes, domain }, gradient) => [
+    graph.apply(
+      "RotaryEmbedding",
+      [gradient, position, cosines, unary(graph, "Neg", sines)],
+      { shape: gradient.shape },
+      attributes,
+      domain,
+    ),
+    null,
+    null,
+    null,
+  ],
+
+  /** Rows of a table: each row's gradient is added where it came from. */
+  Gather: (graph, { inputs: [table, indices] }, gradient) => {
+    invariant(indices.shape.length === 1 && table.shape.length === 2, "GRADIENT_RULE", "Gather: rows of a matrix only");
+    const zeros = zerosLike(graph, table);
+    const column = reshape(graph, indices, [...indices.shape, 1]);
+    const shape = graph.apply("Shape", [gradient], { type: "int64", shape: [2] });
+    const spread = graph.apply("Expand", [column, shape], { type: indices.type, shape: gradient.shape });
+    return [scatterAdd(graph, zeros, spread, gradient, 0), null];
+  },
+};
+
+function floatOf(attributes: Attributes, name: string): number {
+  return (attributes[name] as { float: number }).float;
+}

@@ -1,0 +1,176 @@
+import { join } from "node:path";
+import { InvalidInputError, invariant } from "../core/errors.ts";
+import type { EncodedSample, OpenModel, SampleKnowledge, TrainOptions, TrainProgress } from "../ports/engine.ts";
+import { llamaLinears } from "./architectures/llama.ts";
+import { answerPositions, chunksFor, createPacker } from "./batch.ts";
+import { checkSamples, checkTargets } from "./check-input.ts";
+import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
+import type { GraphBuilder } from "./graph/builder.ts";
+import { logitsGraph, type ModelParts, scoringGraph, trainingGraph } from "./graphs.ts";
+import { freshLoraBank, loadLoraBank, saveBank } from "./lora-bank.ts";
+import { createBank, type ParameterBank, viewOf } from "./parameter-bank.ts";
+import { createSession, type GraphSession, type HostTensor } from "./session.ts";
+import { train } from "./training.ts";
+
+/** A model in this very thread: what the worker runs. One ONNX Runtime session is alive at a time, made when it is needed. */
+export class LanguageModel {
+  readonly #parts: ModelParts;
+  readonly #threads: number;
+  readonly #pack: ReturnType<typeof createPacker>;
+  #session: { key: string; session: GraphSession } | null = null;
+
+  /** @throws InvalidInputError what {@link openCheckpoint} and {@link loadLoraBank} throw; `MODEL_OPTIONS_INVALID` */
+  constructor(options: OpenModel) {
+    const checkpoint = openCheckpoint(options.folder);
+    this.#parts = { checkpoint, bank: openBank(checkpoint, options), lora: options.lora };
+    this.#threads = options.threads;
+    this.#pack = createPacker(checkpoint.config);
+  }
+
+  describe() {
+    const { config, parameters } = this.#parts.checkpoint;
+    return {
+      vocabularySize: config.vocabularySize,
+      contextTokens: config.contextTokens,
+      parameters,
+      trainableParameters: this.#parts.bank.values.length,
+    };
+  }
+
+  async train(options: Omit<TrainOptions, "onProgress">, onProgress: (progress: TrainProgress) => void) {
+    const { checkpoint, bank } = this.#parts;
+    const { config } = checkpoint;
+    if (bank.values.length === 0)
+      throw new InvalidInputError("MODEL_OPTIONS_INVALID", "expected a LoRA or full training, got a frozen model");
+    checkSamples(options.samples, config);
+    checkTargets(options, config);
+    const trainee = {
+      vocabularySize: config.vocabularySize,
+      values: bank.values,
+      pack: this.#pack,
+      session: (loss: Parameters<typeof trainingGraph>[1]) =>
+        this.#sessionFor(`train ${JSON.stringify(loss)}`, () => trainingGraph(this.#parts, loss)),
+    };
+    return train(trainee, options, onProgress);
+  }
+
+  /** @param largest - most positions that a batch of this extraction has, so that all of them share a session */
+  async extract(samples: readonly EncodedSample[], topK: number, largest: number): Promise<SampleKnowledge[]> {
+    const { config } = this.#parts.checkpoint;
+    checkSamples(samples, config);
+    const kept = Math.min(topK, config.vocabularySize);
+    const results = await this.#scores(samples, kept, largest);
+    const ids = (results?.topIds.data ?? new Int32Array(0)) as Int32Array;
+    const logProbs = (results?.topLogProbs.data ?? new Float32Array(0)) as Float32Array;
+    let first = 0;
+    return samples.map((sample) => {
+      const positions = answerPositions(sample);
+      const [begin, end] = [first, first + positions.length];
+      first = end;
+      return {
+        positions,
+        topIds: ids.slice(begin * kept, end * kept),
+        topLogProbs: logProbs.slice(begin * kept, end * kept),
+        lossNats: lossBetween(results, begin, end),
+      };
+    });
+  }
+
+  async score(samples: readonly EncodedSample[], largest: number): Promise<Float64Array> {
+    checkSamples(samples, this.#parts.checkpoint.config);
+    const results = await this.#scores(samples, 0, largest);
+    let first = 0;
+    return Float64Array.from(samples, (sample) => {
+      const begin = first;
+      first += answerPositions(sample).length;
+      return lossBetween(results, begin, first);
+    });
+  }
+
+  /** @returns [T, V] */
+  async logits(ids: Int32Array): Promise<Float32Array> {
+    const sample = { ids, answer: new Uint8Array(ids.length), answerBytes: 0 };
+    checkSamples([sample], this.#parts.checkpoint.config);
+    const session = await this.#sessionFor("logits", () => logitsGraph(this.#parts));
+    const rows = { data: Int32Array.from(ids, (_, index) => index), shape: [ids.length] };
+    const results = await session.run({ ...this.#pack([sample], 1).feeds, ...this.#trainable(), rows });
+    return results.logits.data as Float32Array;
+  }
+
+  adapter(): Uint8Array {
+    if (!this.#parts.lora)
+      throw new InvalidInputError("MODEL_OPTIONS_INVALID", "expected a model with LoRA, got one without");
+    return saveBank(this.#parts.bank);
+  }
+
+  /** @returns model.safetensors, f32: all weights as they are now, adapters apart */
+  weights(): Uint8Array {
+    const { checkpoint, bank, lora } = this.#parts;
+    return saveBank(lora || bank.entries.length === 0 ? wholeBank(checkpoint) : bank);
+  }
+
+  async close(): Promise<void> {
+    await this.#session?.session.close();
+    this.#session = null;
+  }
+
+  async #scores(samples: readonly EncodedSample[], kept: number, largest: number) {
+    const chunks = chunksFor(largest, this.#parts.checkpoint.config.vocabularySize);
+    const batch = this.#pack(samples, chunks);
+    if (batch.positions === 0) return null;
+    const session = await this.#sessionFor(`score ${kept} ${chunks}`, () => scoringGraph(this.#parts, kept, chunks));
+    const labels = { data: batch.labels, shape: [batch.padded] };
+    const results = await session.run({ ...batch.feeds, ...this.#trainable(), labels });
+    const bad = results.labelLogProbs.data.findIndex((number) => !Number.isFinite(number));
+    if (bad >= 0 && bad < batch.positions)
+      throw new InvalidInputError(
+        "MODEL_NOT_FINITE",
+        `${this.#parts.checkpoint.folder}: expected finite log-probabilities, got ${results.labelLogProbs.data[bad]}: are the weights broken?`,
+      );
+    return results;
+  }
+
+  #trainable(): Record<string, HostTensor> {
+    const { values } = this.#parts.bank;
+    return values.length ? { trainable: { data: values, shape: [values.length] } } : {};
+  }
+
+  async #sessionFor(key: string, build: () => GraphBuilder): Promise<GraphSession> {
+    if (this.#session?.key === key) return this.#session.session;
+    await this.close();
+    const session = await createSession(build(), this.#parts.checkpoint.folder, this.#threads);
+    this.#session = { key, session };
+    return session;
+  }
+}
+
+function openBank(checkpoint: Checkpoint, options: OpenModel): ParameterBank {
+  const { folder, lora, adapter, seed, trainable = "lora" } = options;
+  const refuse = (reason: string) => new InvalidInputError("MODEL_OPTIONS_INVALID", `${folder}: ${reason}`);
+  if (trainable === "all") {
+    if (lora || adapter) throw refuse("expected no LoRA where all weights are trained");
+    return wholeBank(checkpoint);
+  }
+  if (!lora) {
+    if (adapter) throw refuse("expected LoRA settings for the adapter, got none");
+    return createBank([]);
+  }
+  const linears = llamaLinears(checkpoint.config);
+  if (!adapter) return freshLoraBank(linears, lora, seed);
+  return loadLoraBank(linears, lora, adapter, `adapter for ${join(folder, "model.safetensors")}`);
+}
+
+function wholeBank(checkpoint: Checkpoint): ParameterBank {
+  const bank = createBank(checkpoint.weights);
+  for (const entry of bank.entries) viewOf(bank, entry).set(checkpoint.read(entry.name));
+  return bank;
+}
+
+/** Nats of the rows [begin, end), summed in float64. */
+function lossBetween(results: Record<string, HostTensor> | null, begin: number, end: number): number {
+  if (begin === end) return 0;
+  invariant(results, "ENGINE_RESULT_MISSING", `no scores for the rows ${begin} to ${end}`);
+  let nats = 0;
+  for (let row = begin; row < end; row++) nats -= results.labelLogProbs.data[row];
+  return nats;
+}

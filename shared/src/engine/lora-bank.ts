@@ -1,0 +1,91 @@
+import { InvalidInputError } from "../core/errors.ts";
+import { createRandom } from "../core/numeric/random.ts";
+import { readSafetensors, type Tensor, writeSafetensors } from "../formats/safetensors.ts";
+import type { OpenModel } from "../ports/engine.ts";
+import type { LinearSpec } from "./architectures/llama.ts";
+import { createBank, type ParameterBank, viewOf } from "./parameter-bank.ts";
+
+type Lora = NonNullable<OpenModel["lora"]>;
+
+/** PEFT puts this before a layer's name. */
+const PREFIX = "base_model.model.";
+
+/** PEFT's names of a layer's two matrices: A [rank, in] and B [out, rank]. */
+export function loraNames(linear: string): { down: string; up: string } {
+  return { down: `${PREFIX}${linear}.lora_A.weight`, up: `${PREFIX}${linear}.lora_B.weight` };
+}
+
+/** The layers that are adapted, in the order in which they run. */
+export function adaptedLinears(linears: readonly LinearSpec[], lora: Lora): LinearSpec[] {
+  const { targets } = lora;
+  if (targets === "all-linear") return [...linears];
+  return linears.filter(({ name }) => targets.some((target) => name.endsWith(`.${target}`)));
+}
+
+/**
+ * A fresh adapter as PEFT draws it: A uniform in ±1/√in (Kaiming with a = √5), B zero. Layers are drawn in the order in which
+ * they run, so that equal shapes and seeds give equal adapters.
+ */
+export function freshLoraBank(linears: readonly LinearSpec[], lora: Lora, seed: number): ParameterBank {
+  const bank = emptyLoraBank(linears, lora);
+  const entries = new Map(bank.entries.map((entry) => [entry.name, entry]));
+  const random = createRandom(seed);
+  for (const linear of adaptedLinears(linears, lora)) {
+    const matrix = viewOf(bank, entries.get(loraNames(linear.name).down)!);
+    const bound = 1 / Math.sqrt(linear.in);
+    for (let index = 0; index < matrix.length; index++) matrix[index] = (random.next() * 2 - 1) * bound;
+  }
+  return bank;
+}
+
+/**
+ * @param bytes - adapter_model.safetensors
+ * @param what - the file as errors name it
+ * @throws InvalidInputError `ADAPTER_INVALID` naming the tensor, expected and got; also safetensors' own
+ */
+export function loadLoraBank(
+  linears: readonly LinearSpec[],
+  lora: Lora,
+  bytes: Uint8Array,
+  what: string,
+): ParameterBank {
+  const bank = emptyLoraBank(linears, lora);
+  const { tensors } = readSafetensors(bytes, what);
+  const refuse = (reason: string) => new InvalidInputError("ADAPTER_INVALID", `${what}: ${reason}`);
+  for (const entry of bank.entries) {
+    const tensor = tensors.get(entry.name);
+    if (!tensor) throw refuse(`expected the tensor ${entry.name}, got none of that name`);
+    if (tensor.dtype !== "F32") throw refuse(`tensor ${entry.name}: expected F32, got ${tensor.dtype}`);
+    if (tensor.shape.length !== 2 || tensor.shape.some((size, axis) => size !== entry.shape[axis]))
+      throw refuse(`tensor ${entry.name}: expected shape [${entry.shape}], got [${tensor.shape}]`);
+    const bad = tensor.data.findIndex((number) => !Number.isFinite(number));
+    if (bad >= 0) throw refuse(`tensor ${entry.name}: expected finite numbers, got ${tensor.data[bad]} at ${bad}`);
+    viewOf(bank, entry).set(tensor.data);
+  }
+  if (tensors.size > bank.entries.length) {
+    const expected = new Set(bank.entries.map(({ name }) => name));
+    const extra = [...tensors.keys()].find((name) => !expected.has(name));
+    throw refuse(`expected ${bank.entries.length} tensors for these LoRA settings, got also ${extra}`);
+  }
+  return bank;
+}
+
+/** @returns a safetensors file of the bank's tensors in f32, as PEFT and transformers write theirs */
+export function saveBank(bank: ParameterBank): Uint8Array {
+  const tensors: Record<string, Tensor> = {};
+  for (const entry of bank.entries)
+    tensors[entry.name] = { dtype: "F32", shape: entry.shape, data: viewOf(bank, entry) };
+  return writeSafetensors(tensors, { format: "pt" });
+}
+
+function emptyLoraBank(linears: readonly LinearSpec[], lora: Lora): ParameterBank {
+  return createBank(
+    adaptedLinears(linears, lora).flatMap((linear) => {
+      const { down, up } = loraNames(linear.name);
+      return [
+        { name: down, shape: [lora.rank, linear.in] },
+        { name: up, shape: [linear.out, lora.rank] },
+      ];
+    }),
+  );
+}

@@ -1,0 +1,136 @@
+import { InvalidInputError } from "../core/errors.ts";
+import { createRandom } from "../core/numeric/random.ts";
+import type { EncodedSample, SampleTarget, TrainOptions, TrainProgress } from "../ports/engine.ts";
+import { answerPositions, type Batch, chunksFor } from "./batch.ts";
+import { knowledgeFeeds, knowledgeKind, partitionsFeed } from "./knowledge-feeds.ts";
+import type { LossOptions } from "./loss.ts";
+import { clipByGlobalNorm, createAdamW } from "./optimizer/adamw.ts";
+import { createSchedule } from "./optimizer/schedule.ts";
+import type { GraphSession, HostTensor } from "./session.ts";
+
+/** What the loop needs of a model. */
+export interface Trainee {
+  readonly vocabularySize: number;
+  /** changed in place */
+  readonly values: Float32Array;
+  pack(samples: readonly EncodedSample[], chunks: number): Batch;
+  session(options: LossOptions): Promise<GraphSession>;
+}
+
+/**
+ * Trains over all epochs with a fresh optimizer and schedule. A step's loss is λ·CE, averaged over the step's answer tokens,
+ * plus (1 − λ)·KD, averaged over the aligned positions of the step's selected samples, whatever the micro-batches. The last
+ * batch of an epoch may be smaller.
+ *
+ * @returns the number of steps, and each epoch's mean step loss, weighted by the steps' answer tokens: at λ = 1 exactly the
+ *   mean over the epoch's answer tokens
+ * @throws InvalidInputError `TRAINING_DIVERGED`
+ */
+export async function train(
+  trainee: Trainee,
+  options: Omit<TrainOptions, "onProgress">,
+  onProgress: (progress: TrainProgress) => void,
+): Promise<{ steps: number; lossByEpoch: number[] }> {
+  const { samples, training, epochs } = options;
+  const stepsPerEpoch = Math.ceil(samples.length / training.batchSize);
+  const steps = stepsPerEpoch * epochs;
+  const lossByEpoch: number[] = [];
+  if (steps === 0) return { steps, lossByEpoch };
+  const runStep = await createStep(trainee, options);
+  const update = createAdamW(trainee.values.length, training);
+  const rate = createSchedule(training.schedule, training.learningRate, steps, training.warmupRatio);
+  const random = createRandom(options.seed);
+  const order = samples.map((_, index) => index);
+  let step = 0;
+  for (let epoch = 0; epoch < epochs; epoch++) {
+    random.shuffle(order);
+    let weighted = 0;
+    let answers = 0;
+    for (let begin = 0; begin < order.length; begin += training.batchSize) {
+      const started = performance.now();
+      const learningRate = rate(step++);
+      const result = await runStep(order.slice(begin, begin + training.batchSize));
+      const norm = training.clipNorm === null ? null : clipByGlobalNorm(result.gradient, training.clipNorm);
+      if (!Number.isFinite(result.loss) || (norm !== null && !Number.isFinite(norm)))
+        throw new InvalidInputError(
+          "TRAINING_DIVERGED",
+          `step ${step} of ${steps}: expected a finite loss and gradient, got loss ${result.loss} and gradient norm ${norm}: is the learning rate (${training.learningRate}) too high, or are the model's weights broken?`,
+        );
+      update(trainee.values, result.gradient, learningRate);
+      weighted += result.loss * result.answers;
+      answers += result.answers;
+      const seconds = (performance.now() - started) / 1000;
+      onProgress({ step, steps, loss: result.loss, learningRate, tokensPerSecond: result.tokens / seconds });
+    }
+    lossByEpoch.push(answers === 0 ? 0 : weighted / answers);
+  }
+  return { steps, lossByEpoch };
+}
+
+interface StepResult {
+  loss: number;
+  /** of the bank's whole vector */
+  gradient: Float32Array;
+  answers: number;
+  tokens: number;
+}
+
+/** Makes the function that runs one optimizer step's micro-batches and adds their gradients up. */
+async function createStep(
+  trainee: Trainee,
+  options: Omit<TrainOptions, "onProgress">,
+): Promise<(step: readonly number[]) => Promise<StepResult>> {
+  const { samples, targets, partitions = [], lambda, temperature, training } = options;
+  const knowledge = knowledgeKind(targets);
+  const microBatch = training.microBatchSize ?? training.batchSize;
+  const answersOf = samples.map((sample) => answerPositions(sample).length);
+  const most = [...answersOf].sort((a, b) => b - a).slice(0, microBatch);
+  const chunks = chunksFor(total(most), trainee.vocabularySize);
+  const session = await trainee.session({ knowledge, temperature, chunks });
+  const trainable: HostTensor = { data: trainee.values, shape: [trainee.values.length] };
+  const shared: Record<string, HostTensor> =
+    knowledge === "group" || knowledge === "mixed"
+      ? { trainable, partitions: partitionsFeed(partitions, trainee.vocabularySize) }
+      : { trainable };
+
+  return async (step) => {
+    const answers = total(step.map((index) => answersOf[index]));
+    const aligned = total(step.map((index) => targets?.[index]?.positions.length ?? 0));
+    const result: StepResult = {
+      loss: 0,
+      gradient: new Float32Array(trainee.values.length),
+      answers,
+      tokens: total(step.map((index) => samples[index].ids.length)),
+    };
+    for (let begin = 0; begin < step.length; begin += microBatch) {
+      const indices = step.slice(begin, begin + microBatch);
+      const chosen = indices.map((index) => samples[index]);
+      const batch = trainee.pack(chosen, chunks);
+      if (batch.positions === 0) continue;
+      const labelWeights = new Float32Array(batch.padded).fill(lambda / answers, 0, batch.positions);
+      const feeds: Record<string, HostTensor> = {
+        ...batch.feeds,
+        ...shared,
+        labels: { data: batch.labels, shape: [batch.padded] },
+        labelWeights: { data: labelWeights, shape: [batch.padded] },
+      };
+      if (knowledge !== "none") {
+        const ofBatch = indices.map((index): SampleTarget | null => targets?.[index] ?? null);
+        const weight = aligned === 0 ? 0 : (1 - lambda) / aligned;
+        Object.assign(feeds, knowledgeFeeds(chosen, ofBatch, batch, weight, knowledge));
+      }
+      const { loss, gradient } = await session.run(feeds);
+      result.loss += loss.data[0];
+      addInto(result.gradient, gradient.data as Float32Array);
+    }
+    return result;
+  };
+}
+
+function addInto(sum: Float32Array, addend: Float32Array): void {
+  for (let index = 0; index < sum.length; index++) sum[index] += addend[index];
+}
+
+function total(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
+}

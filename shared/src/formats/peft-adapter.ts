@@ -1,0 +1,197 @@
+import { type Refuse, refuseWith } from "./named-tensors.ts";
+import { quote } from "./quote.ts";
+import { readSafetensors, type Tensor } from "./safetensors.ts";
+
+/** PEFT's names for the linear layers of a LLaMA block; `all-linear` means these. */
+export const LINEAR_LAYERS = ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"] as const;
+/** Longest adapter_config.json; PEFT's own is 1 KB. */
+const MAX_CONFIG_BYTES = 1024 * 1024;
+const MAX_RANK = 65_536;
+const WEIGHT_NAME = /^base_model\.model\.(?<layer>[^\s]+)\.lora_(?<side>[AB])\.weight$/;
+
+/** An adapter as its folder tells of it. */
+export interface AdapterAbout {
+  /** what `from_pretrained` of whoever loads the adapter should find: a hub id, or a folder's name */
+  baseModel: string;
+  lora: { rank: number; alpha: number; targets: "all-linear" | readonly string[] };
+  run: string;
+  party: string;
+  rounds: number;
+}
+
+/**
+ * adapter_config.json. The keys are those that PEFT has written since 0.12: later ones have defaults that say the same, so
+ * that old and new PEFT, and vLLM, load the folder without a warning.
+ */
+export function adapterConfig({ baseModel, lora }: Pick<AdapterAbout, "baseModel" | "lora">): Uint8Array {
+  const config = {
+    alpha_pattern: {},
+    auto_mapping: null,
+    base_model_name_or_path: baseModel,
+    bias: "none",
+    fan_in_fan_out: false,
+    inference_mode: true,
+    init_lora_weights: true,
+    layer_replication: null,
+    layers_pattern: null,
+    layers_to_transform: null,
+    loftq_config: {},
+    lora_alpha: lora.alpha,
+    lora_dropout: 0,
+    megatron_config: null,
+    megatron_core: "megatron.core",
+    modules_to_save: null,
+    peft_type: "LORA",
+    r: lora.rank,
+    rank_pattern: {},
+    revision: null,
+    target_modules: lora.targets === "all-linear" ? [...LINEAR_LAYERS] : [...lora.targets].sort(),
+    task_type: "CAUSAL_LM",
+    use_dora: false,
+    use_rslora: false,
+  };
+  return new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`);
+}
+
+/** README.md, the adapter's card: YAML that the hub reads, and how to load it. */
+export function adapterReadme({ baseModel, lora, run, party, rounds }: AdapterAbout): Uint8Array {
+  const base = JSON.stringify(baseModel);
+  const whose = party === "server" ? "the server" : `client \`${party}\``;
+  const targets = lora.targets === "all-linear" ? "all linear layers" : [...lora.targets].sort().join(", ");
+  return new TextEncoder().encode(`---
+base_model: ${base}
+library_name: peft
+pipeline_tag: text-generation
+tags:
+- lora
+- federated-learning
+- fedmkt
+---
+
+# Adapter of ${whose} from run \`${run}\`
+
+A LoRA adapter (rank ${lora.rank}, α ${lora.alpha}; ${targets}), trained by federated mutual knowledge transfer
+(FedMKT, Fan et al., COLING 2025) for ${rounds} ${rounds === 1 ? "round" : "rounds"}.
+
+Base model: \`${base}\`.
+
+Licence: that of the base model, as far as the terms of the data it was trained on allow.
+
+## How to load
+
+\`\`\`python
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
+
+model = AutoModelForCausalLM.from_pretrained(${base})
+model = PeftModel.from_pretrained(model, "path/to/this/folder")
+\`\`\`
+`);
+}
+
+/** An adapter folder, read and checked. */
+export interface PeftAdapter {
+  baseModel: string;
+  rank: number;
+  alpha: number;
+  /** sorted */
+  targets: string[];
+  /** by layer, such as `model.layers.0.self_attn.q_proj`: down is A [rank, in], up is B [out, rank] */
+  layers: Map<string, { down: Tensor; up: Tensor }>;
+}
+
+/**
+ * Reads an adapter's two files as this project and PEFT write them for plain LoRA.
+ *
+ * @param configJson - adapter_config.json
+ * @param weights - adapter_model.safetensors
+ * @param what - the folder as errors name it
+ * @throws InvalidInputError `ADAPTER_INVALID` where a variant of LoRA is asked for that is not plain (DoRA, patterns, biases), a
+ *   matrix lacks its other half, shapes do not fit the rank, or a weight is not finite; `SAFETENSORS_…`
+ */
+export function parsePeftAdapter(configJson: Uint8Array, weights: Uint8Array, what: string): PeftAdapter {
+  const config = parseConfig(configJson, refuseWith("ADAPTER_INVALID", `${what}/adapter_config.json`));
+  const place = `${what}/adapter_model.safetensors`;
+  const refuse = refuseWith("ADAPTER_INVALID", place);
+  const halves = new Map<string, { A?: Tensor; B?: Tensor }>();
+  for (const [name, tensor] of readSafetensors(weights, place).tensors) {
+    const { layer, side } = WEIGHT_NAME.exec(name)?.groups ?? {};
+    if (layer === undefined || !config.targets.includes(layer.split(".").at(-1)!))
+      throw refuse(
+        `tensor ${quote(name)}: expected base_model.model.<layer>.lora_A.weight or lora_B of ${config.targets.join(", ")}`,
+      );
+    checkWeights(name, tensor, side as "A" | "B", config.rank, refuse);
+    halves.set(layer, { ...halves.get(layer), [side]: tensor });
+  }
+  const layers: PeftAdapter["layers"] = new Map();
+  for (const [layer, { A: down, B: up }] of halves) {
+    if (!down || !up)
+      throw refuse(`layer ${layer}: expected lora_A and lora_B, got only ${down ? "lora_A" : "lora_B"}`);
+    layers.set(layer, { down, up });
+  }
+  for (const target of config.targets)
+    if (![...layers.keys()].some((layer) => layer.split(".").at(-1) === target))
+      throw refuse(`expected weights for ${target}, which adapter_config.json targets, got none`);
+  return { ...config, layers };
+}
+
+function parseConfig(bytes: Uint8Array, refuse: Refuse): Omit<PeftAdapter, "layers"> {
+  const config = parseObject(bytes, refuse);
+  const expect = (key: string, ...allowed: unknown[]) => {
+    const value = Object.hasOwn(config, key) ? config[key] : undefined;
+    if (!allowed.some((one) => JSON.stringify(one) === JSON.stringify(value)))
+      throw refuse(`${key}: expected ${quote(allowed[0])}, got ${quote(value)}`);
+  };
+  expect("peft_type", "LORA");
+  expect("task_type", "CAUSAL_LM");
+  expect("bias", "none", undefined);
+  for (const key of ["fan_in_fan_out", "use_dora", "use_rslora", "use_qalora", "lora_bias"])
+    expect(key, false, undefined);
+  for (const key of ["rank_pattern", "alpha_pattern"]) expect(key, {}, null, undefined);
+  for (const key of [
+    "modules_to_save",
+    "layers_to_transform",
+    "layer_replication",
+    "target_parameters",
+    "trainable_token_indices",
+  ])
+    expect(key, null, undefined);
+  const { base_model_name_or_path: baseModel, r: rank, lora_alpha: alpha, target_modules: targets } = config;
+  if (typeof baseModel !== "string") throw refuse(`base_model_name_or_path: expected a name, got ${quote(baseModel)}`);
+  if (!Number.isInteger(rank) || (rank as number) < 1 || (rank as number) > MAX_RANK)
+    throw refuse(`r: expected a whole number from 1 to ${MAX_RANK}, got ${quote(rank)}`);
+  if (typeof alpha !== "number" || !(alpha > 0))
+    throw refuse(`lora_alpha: expected a number above 0, got ${quote(alpha)}`);
+  const names = targets === "all-linear" ? [...LINEAR_LAYERS] : targets;
+  if (!Array.isArray(names) || names.length === 0 || !names.every((name) => /^\w{1,64}$/.test(String(name))))
+    throw refuse(`target_modules: expected names of layers, got ${quote(targets)}`);
+  return { baseModel, rank: rank as number, alpha, targets: [...new Set(names.map(String))].sort() };
+}
+
+function parseObject(bytes: Uint8Array, refuse: Refuse): Record<string, unknown> {
+  if (bytes.length > MAX_CONFIG_BYTES) throw refuse(`expected at most ${MAX_CONFIG_BYTES} bytes, got ${bytes.length}`);
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw refuse(`expected JSON: ${(error as Error).message}`);
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw refuse(`expected an object, got ${quote(value)}`);
+  return value as Record<string, unknown>;
+}
+
+function checkWeights(name: string, tensor: Tensor, side: "A" | "B", rank: number, refuse: Refuse): void {
+  const { dtype, shape, data } = tensor;
+  if (dtype !== "F32" && dtype !== "F16" && dtype !== "BF16")
+    throw refuse(`tensor ${name}: expected F32, F16 or BF16, got ${dtype}`);
+  if (shape.length !== 2 || shape[side === "A" ? 0 : 1] !== rank)
+    throw refuse(`tensor ${name}: expected shape ${side === "A" ? `[${rank}, in]` : `[out, ${rank}]`}, got [${shape}]`);
+  const exponent = dtype === "F16" ? 0x7c00 : 0x7f80;
+  const bad =
+    dtype === "F32"
+      ? data.findIndex((value) => !Number.isFinite(value))
+      : data.findIndex((bits) => (bits & exponent) === exponent);
+  if (bad >= 0)
+    throw refuse(`tensor ${name}: expected finite weights, got ${dtype === "F32" ? data[bad] : "another"} at ${bad}`);
+}

@@ -1,0 +1,215 @@
+import { describe, expect, it } from "@jest/globals";
+import { InvalidInputError } from "../../../shared/src/core/errors.ts";
+import type { Knowledge } from "../../../shared/src/core/knowledge.ts";
+import {
+  readKnowledgeShard,
+  type ShardHeader,
+  writeKnowledgeShard,
+} from "../../../shared/src/formats/knowledge-shard.ts";
+import { readSafetensors, writeSafetensors } from "../../../shared/src/formats/safetensors.ts";
+import { makeKnowledge, shardHeader } from "../../support/knowledge.ts";
+
+const NUMBERS = [0.3, 2.1, -0.7, 1.9, 0.1, 3.3, -1.2];
+const file = writeKnowledgeShard(makeKnowledge([5, 3, 4], NUMBERS), shardHeader);
+const WHAT = "runs/quickstart/shard-00003.safetensors";
+
+/** The good shard with one thing changed behind the writer's back. */
+function spoil(change: (knowledge: Knowledge) => void, metadata: Record<string, string> = {}): Uint8Array {
+  const copy = readSafetensors(file.slice(), "test");
+  const arrays = Object.fromEntries([...copy.tensors].map(([name, { data }]) => [name, data]));
+  change({ ...arrays, topK: shardHeader.topK } as unknown as Knowledge);
+  return writeSafetensors(Object.fromEntries(copy.tensors), { ...copy.metadata, ...metadata });
+}
+
+function refusal(bytes: Uint8Array, expected: Partial<ShardHeader> = {}): InvalidInputError {
+  try {
+    readKnowledgeShard(bytes, WHAT, expected);
+  } catch (error) {
+    expect(error).toBeInstanceOf(InvalidInputError);
+    return error as InvalidInputError;
+  }
+  throw new Error("expected a refusal");
+}
+
+describe("a knowledge shard", () => {
+  it("comes back as it was written, header and all", () => {
+    const knowledge = makeKnowledge([5, 3, 4], NUMBERS);
+    const read = readKnowledgeShard(writeKnowledgeShard(knowledge, shardHeader), WHAT, shardHeader);
+    expect(read.knowledge).toEqual(knowledge);
+    expect(read.header).toEqual(shardHeader);
+  });
+
+  it("of another tokenizer is refused with both hashes named", () => {
+    const error = refusal(file, { party: "harbour", tokenizerHash: "a".repeat(64) });
+    expect(error.code).toBe("SHARD_MISMATCH");
+    expect(error.message).toBe(
+      `${WHAT}: client harbour, shard-00003: expected tokenizerHash ${"a".repeat(64)}, got ${"2".repeat(64)}`,
+    );
+  });
+
+  it.each([
+    ["run", "other"],
+    ["party", "server"],
+    ["round", 2],
+    ["shard", 4],
+    ["datasetHash", "b".repeat(64)],
+    ["modelHash", "c".repeat(64)],
+    ["vocabularySize", 17],
+    ["topK", 5],
+  ] as const)("of another %s is refused", (field, value) => {
+    expect(refusal(file, { [field]: value }).message).toContain(
+      `expected ${field} ${value}, got ${shardHeader[field]}`,
+    );
+  });
+
+  it("with a NaN is refused by party, shard, sample and position", () => {
+    const error = refusal(spoil(({ topLogProbs }) => topLogProbs.fill(Number.NaN, 20, 21)));
+    expect(error.code).toBe("SHARD_INVALID");
+    expect(error.message).toBe(`${WHAT}: client harbour, shard-00003: sample 1, position 1: log-probability is NaN`);
+  });
+
+  it.each<[string, (knowledge: Knowledge) => void, string]>([
+    [
+      "infinite log-probabilities",
+      (k) => k.topLogProbs.fill(-Infinity, 3, 4),
+      "sample 0, position 0: log-probability is -Infinity",
+    ],
+    [
+      "log-probabilities above 0",
+      (k) => k.topLogProbs.fill(0.01, 0, 1),
+      "sample 0, position 0: expected log-probabilities of at most 0",
+    ],
+    [
+      "log-probabilities that rise",
+      (k) => k.topLogProbs.fill(-9, 4, 5),
+      "sample 0, position 1: expected log-probabilities to descend",
+    ],
+    ["a token twice in one position", (k) => k.topIds.copyWithin(9, 8, 9), "sample 0, position 2: token"],
+    [
+      "top-K ids beyond the vocabulary",
+      (k) => k.topIds.fill(16, 2, 3),
+      "sample 0, position 0: expected top-K ids from 0 to 15, got 16",
+    ],
+    ["negative top-K ids", (k) => k.topIds.fill(-1, 2, 3), "got -1"],
+    ["a tail below 0", (k) => k.tailMass.fill(-0.001, 0, 1), "sample 0, position 0: expected a tail mass from 0 to 1"],
+    [
+      "a tail that is NaN",
+      (k) => k.tailMass.fill(Number.NaN, 4, 5),
+      "sample 1, position 0: expected a tail mass from 0 to 1, got NaN",
+    ],
+    [
+      "a sum that is not 1",
+      (k) => k.tailMass.fill(1, 0, 1),
+      "sample 0, position 0: expected top-K and tail to sum to 1",
+    ],
+    ["a loss that is not finite", (k) => k.lossNats.fill(Infinity, 2), "sample 2: expected a finite loss"],
+    ["a negative loss", (k) => k.lossNats.fill(-1, 2), "sample 2: expected a finite loss ≥ 0 nats, got -1"],
+    ["an answer of no bytes", (k) => k.answerBytes.fill(0, 1, 2), "sample 1: expected answer bytes > 0, got 0"],
+    [
+      "a token beyond the vocabulary",
+      (k) => k.tokenIds.fill(99, 6, 7),
+      "sample 1, token 1: expected an id from 0 to 15, got 99",
+    ],
+    [
+      "token ends that fall",
+      (k) => k.tokenEnds.fill(0, 3, 4),
+      "sample 0, token 3: expected its text to end at 2 or later, got 0",
+    ],
+    ["a token end below −1", (k) => k.tokenEnds.fill(-2, 0, 1), "sample 0, token 0"],
+    [
+      "positions that do not ascend",
+      (k) => k.positions.fill(0, 1, 2),
+      "sample 0, positions[1]: expected more than 0, got 0",
+    ],
+    [
+      "positions outside the sample",
+      (k) => k.positions.fill(4, 3, 4),
+      "sample 0, positions[3]: expected a token index from 0 to 3, got 4",
+    ],
+    ["offsets that do not begin at 0", (k) => k.tokenOffsets.fill(1, 0, 1), "tokenOffsets: expected to begin at 0"],
+    ["offsets that fall", (k) => k.tokenOffsets.fill(9, 1, 2), "tokenOffsets[2]: expected at least 9, got 8"],
+    ["offsets that end elsewhere", (k) => k.positionOffsets.fill(8, 3), "positionOffsets: expected to end at 9, got 8"],
+    ["one sample twice", (k) => k.sampleIds.copyWithin(16, 0, 16), "sample 1: has the id of sample 0"],
+  ])("with %s is refused", (_, change, message) => {
+    const error = refusal(spoil(change));
+    expect(error.message).toContain(`client harbour, shard-00003: `);
+    expect(error.message).toContain(message);
+  });
+
+  it.each([
+    ["another format", { format: "fedmkt.other" }, 'expected the format "fedmkt.knowledge"'],
+    ["another version", { version: "2" }, 'expected version "1" of fedmkt.knowledge, got "2"'],
+    ["a topK that its tensors lack", { topK: "3" }, "tensor topIds: expected shape [9,3], got [9,4]"],
+    ["an impossible vocabulary", { vocabularySize: "99999999999" }, "vocabularySize: expected a whole number"],
+    ["a round that is no number", { round: "1e3" }, 'round: expected a whole number from 0 to 1000000, got "1e3"'],
+    ["a party that is a path", { party: "../server" }, "party: expected an identifier"],
+    ["a hash that is none", { datasetHash: "abc" }, "datasetHash: expected a SHA-256"],
+    ["metadata of its own", { colour: "red" }, 'got "colour"'],
+  ])("with %s is refused", (_, metadata, message) => {
+    expect(refusal(spoil(() => {}, metadata)).message).toContain(message);
+  });
+
+  it("with a tensor missing, one too many or one of another type is refused", () => {
+    const { tensors, metadata } = readSafetensors(file, "test");
+    const all = Object.fromEntries(tensors);
+    const { tailMass, ...rest } = all;
+    expect(refusal(writeSafetensors(rest, metadata)).message).toContain(
+      "tensor tailMass: expected F32, got no such tensor",
+    );
+    expect(refusal(writeSafetensors({ ...all, more: tailMass }, metadata)).message).toContain(
+      'expected no tensor "more"',
+    );
+    const wrong = { ...all, tailMass: { dtype: "I32", shape: [9], data: new Int32Array(9) } as const };
+    expect(refusal(writeSafetensors(wrong, metadata)).message).toContain("tensor tailMass: expected F32, got I32");
+  });
+
+  it("of more than 64 MiB is refused unread", () => {
+    expect(refusal(new Uint8Array(64 * 1024 * 1024 + 1)).code).toBe("SHARD_TOO_LARGE");
+  });
+
+  it("that is truncated says how many bytes are missing", () => {
+    expect(refusal(file.subarray(0, file.length - 9)).message).toMatch(/truncated in tensor .*: 9 missing$/);
+  });
+
+  it("is checked when it is written too", () => {
+    const knowledge = makeKnowledge([3], NUMBERS);
+    knowledge.topLogProbs[0] = Number.NaN;
+    expect(() => writeKnowledgeShard(knowledge, { ...shardHeader, party: "server" })).toThrow(
+      "writing: server, shard-00003: sample 0, position 0: log-probability is NaN",
+    );
+  });
+});
+
+describe("a claimed loss", () => {
+  it("below what the top-K allows is refused as a lie", () => {
+    const error = refusal(spoil(({ lossNats }) => lossNats.fill(0.01, 1, 2)));
+    expect(error.code).toBe("SHARD_LIE");
+    expect(error.message).toMatch(
+      /sample 1: expected a loss of (at least )?\d+\.\d{4} nats, as its top-K says, got a claim of 0\.0100$/,
+    );
+  });
+
+  it("is known exactly where every answer token is kept, and then may not be overstated either", () => {
+    const header = { ...shardHeader, topK: shardHeader.vocabularySize };
+    const knowledge = makeKnowledge([4], NUMBERS, header);
+    knowledge.lossNats[0] += 0.1;
+    expect(() => writeKnowledgeShard(knowledge, header)).toThrow(/expected a loss of \d/);
+    knowledge.lossNats[0] -= 0.2;
+    expect(() => writeKnowledgeShard(knowledge, header)).toThrow(/expected a loss of \d/);
+  });
+
+  it("cannot leave answer tokens out", () => {
+    const knowledge = makeKnowledge([5], NUMBERS);
+    const fewer: Knowledge = {
+      ...knowledge,
+      positionOffsets: Int32Array.of(0, 2),
+      positions: Int32Array.of(0, 3),
+      topIds: knowledge.topIds.slice(0, 8),
+      topLogProbs: knowledge.topLogProbs.slice(0, 8),
+      tailMass: knowledge.tailMass.slice(0, 2),
+    };
+    expect(() => writeKnowledgeShard(fewer, shardHeader)).toThrow(
+      "sample 0: expected answer positions 2 to 3 without a gap, got 2 from 0",
+    );
+  });
+});

@@ -3,6 +3,7 @@ import {
   HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
+  type PutObjectCommandInput,
   S3Client,
   type S3ClientConfig,
 } from "@aws-sdk/client-s3";
@@ -61,14 +62,7 @@ export class S3ObjectStore implements ObjectStore {
 
   async put(bucket: string, key: string, body: Uint8Array): Promise<void> {
     try {
-      if (body.length <= PART_BYTES)
-        await this.#client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: body }));
-      else
-        await new Upload({
-          client: this.#client,
-          params: { Bucket: bucket, Key: key, Body: body },
-          partSize: PART_BYTES,
-        }).done();
+      await this.#write({ Bucket: bucket, Key: key, Body: body });
     } catch (cause) {
       throw awsFailure(`s3://${bucket}/${key}`, cause);
     }
@@ -78,7 +72,7 @@ export class S3ObjectStore implements ObjectStore {
     const place = `s3://${bucket}/${key}`;
     for (let tries = 1; ; tries++) {
       try {
-        await this.#client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: body, IfNoneMatch: "*" }));
+        await this.#write({ Bucket: bucket, Key: key, Body: body, IfNoneMatch: "*" });
         return true;
       } catch (cause) {
         if (statusOf(cause) === 412) return false;
@@ -109,5 +103,11 @@ export class S3ObjectStore implements ObjectStore {
       throw awsFailure(`s3://${bucket}/${prefix}*`, cause);
     }
     return keys;
+  }
+
+  /** In one request, or in parts, whose completion then carries the condition. */
+  async #write(params: PutObjectCommandInput & { Body: Uint8Array }): Promise<void> {
+    if (params.Body.length <= PART_BYTES) await this.#client.send(new PutObjectCommand(params));
+    else await new Upload({ client: this.#client, params, partSize: PART_BYTES }).done();
   }
 }

@@ -1,0 +1,44 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { CreateBucketCommand, type S3Client } from "@aws-sdk/client-s3";
+import { type StatesApi, startFront } from "../../cli/src/local/front.ts";
+import { startStores } from "../../cli/src/local/loopback.ts";
+import { s3Client } from "../../shared/src/adapters/aws/s3-object-store.ts";
+
+/** Credentials and region as the embedded AWS takes them: any. */
+export const EMBEDDED = { region: "us-east-1", credentials: { accessKeyId: "test", secretAccessKey: "test" } };
+
+export interface EmbeddedStores {
+  url: string;
+  s3: S3Client;
+  folder: string;
+  stop(): Promise<void>;
+}
+
+/** The embedded S3 behind its front, on loopback, with files in a temporary folder. */
+export async function startEmbeddedStores(
+  buckets: readonly string[],
+  states: StatesApi = refuse,
+): Promise<EmbeddedStores> {
+  const folder = await mkdtemp(path.join(tmpdir(), "fedmkt-stores-"));
+  const stores = await startStores(folder);
+  const front = await startFront(stores.port, states);
+  const s3 = s3Client({ endpoint: front.url, forcePathStyle: true, ...EMBEDDED });
+  for (const bucket of buckets) await s3.send(new CreateBucketCommand({ Bucket: bucket }));
+  return {
+    url: front.url,
+    s3,
+    folder,
+    stop: async () => {
+      s3.destroy();
+      await front.stop();
+      await stores.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+function refuse(operation: string): never {
+  throw new Error(`no Step Functions here: ${operation}`);
+}

@@ -1,0 +1,114 @@
+import { describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
+import { crossEntropy } from "../../../shared/src/core/distillation/cross-entropy.ts";
+import {
+  type SparseTarget,
+  sparseDistillationLoss,
+} from "../../../shared/src/core/distillation/sparse-distillation-loss.ts";
+
+const V = 7;
+const logits = fc.array(fc.double({ min: -5, max: 5, noNaN: true }), { minLength: V, maxLength: V });
+const groups = fc.constantFrom(null, [0, 1, 2, 3, 4, 5, 6], [0, 1, 0, 2, 2, 3, 0]);
+const temperature = fc.constantFrom(1, 2, 0.7);
+
+/** Some entries and a tail that sum to 1. */
+const target = fc
+  .record({
+    entries: fc.uniqueArray(fc.integer({ min: 0, max: 3 }), { minLength: 1, maxLength: 3 }),
+    masses: fc.array(fc.double({ min: 0.01, max: 1, noNaN: true }), { minLength: 4, maxLength: 4 }),
+  })
+  .map(({ entries, masses }): SparseTarget => {
+    const total = entries.reduce((sum, _, index) => sum + masses[index], masses[3]);
+    return { entries, probabilities: entries.map((_, index) => masses[index] / total), tail: masses[3] / total };
+  });
+
+function numericGradient(loss: (logits: number[]) => number, at: number[]): number[] {
+  const h = 1e-5;
+  return at.map((_, index) => {
+    const moved = (by: number) => loss(at.map((value, other) => (other === index ? value + by : value)));
+    return (moved(h) - moved(-h)) / (2 * h);
+  });
+}
+
+function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>, digits: number): void {
+  expect(actual.length).toBe(expected.length);
+  for (let index = 0; index < actual.length; index++) expect(actual[index]).toBeCloseTo(expected[index], digits);
+}
+
+describe("the distillation loss", () => {
+  it("has the gradient that finite differences find", () => {
+    fc.assert(
+      fc.property(logits, target, temperature, groups, (row, learned, t, groupOfToken) => {
+        const { gradient } = sparseDistillationLoss(row, learned, t, groupOfToken);
+        const numeric = numericGradient((moved) => sparseDistillationLoss(moved, learned, t, groupOfToken).loss, row);
+        expectClose(gradient, numeric, 5);
+      }),
+    );
+  });
+
+  it("is least, with no gradient, where the student already holds the target", () => {
+    fc.assert(
+      fc.property(target, (learned) => {
+        const q = new Float64Array(V);
+        const free = Array.from({ length: V }, (_, token) => token).filter(
+          (token) => ![...Array.from(learned.entries)].includes(token),
+        );
+        for (const token of free) q[token] = learned.tail / free.length;
+        for (let index = 0; index < learned.entries.length; index++)
+          q[learned.entries[index]] = learned.probabilities[index];
+        const { loss, gradient } = sparseDistillationLoss([...q].map(Math.log), learned, 1, null);
+        for (const value of gradient) expect(value).toBeCloseTo(0, 10);
+        const entropy = -[...Array.from(learned.probabilities), learned.tail].reduce(
+          (sum, p) => sum + p * Math.log(p),
+          0,
+        );
+        expect(loss).toBeCloseTo(entropy, 10);
+      }),
+    );
+  });
+
+  it("is the cross entropy of soft labels where nothing is cut off", () => {
+    fc.assert(
+      fc.property(logits, fc.integer({ min: 0, max: V - 1 }), (row, label) => {
+        const hard = crossEntropy(row, label);
+        const soft = sparseDistillationLoss(row, { entries: [label], probabilities: [1], tail: 0 }, 1, null);
+        expect(soft.loss).toBeCloseTo(hard.loss, 10);
+        expectClose(soft.gradient, hard.gradient, 10);
+      }),
+    );
+  });
+
+  it("learns a group's mass without preferring any of its tokens", () => {
+    const { gradient } = sparseDistillationLoss(
+      [1, 2, 0, 0],
+      { entries: [0], probabilities: [0.9], tail: 0.1 },
+      1,
+      [0, 0, 1, 1],
+    );
+    expect(gradient[0] / gradient[1]).toBeCloseTo(Math.exp(1) / Math.exp(2), 10);
+  });
+
+  it("knownDivergence (FATE-LLM renormalises the kept entries): cut-off mass stays a tail, so nothing grows by being cut", () => {
+    const q = [0.5, 0.3, 0.2];
+    const cut = sparseDistillationLoss(q.map(Math.log), { entries: [0], probabilities: [0.5], tail: 0.5 }, 1, null);
+    for (const value of cut.gradient) expect(value).toBeCloseTo(0, 12);
+    const renormalised = sparseDistillationLoss(
+      q.map(Math.log),
+      { entries: [0], probabilities: [1], tail: 0 },
+      1,
+      null,
+    );
+    expect(renormalised.gradient[0]).toBeCloseTo(-0.5, 12);
+  });
+
+  it("holds still where the student leaves less than ε to the tail", () => {
+    const { loss, gradient } = sparseDistillationLoss(
+      [40, 0],
+      { entries: [0], probabilities: [0.5], tail: 0.5 },
+      1,
+      null,
+    );
+    expect(loss).toBeCloseTo(-0.5 * Math.log(1e-6), 6);
+    for (const value of gradient) expect(Math.abs(value)).toBeLessThan(1e-12);
+  });
+});

@@ -76,7 +76,7 @@ interface StepResult {
 }
 
 /** Makes the function that runs one optimizer step's micro-batches and adds their gradients up. */
-async function createStep(
+export async function createStep(
   trainee: Trainee,
   options: Omit<TrainOptions, "onProgress">,
 ): Promise<(step: readonly number[]) => Promise<StepResult>> {

@@ -1,0 +1,93 @@
+import { resolve } from "node:path";
+import { describe, expect, it } from "@jest/globals";
+import { llamaLinears } from "../../../shared/src/engine/architectures/llama.ts";
+import { createPacker } from "../../../shared/src/engine/batch.ts";
+import { openCheckpoint } from "../../../shared/src/engine/checkpoint.ts";
+import { createEngine } from "../../../shared/src/engine/engine.ts";
+import { trainingGraph } from "../../../shared/src/engine/graphs.ts";
+import { loadLoraBank, saveBank } from "../../../shared/src/engine/lora-bank.ts";
+import { createSession } from "../../../shared/src/engine/session.ts";
+import { createStep } from "../../../shared/src/engine/training.ts";
+import { itWithMaterial, material } from "../../support/material.ts";
+import { distance, fixture, fixtures, optionsOf, readFixture, type TrainingCase, worstDifference } from "./fixture.ts";
+
+const TOLERANCE = 1e-4;
+
+async function expectSameGradient(name: string, folder: string, wanted: TrainingCase): Promise<void> {
+  const checkpoint = openCheckpoint(folder);
+  const { config } = checkpoint;
+  const bank = loadLoraBank(llamaLinears(config), wanted.lora, readFixture(`${name}.initial.safetensors`), name);
+  const options = optionsOf(wanted);
+  const step = await createStep(
+    {
+      vocabularySize: config.vocabularySize,
+      values: bank.values,
+      pack: createPacker(config),
+      session: (loss) =>
+        createSession(trainingGraph({ checkpoint, bank, lora: wanted.lora }, loss), checkpoint.folder, 1),
+    },
+    options,
+  );
+  const { loss, gradient } = await step(options.samples.map((_, index) => index));
+  expect(distance([loss], [wanted.losses[0]])).toBeLessThan(TOLERANCE);
+  const saved = saveBank({ entries: bank.entries, values: gradient });
+  expect(worstDifference(saved, readFixture(`${name}.gradient.safetensors`))).toBeLessThan(TOLERANCE);
+}
+
+async function expectSameTenSteps(name: string, folder: string, wanted: TrainingCase): Promise<void> {
+  const model = await createEngine().open({
+    folder,
+    lora: wanted.lora,
+    adapter: readFixture(`${name}.initial.safetensors`),
+    seed: 0,
+    threads: 1,
+  });
+  try {
+    const { steps, lossByEpoch } = await model.train(optionsOf(wanted));
+    expect(steps).toBe(10);
+    expect(distance(lossByEpoch, wanted.losses)).toBeLessThan(TOLERANCE);
+    expect(worstDifference(await model.adapter(), readFixture(`${name}.final.safetensors`))).toBeLessThan(TOLERANCE);
+  } finally {
+    await model.close();
+  }
+}
+
+describe("training against PyTorch and PEFT", () => {
+  const cases = Object.entries(fixture.training as Record<string, TrainingCase>);
+
+  it.each(cases)("computes the LoRA gradients of %s", async (name, wanted) => {
+    await expectSameGradient(name, resolve(fixtures, wanted.folder), wanted);
+  });
+
+  it.each(cases)("takes the same ten AdamW steps in %s", async (name, wanted) => {
+    await expectSameTenSteps(name, resolve(fixtures, wanted.folder), wanted);
+  });
+
+  itWithMaterial("computes the LoRA gradients of stories260k", async () => {
+    await expectSameGradient("stories", resolve(material!, fixture.stories.folder), fixture.stories);
+  });
+
+  itWithMaterial("takes the same ten AdamW steps with stories260k", async () => {
+    await expectSameTenSteps("stories", resolve(material!, fixture.stories.folder), fixture.stories);
+  });
+
+  it("takes the same ten steps where all weights are trained", async () => {
+    const wanted = fixture.full as TrainingCase;
+    const folder = resolve(fixtures, wanted.folder);
+    const model = await createEngine().open({
+      folder,
+      lora: null,
+      adapter: null,
+      seed: 0,
+      threads: 1,
+      trainable: "all",
+    });
+    try {
+      const { lossByEpoch } = await model.train(optionsOf(wanted));
+      expect(distance(lossByEpoch, wanted.losses)).toBeLessThan(TOLERANCE);
+      expect(worstDifference(await model.weights(), readFixture("full.final.safetensors"))).toBeLessThan(TOLERANCE);
+    } finally {
+      await model.close();
+    }
+  });
+});

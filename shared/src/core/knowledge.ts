@@ -80,4 +80,6 @@ export interface VocabularyMap {
   /** [W] the group of each target token: by the longest source token that is a prefix of it, else alone; numbered from 0 by first member */
   groupOfTarget: Int32Array;
   groups: number;
+  /** [V] the group to which each source token's mass goes, −1: nowhere */
+  groupOfSource: Int32Array;
 }

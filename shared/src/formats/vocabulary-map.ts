@@ -21,7 +21,13 @@ export interface VocabularyMapHeader {
 
 const FORMAT = { format: "fedmkt.vocabulary-map", version: "1" } as const;
 const KEYS = ["rule", "sourceTokenizerHash", "targetTokenizerHash", "sourceSize", "targetSize", "groups"] as const;
-const DTYPES = { targetOfSource: "I32", kind: "U8", distance: "I32", groupOfTarget: "I32" } as const;
+const DTYPES = {
+  targetOfSource: "I32",
+  kind: "U8",
+  distance: "I32",
+  groupOfTarget: "I32",
+  groupOfSource: "I32",
+} as const;
 
 /**
  * A vocabulary map as a safetensors file whose tensors are named as {@link VocabularyMap}'s fields.
@@ -78,6 +84,7 @@ export function readVocabularyMap(
     kind: [sourceSize],
     distance: [sourceSize],
     groupOfTarget: [targetSize],
+    groupOfSource: [sourceSize],
   };
   checkShapes(arrays, shapes, refuse);
   const map: VocabularyMap = {
@@ -87,6 +94,7 @@ export function readVocabularyMap(
     distance: arrays.distance.data,
     groupOfTarget: arrays.groupOfTarget.data,
     groups: parseCount(taken.groups, "groups", { least: 0, most: targetSize }, refuse),
+    groupOfSource: arrays.groupOfSource.data,
   };
   checkTargets(map, refuse);
   checkGroups(map, refuse);
@@ -107,7 +115,7 @@ function checkTargets({ targetOfSource, kind, distance, groupOfTarget }: Vocabul
   }
 }
 
-function checkGroups({ groupOfTarget, groups }: VocabularyMap, refuse: Refuse): void {
+function checkGroups({ groupOfTarget, groups, groupOfSource }: VocabularyMap, refuse: Refuse): void {
   let next = 0;
   for (let target = 0; target < groupOfTarget.length; target++) {
     const group = groupOfTarget[target];
@@ -116,4 +124,9 @@ function checkGroups({ groupOfTarget, groups }: VocabularyMap, refuse: Refuse): 
     if (group === next) next++;
   }
   if (next !== groups) throw refuse(`expected ${groups} groups, got ${next}`);
+  for (let source = 0; source < groupOfSource.length; source++) {
+    const group = groupOfSource[source];
+    if (group < -1 || group >= groups)
+      throw refuse(`source token ${source}: expected a group from −1 to ${groups - 1}, got ${group}`);
+  }
 }

@@ -3,9 +3,15 @@ import { Duration } from "aws-cdk-lib";
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import { Queue } from "aws-cdk-lib/aws-sqs";
 import { IntegrationPattern, JsonPath, TaskInput, Timeout } from "aws-cdk-lib/aws-stepfunctions";
-import { EcsFargateLaunchTarget, EcsRunTask, LambdaInvoke, SqsSendMessage } from "aws-cdk-lib/aws-stepfunctions-tasks";
+import {
+  EcsFargateLaunchTarget,
+  type EcsRunTask,
+  LambdaInvoke,
+  SqsSendMessage,
+} from "aws-cdk-lib/aws-stepfunctions-tasks";
 import { Construct } from "constructs";
 import { retryLambdaService, retryTransient } from "./retry.ts";
+import { RunWorkerTask } from "./run-worker-task.ts";
 import type { ShardQueue } from "./shard-queue.ts";
 import type { StageFunctions } from "./stage-functions.ts";
 import type { WorkerTask } from "./worker-task.ts";
@@ -68,7 +74,7 @@ export class StageStates extends Construct {
    */
   worker(scope: Construct, stateName: string, stage: WorkerStageName, job: string): EcsRunTask {
     const { worker } = this.hosts;
-    const state = new EcsRunTask(scope, stateName, {
+    const state = new RunWorkerTask(scope, stateName, {
       comment: stage,
       integrationPattern: IntegrationPattern.WAIT_FOR_TASK_TOKEN,
       cluster: worker.cluster,

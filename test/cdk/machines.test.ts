@@ -1,0 +1,158 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { describe, expect, it } from "@jest/globals";
+import { matches } from "../../cli/src/local/events-rules.ts";
+import {
+  RETRYABLE_ERRORS,
+  RETRYABLE_LAMBDA_ERRORS,
+  STAGES,
+  type StageName,
+} from "../../shared/src/contracts/stages.ts";
+import { definitionOf, propertiesOf, type State, statesOf, synthesizeTemplates } from "../support/templates.ts";
+
+const validate = createRequire(import.meta.url)("asl-validator") as (
+  definition: object,
+  options?: { checkPaths?: boolean; checkArn?: boolean },
+) => { isValid: boolean; errors: unknown[] };
+
+const { pipeline } = synthesizeTemplates();
+const run = definitionOf(pipeline, "run");
+const round = definitionOf(pipeline, "round");
+const all = [...statesOf(run), ...statesOf(round)];
+const tasks = all.filter(([, state]) => state.Type === "Task");
+const resourceOf = (state: State): string => String(state.Resource).replace(/^.*:states:::/, "");
+const retriedBy = (state: State): string[] =>
+  ((state.Retry ?? []) as { ErrorEquals: string[] }[]).flatMap(({ ErrorEquals }) => ErrorEquals);
+
+describe.each([
+  ["run", run],
+  ["round", round],
+])("the %s machine", (_, definition) => {
+  it("is valid Amazon States Language", () => {
+    expect(validate(structuredClone(definition), { checkPaths: true, checkArn: true }).errors).toEqual([]);
+  });
+
+  it("is written in JSONPath with inline maps, which is what runs locally", () => {
+    for (const [, state] of statesOf(definition)) {
+      expect(state.QueryLanguage).toBeUndefined();
+      if (state.Type === "Map") expect(state.ItemProcessor).toMatchObject({ ProcessorConfig: { Mode: "INLINE" } });
+    }
+  });
+});
+
+describe("the states of both machines", () => {
+  it("have names that are unique over both, since people see them side by side", () => {
+    const names = all.map(([name]) => name);
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  it("end every task after a time", () => {
+    expect(tasks.filter(([, state]) => typeof state.TimeoutSeconds !== "number").map(([name]) => name)).toEqual([]);
+  });
+
+  it("give every state that waits for a token a heartbeat shorter than its time-out", () => {
+    const waiting = tasks.filter(([, state]) => resourceOf(state).endsWith(".waitForTaskToken"));
+    expect(waiting.map(([name]) => name).sort()).toEqual([
+      "AlignShardForClient",
+      "AlignShardForServer",
+      "ClientDistil",
+      "ClientTrain",
+      "Evaluate",
+      "RunBaseline",
+      "ServerDistil",
+      "ServerExtract",
+    ]);
+    for (const [, state] of waiting) expect(Number(state.HeartbeatSeconds)).toBeLessThan(Number(state.TimeoutSeconds));
+  });
+
+  it("retry exactly what says of itself that it may pass, except a whole round", () => {
+    for (const [name, state] of tasks) {
+      const isLambda = resourceOf(state) === "lambda:invoke";
+      const expected = name === "RunRound" ? [] : [...RETRYABLE_ERRORS, ...(isLambda ? RETRYABLE_LAMBDA_ERRORS : [])];
+      expect([name, retriedBy(state)]).toEqual([name, expected]);
+    }
+  });
+
+  it("back off between tries, with jitter", () => {
+    for (const [, state] of tasks)
+      for (const retry of (state.Retry ?? []) as object[])
+        expect(retry).toMatchObject({ BackoffRate: 2, JitterStrategy: "FULL", MaxDelaySeconds: 60 });
+  });
+
+  it("use only services that run locally too", () => {
+    const used = new Set(tasks.map(([, state]) => resourceOf(state)));
+    expect([...used].sort()).toEqual([
+      "ecs:runTask.waitForTaskToken",
+      "lambda:invoke",
+      "sqs:sendMessage.waitForTaskToken",
+      "states:startExecution.sync:2",
+    ]);
+  });
+});
+
+describe("the table of stages", () => {
+  const functions = propertiesOf(pipeline, "AWS::Lambda::Function");
+  const invoked = JSON.stringify(tasks.filter(([, state]) => resourceOf(state) === "lambda:invoke"));
+
+  it.each(Object.keys(STAGES) as StageName[])("has a state for %s", (stage) => {
+    if (STAGES[stage].host === "worker") expect(JSON.stringify([run, round])).toContain(`"stage":"${stage}"`);
+    else if (stage === "align-shard") expect(tasks.some(([, state]) => state.Comment === stage)).toBe(true);
+    else {
+      const [id] = functions.find(([, { Handler }]) => Handler === `${stage}.handler`)!;
+      expect(invoked).toContain(id);
+    }
+  });
+
+  it("has a function for every Lambda stage, and beside them only the one for dead letters", () => {
+    const lambdas = Object.keys(STAGES).filter((stage) => STAGES[stage as StageName].host === "lambda");
+    expect(functions.map(([, { Handler }]) => Handler).sort()).toEqual(
+      [...lambdas, "fail-shard"].map((name) => `${name}.handler`).sort(),
+    );
+  });
+});
+
+describe("a run's failure", () => {
+  it("is caught from every state of the run machine that can fail and ends in fail-run and Fail", () => {
+    const failing = Object.entries(run.States).filter(([, { Type }]) => ["Task", "Map", "Parallel"].includes(Type));
+    for (const [name, state] of failing)
+      expect([name, state.Catch]).toEqual([
+        name,
+        [
+          name === "FailRun"
+            ? { ErrorEquals: ["States.ALL"], ResultPath: "$.recording", Next: "RunFailed" }
+            : { ErrorEquals: ["States.ALL"], ResultPath: "$.caught", Next: "GatherFailure" },
+        ],
+      ]);
+    expect(run.States.RunFailed).toEqual({ Type: "Fail", ErrorPath: "$.failure.Error", CausePath: "$.failure.Cause" });
+  });
+});
+
+describe("the rule that starts a run", () => {
+  const event = JSON.parse(readFileSync(new URL("../../events/run/run-uploaded.json", import.meta.url), "utf8"));
+  const [[, rule]] = propertiesOf(pipeline, "AWS::Events::Rule");
+  const pattern = JSON.parse(
+    JSON.stringify(rule.EventPattern, (key, value) => (key === "name" ? [event.detail.bucket.name] : value)),
+  );
+  const withKey = (key: string) => ({ ...event, detail: { ...event.detail, object: { ...event.detail.object, key } } });
+
+  it("matches the event that S3 sends for an uploaded run.yaml", () => {
+    expect(matches(pattern, event)).toBe(true);
+  });
+
+  it.each(["runs/a/plan.json", "runs/a/status.json", "material/run.yaml", "runs/run.yaml"])(
+    "leaves %s alone",
+    (key) => {
+      expect(matches(pattern, withKey(key))).toBe(false);
+    },
+  );
+
+  it("leaves other events and other buckets alone", () => {
+    expect(matches(pattern, { ...event, "detail-type": "Object Deleted" })).toBe(false);
+    expect(matches(pattern, { ...event, detail: { ...event.detail, bucket: { name: "another" } } })).toBe(false);
+  });
+
+  it("starts the run machine and nothing else", () => {
+    expect(rule.Targets).toHaveLength(1);
+    expect(JSON.stringify(rule.Targets)).toContain("RunMachine");
+  });
+});

@@ -39,10 +39,10 @@ export function boundLoss(knowledge: Knowledge, sample: number): LossBound {
 /**
  * Refuses a claimed loss that the shard's own top-K contradicts: selection trusts losses, so a party that understates its
  * own would teach everybody. Also refuses positions that leave answer tokens out, since their loss would go unchecked: they
- * must run without a gap to the sample's last token.
+ * must run without a gap to the sample's last token, and cover the answer's bytes.
  */
 export function checkClaimedLoss(knowledge: Knowledge, refuse: Refuse): void {
-  const { lossNats, tokenOffsets, positionOffsets, positions } = knowledge;
+  const { lossNats, answerBytes, tokenOffsets, tokenEnds, positionOffsets, positions } = knowledge;
   for (let sample = 0; sample < lossNats.length; sample++) {
     const count = positionOffsets[sample + 1] - positionOffsets[sample];
     const last = tokenOffsets[sample + 1] - tokenOffsets[sample] - 2;
@@ -52,6 +52,9 @@ export function checkClaimedLoss(knowledge: Knowledge, refuse: Refuse): void {
       throw refuse(
         `sample ${sample}: expected answer positions ${last - count + 1} to ${last} without a gap, got ${count} from ${first}`,
       );
+    const covered = tokenEnds[tokenOffsets[sample + 1] - 1] - Math.max(0, tokenEnds[tokenOffsets[sample] + first]);
+    if (covered < answerBytes[sample])
+      throw refuse(`sample ${sample}: expected answer positions over ${answerBytes[sample]} bytes, got ${covered}`);
     const { nats, exact } = boundLoss(knowledge, sample);
     const claimed = lossNats[sample];
     const tolerance = TOLERANCE_NATS * count;

@@ -212,4 +212,19 @@ describe("a claimed loss", () => {
       "sample 0: expected answer positions 2 to 3 without a gap, got 2 from 0",
     );
   });
+
+  it("cannot leave the answer's first tokens out", () => {
+    const knowledge = makeKnowledge([5], NUMBERS);
+    const fewer: Knowledge = {
+      ...knowledge,
+      positionOffsets: Int32Array.of(0, 2),
+      positions: Int32Array.of(2, 3),
+      topIds: knowledge.topIds.slice(8),
+      topLogProbs: knowledge.topLogProbs.slice(8),
+      tailMass: knowledge.tailMass.slice(2),
+    };
+    expect(() => writeKnowledgeShard(fewer, shardHeader)).toThrow(
+      "sample 0: expected answer positions over 4 bytes, got 2",
+    );
+  });
 });

@@ -1,0 +1,121 @@
+import { describe, expect, it } from "@jest/globals";
+import { InvalidInputError } from "../../../shared/src/core/errors.ts";
+import { cutIntoSamples } from "../../../shared/src/core/samples/cut-into-samples.ts";
+import { cutText } from "../../../shared/src/core/samples/cut-text.ts";
+import { prepareQuestions } from "../../../shared/src/core/samples/multiple-choice.ts";
+import { dropDuplicateSamples, prepareSamples } from "../../../shared/src/core/samples/prepare-samples.ts";
+import type { RawRecord } from "../../../shared/src/core/samples/raw-record.ts";
+import { formatSampleId } from "../../../shared/src/core/samples/sample.ts";
+import { hashSample } from "../../../shared/src/formats/samples.ts";
+
+const text = (content: string, line = 1): RawRecord => ({ kind: "text", line, text: content });
+const answers = (records: RawRecord[], options: object) =>
+  prepareSamples(records, { sampleBytes: 8, ...options }, hashSample, "file").map(({ answer }) => answer);
+
+describe("cutting a text", () => {
+  it.each([
+    ["takes as many whole words as fit", "the cat sat on", 8, ["the cat", "sat on"]],
+    ["keeps white space inside a piece as it is", "a\n\n b  c", 8, ["a\n\n b  c"]],
+    ["drops it at the ends", "  a b \n", 8, ["a b"]],
+    ["makes nothing of white space alone", " \n\t ", 8, []],
+    ["makes nothing of nothing", "", 8, []],
+    ["cuts a word that is too long, and goes on with its rest", "ab abcdefghijk l", 8, ["ab", "abcdefgh", "ijk l"]],
+    ["counts bytes, not characters", "éé éé", 8, ["éé", "éé"]],
+    ["never cuts inside a surrogate pair", "a😀😀", 8, ["a😀", "😀"]],
+    ["fills a piece to the last byte", "abcd efg", 8, ["abcd efg"]],
+  ])("%s", (_, whole, sampleBytes, pieces) => {
+    expect(cutText(whole, sampleBytes)).toEqual(pieces);
+  });
+
+  it("takes time in proportion to its length, even for one word of a million characters", () => {
+    expect(cutText("x".repeat(1_000_000), 64)).toHaveLength(15_625);
+  });
+});
+
+describe("samples", () => {
+  it("have the same id wherever the same text stands", () => {
+    const [one] = cutIntoSamples({ kind: "text", line: 1, text: "a b" }, 8, hashSample, "file");
+    const [other] = cutIntoSamples({ kind: "text", line: 7, text: " a b " }, 8, hashSample, "file");
+    expect(other).toEqual({ ...one, line: 7 });
+    // printf '\0a b' | sha256sum
+    expect(formatSampleId(one.id)).toBe("522207d2812973c795ac025decd86c6d");
+    expect(one.id).toHaveLength(16);
+  });
+
+  it("tell a prompt from its answer", () => {
+    const of = (prompt: string, completion: string) =>
+      cutIntoSamples({ kind: "completion", line: 1, prompt, completion }, 8, hashSample, "file")[0];
+    expect(of("ab", "c").id).not.toEqual(of("a", "bc").id);
+    expect(of("ab", " c")).toMatchObject({ prompt: "ab", answer: " c", kind: "completion" });
+  });
+
+  it("of a prompt with a completion are never cut: a long one is refused by file and line", () => {
+    const long = { kind: "completion", line: 4, prompt: "12345", completion: "6789" } as const;
+    expect(() => cutIntoSamples(long, 8, hashSample, "client harbour: a.jsonl")).toThrow(
+      new InvalidInputError(
+        "SAMPLE_TOO_LONG",
+        "client harbour: a.jsonl, line 4: expected prompt and completion of at most 8 bytes (sampleBytes) together, got 9; only texts are cut",
+      ),
+    );
+  });
+
+  it("are sliced after cutting: from, then every n-th, then so many", () => {
+    const records = [text("aaaaaaa bbbbbbb ccccccc"), text("ddddddd eeeeeee fffffff ggggggg")];
+    expect(answers(records, { from: 1, every: 2, samples: 2 })).toEqual(["bbbbbbb", "ddddddd"]);
+    expect(answers(records, { from: 5 })).toEqual(["fffffff", "ggggggg"]);
+  });
+
+  it("that are fewer than asked for are an error, and so is none at all", () => {
+    expect(() => answers([text("a")], { samples: 2 })).toThrow(
+      "file: expected at least 2 samples (from 0, every 1), got 1 of 1 in the file",
+    );
+    expect(() => answers([text(" ")], {})).toThrow("expected at least 1 samples (from 0, every 1), got 0 of 0");
+  });
+
+  it("have white space collapsed first, then characters dropped", () => {
+    const keepCharacters = new Set([..."abc "]);
+    expect(answers([text("a \n b\u2014c😀")], { collapseWhitespace: true, keepCharacters })).toEqual(["a bc"]);
+    expect(answers([text("a\nb")], { keepCharacters })).toEqual(["ab"]);
+    expect(answers([text("a \u2014 b")], { collapseWhitespace: true, keepCharacters })).toEqual(["a  b"]);
+  });
+
+  it("of an empty completion are refused by line, also where dropping characters emptied it", () => {
+    const record: RawRecord = { kind: "completion", line: 2, prompt: "a", completion: "😀" };
+    expect(() => answers([record], { keepCharacters: new Set("a") })).toThrow(
+      "file, line 2: expected a completion, got none once characters were dropped",
+    );
+  });
+
+  it("are never made of multiple-choice questions", () => {
+    const record: RawRecord = { kind: "choice", line: 3, prompt: "a", choices: ["b", "c"], answer: 0 };
+    expect(() => answers([record], {})).toThrow(
+      "file, line 3: expected text or a completion, got a multiple-choice question",
+    );
+  });
+
+  it("that say the same twice stay once, the first of them, and are counted", () => {
+    const all = prepareSamples([text("a", 1), text("b", 2), text("a", 3)], { sampleBytes: 8 }, hashSample, "file");
+    const { samples, duplicates } = dropDuplicateSamples(all);
+    expect(samples.map(({ line }) => line)).toEqual([1, 2]);
+    expect(duplicates).toBe(1);
+  });
+});
+
+describe("multiple-choice questions", () => {
+  const record: RawRecord = { kind: "choice", line: 3, prompt: "2 + 2 =", choices: ["3", "4"], answer: 1 };
+
+  it("put a space between prompt and answer where there is none", () => {
+    expect(prepareQuestions([record], {}, "file")).toEqual([
+      { prompt: "2 + 2 =", answers: [" 3", " 4"], correct: 1, line: 3 },
+    ]);
+    expect(prepareQuestions([{ ...record, prompt: "=\n" }], {}, "file")[0].answers).toEqual(["3", "4"]);
+  });
+
+  it("are refused where they are too long or no questions, by line", () => {
+    expect(() => prepareQuestions([record], { sampleBytes: 8 }, "file")).toThrow("file, line 3: expected the question");
+    expect(() => prepareQuestions([text("a", 9)], {}, "file")).toThrow(
+      "file, line 9: expected a multiple-choice question",
+    );
+    expect(() => prepareQuestions([record], { from: 1 }, "file")).toThrow("got 0 of 1");
+  });
+});

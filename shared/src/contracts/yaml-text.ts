@@ -1,4 +1,4 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, stringify } from "yaml";
 import type { SpecMistake } from "./spec-mistake.ts";
 
 /** A spec of 256 clients is some 100 KB; more is not a spec. */
@@ -69,4 +69,9 @@ export function parseYaml(text: string): YamlText | SpecMistake[] {
     // too many aliases, or nesting that exhausts the stack: the parser's words say which
     return [{ path: "", line: null, message: `expected YAML: ${(error as Error).message}` }];
   }
+}
+
+/** A value as YAML in the order of its keys; equal values give equal texts. */
+export function writeYaml(value: unknown): string {
+  return stringify(value, { lineWidth: 0, aliasDuplicateObjects: false });
 }

@@ -1,0 +1,32 @@
+import { closestName } from "@fedmkt/shared/contracts/closest-name.ts";
+import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
+import { parseArgs } from "citty";
+import type { Command, CommandContext } from "./command.ts";
+
+/**
+ * A command's arguments by citty, which lets unknown options and surplus words pass: here they are mistakes.
+ * @throws InvalidInputError `BAD_ARGUMENT`; citty's CLIError where one is missing
+ */
+export function parseArguments({ meta, args: definitions }: Command, argv: readonly string[]): CommandContext["args"] {
+  const parsed = parseArgs([...argv], definitions);
+  const known = Object.keys(definitions);
+  for (const key of Object.keys(parsed)) {
+    if (key === "_" || known.includes(key)) continue;
+    const options = known.filter((name) => definitions[name].type !== "positional");
+    const close = closestName(key, options);
+    throw new InvalidInputError(
+      "BAD_ARGUMENT",
+      `fedmkt ${meta.name}: unknown option --${key}; ${close === null ? `there are ${options.map((name) => `--${name}`).join(", ")}` : `did you mean --${close}?`}`,
+    );
+  }
+  const positionals = known.filter((name) => definitions[name].type === "positional");
+  if (parsed._.length > positionals.length)
+    throw new InvalidInputError(
+      "BAD_ARGUMENT",
+      `fedmkt ${meta.name}: expected ${positionals.length === 0 ? "no arguments" : positionals.join(" ").toUpperCase()}, got ${parsed._.join(" ")}`,
+    );
+  for (const name of known)
+    if (definitions[name].type === "string" && parsed[name] === "")
+      throw new InvalidInputError("BAD_ARGUMENT", `fedmkt ${meta.name}: --${name} needs a value`);
+  return parsed as CommandContext["args"];
+}

@@ -1,0 +1,67 @@
+import type { ArgsDef } from "citty";
+import type { Dependencies } from "./dependencies.ts";
+import type { Io } from "./io.ts";
+
+/** 0 done, 1 failed, 2 bad input. */
+export type ExitCode = 0 | 1 | 2;
+
+/** What a command found: `data` for programs (--json), `text` for people. */
+export interface Outcome {
+  data: unknown;
+  text: string;
+  exitCode?: ExitCode;
+}
+
+export interface CommandContext {
+  /** by the names of the command's `args`; the parser has checked that they are known and that required ones are there */
+  args: Readonly<Record<string, string | boolean | undefined>>;
+  io: Io;
+  dependencies: Dependencies;
+}
+
+/** A command as data; its file is loaded when it is called. */
+export interface Command {
+  meta: { name: string; description: string };
+  args: ArgsDef;
+  /** whole command lines, shown by --help */
+  examples: readonly string[];
+  run(context: CommandContext): Promise<Outcome>;
+}
+
+export interface ListedCommand {
+  description: string;
+  load(): Promise<Command>;
+}
+
+/** Every command, in the order of --help. */
+export const COMMANDS: Readonly<Record<string, ListedCommand>> = {
+  run: {
+    description: "run a federation: here on this machine, with --local",
+    load: async () => (await import("./commands/run.ts")).command,
+  },
+  validate: {
+    description: "check a spec and the files that it names, without running",
+    load: async () => (await import("./commands/validate.ts")).command,
+  },
+  status: {
+    description: "how runs stand, and why one failed",
+    load: async () => (await import("./commands/status.ts")).command,
+  },
+  inspect: {
+    description: "show what a file of a run holds: shards, maps, adapters, plans, manifests",
+    load: async () => (await import("./commands/inspect.ts")).command,
+  },
+  report: {
+    description: "write a finished run's report.html again",
+    load: async () => (await import("./commands/report.ts")).command,
+  },
+  doctor: {
+    description: "check that this machine can run a federation",
+    load: async () => (await import("./commands/doctor.ts")).command,
+  },
+};
+
+/** Every command has it. */
+export const JSON_ARGUMENT = {
+  json: { type: "boolean", description: "one JSON envelope on standard output, nothing else" },
+} as const satisfies ArgsDef;

@@ -1,0 +1,71 @@
+import { availableParallelism } from "node:os";
+import { join, relative, resolve } from "node:path";
+import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
+import { type Command, JSON_ARGUMENT, type Outcome } from "../command.ts";
+import { describeRun, summariseRun } from "../describe-run.ts";
+import { prepareRunFolder } from "../prepare-run-folder.ts";
+import { readSpecFile } from "../read-spec-file.ts";
+import { readRunSummary } from "../run-folder.ts";
+import { runHere } from "../run-here.ts";
+
+/** More tasks at once than this is a typing error: each is a process with a model of its own. */
+const MAX_CONCURRENCY = 256;
+
+export const command: Command = {
+  meta: { name: "run", description: "run a federation; the same folder again goes on where it stopped" },
+  args: {
+    spec: { type: "positional", required: true, description: "the run's spec, such as examples/quickstart/run.yaml" },
+    local: { type: "boolean", description: "on this machine, in processes of its own; no account needed" },
+    out: {
+      type: "string",
+      valueHint: "folder",
+      description: "the run's folder (default: runs/<name> in the current folder)",
+    },
+    fresh: { type: "boolean", description: "delete what an earlier run left in the folder, and begin anew" },
+    concurrency: { type: "string", valueHint: "n", description: "jobs at once (default: one a processor)" },
+    ...JSON_ARGUMENT,
+  },
+  examples: [
+    "fedmkt run --local examples/quickstart/run.yaml",
+    "fedmkt run --local bench/real-pair.yaml --out /tmp/pair --fresh",
+  ],
+  async run({ args, io, dependencies }): Promise<Outcome> {
+    if (!args.local)
+      throw new InvalidInputError(
+        "BAD_ARGUMENT",
+        "fedmkt run: give --local; runs in a cloud start with an upload of run.yaml",
+      );
+    const concurrentTasks = readConcurrency(args.concurrency as string | undefined);
+    const file = readSpecFile(args.spec as string, io);
+    const folder = resolve(io.cwd, (args.out as string | undefined) ?? join("runs", file.spec.name));
+    const finished = prepareRunFolder(folder, file, args.fresh === true);
+    const shown = relative(io.cwd, folder) || ".";
+    if (finished === null)
+      io.stderr.write(
+        `run ${file.spec.name}: ${file.spec.rounds} rounds, ${file.spec.clients.length} clients, in ${shown}\n`,
+      );
+    else
+      io.stderr.write(
+        `run ${file.spec.name} is finished already, in ${shown}; nothing is done (--fresh begins anew)\n`,
+      );
+    const { state, summary } =
+      finished === null
+        ? await runHere({ file, folder, concurrentTasks, io, dependencies })
+        : { state: finished, summary: readRunSummary(folder) };
+    return {
+      data: { ...summariseRun(summary, state, folder), reused: finished !== null },
+      text: describeRun(summary, state, shown, io.colours),
+    };
+  },
+};
+
+function readConcurrency(text: string | undefined): number {
+  if (text === undefined) return availableParallelism();
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < 1 || value > MAX_CONCURRENCY)
+    throw new InvalidInputError(
+      "BAD_ARGUMENT",
+      `fedmkt run: --concurrency: expected a whole number from 1 to ${MAX_CONCURRENCY}, got ${JSON.stringify(text)}`,
+    );
+  return value;
+}

@@ -1,0 +1,43 @@
+import { join } from "node:path";
+import type { RunState } from "@fedmkt/shared/contracts/run-state.ts";
+import type { RunSummary } from "@fedmkt/shared/contracts/summary.ts";
+import { exchangedBytes, scoreTable, selectionTable, transferTable } from "@fedmkt/shared/report/run-tables.ts";
+import { formatBytes, scoreRows, verdicts } from "@fedmkt/shared/report/table.ts";
+import { RUN_FILES } from "./run-folder.ts";
+import { drawTextTable } from "./text-table.ts";
+
+/** A finished run for the terminal: scores, verdicts, selection, transfer, and where things are. */
+export function describeRun(summary: RunSummary, state: RunState, folder: string, colours: boolean): string {
+  return [
+    drawTextTable(scoreTable(summary), colours),
+    verdicts(summary)
+      .map(({ sentence }) => `  ${sentence}`)
+      .join("\n"),
+    drawTextTable(selectionTable(summary), colours),
+    drawTextTable(transferTable(summary), colours),
+    [
+      `Report:   ${join(folder, RUN_FILES.report)}`,
+      ...summary.adapters.map(({ party, folder: adapter }) => `Adapter:  ${join(folder, adapter)} (${party})`),
+      `Time:     ${state.wallTimeMs === null ? "not known" : `${(state.wallTimeMs / 1000).toFixed(1)} s`}`,
+      `Memory:   ${state.peakMemoryBytes === null ? "not known on this system" : `${formatBytes(state.peakMemoryBytes)} at most (PSS of all processes)`}`,
+    ].join("\n"),
+  ].join("\n\n");
+}
+
+/** The same for programs. */
+export function summariseRun(summary: RunSummary, state: RunState, folder: string) {
+  return {
+    run: summary.run,
+    status: state.status,
+    folder,
+    report: join(folder, RUN_FILES.report),
+    adapters: summary.adapters.map(({ party, folder: adapter }) => ({ party, folder: join(folder, adapter) })),
+    scores: scoreRows(summary),
+    verdicts: verdicts(summary),
+    selections: summary.selections,
+    transfers: summary.transfers,
+    bytesExchanged: exchangedBytes(summary),
+    wallTimeMs: state.wallTimeMs,
+    peakMemoryBytes: state.peakMemoryBytes,
+  };
+}

@@ -1,0 +1,92 @@
+import type { DocumentSchema } from "@fedmkt/shared/contracts/json-document.ts";
+import { manifest } from "@fedmkt/shared/contracts/manifest.ts";
+import { plan } from "@fedmkt/shared/contracts/plan.ts";
+import { runState } from "@fedmkt/shared/contracts/run-state.ts";
+import { selection } from "@fedmkt/shared/contracts/selection.ts";
+import { roundSummary, runStatus, runSummary } from "@fedmkt/shared/contracts/summary.ts";
+import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
+import { formatBytes } from "@fedmkt/shared/report/table.ts";
+import type { Inspection } from "./inspection.ts";
+
+/** How one kind of document is told apart and shown. */
+function documentOf<T>(
+  kind: string,
+  schema: DocumentSchema<T>,
+  show: (value: T) => Omit<Inspection, "kind">,
+): (value: unknown) => Inspection | null {
+  return (value) => {
+    const parsed = schema.safeParse(value);
+    return parsed.success ? { kind, ...show(parsed.data) } : null;
+  };
+}
+
+const DOCUMENTS = [
+  documentOf("plan", plan, ({ run, specHash, spec, parties, public: set, evaluation, machine }) => ({
+    facts: {
+      run,
+      spec: specHash,
+      rounds: spec.rounds,
+      "public samples": set.samples,
+      "public shards": set.shards,
+      "public answer bytes": set.answerBytes,
+      "held-out sets": evaluation.map(({ name }) => name).join(", ") || "none",
+      "vocabulary maps": machine.maps.length,
+      "transfers a round": machine.toServer.length + machine.toClients.length,
+      baselines: machine.baselines.length,
+      aggregation: machine.aggregation,
+    },
+    lines: parties.map(
+      ({ id, vocabularySize, contextTokens, tokenizerHash }) =>
+        `${id}: ${vocabularySize} tokens, context ${contextTokens}, tokenizer ${tokenizerHash.slice(0, 12)}`,
+    ),
+  })),
+  documentOf("manifest", manifest, ({ run, round, stage, party, outputs, metrics }) => ({
+    facts: { run, round, stage, party, ...metrics },
+    lines: outputs.map(({ name, bytes, sha256 }) => `${name}: ${formatBytes(bytes)}, SHA-256 ${sha256}`),
+  })),
+  documentOf("selection", selection, ({ run, round, target, count }) => ({
+    facts: { run, round, target, samples: count.samples, "learned from nobody": count.none, "mean gap": count.meanGap },
+    lines: Object.entries(count.bySource).map(([source, samples]) => `from ${source}: ${samples}`),
+  })),
+  documentOf("run summary", runSummary, ({ run, specHash, rounds, parties, publicSamples, scores }) => ({
+    facts: {
+      run,
+      spec: specHash,
+      rounds,
+      parties: parties.length,
+      "public samples": publicSamples,
+      scores: scores.length,
+    },
+    lines: ["fedmkt report draws it"],
+  })),
+  documentOf("round summary", roundSummary, ({ round, scores, transfers, selections }) => ({
+    facts: { round, scores: scores.length, transfers: transfers.length, selections: selections.length },
+    lines: scores.map(({ party, set, metric, value }) => `${party} on ${set}: ${value} ${metric}`),
+  })),
+  documentOf("run status", runStatus, ({ run, status, error = "", cause = "" }) => ({
+    facts: { run, status, ...(error === "" ? {} : { error }) },
+    lines: cause === "" ? [] : cause.split("\n"),
+  })),
+  documentOf("run state", runState, ({ run, status, specHash, error }) => ({
+    facts: { run, status, spec: specHash, ...(error === null ? {} : { error }) },
+    lines: [],
+  })),
+];
+
+/** A JSON document of a run. @throws InvalidInputError `FILE_UNKNOWN` where it is none of ours */
+export function inspectDocument(text: string, what: string): Inspection {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new InvalidInputError("FILE_UNKNOWN", `${what}: expected JSON: ${(error as Error).message}`);
+  }
+  for (const inspect of DOCUMENTS) {
+    const found = inspect(value);
+    if (found !== null) return found;
+  }
+  throw new InvalidInputError(
+    "FILE_UNKNOWN",
+    `${what}: expected a plan, manifest, selection, summary or status; it is JSON of another form`,
+  );
+}

@@ -1,0 +1,88 @@
+import { stripVTControlCharacters } from "node:util";
+import { closestName } from "@fedmkt/shared/contracts/closest-name.ts";
+import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
+import { renderUsage } from "citty";
+import { parseArguments } from "./arguments.ts";
+import { COMMANDS, type Command, type ExitCode } from "./command.ts";
+import { type Dependencies, realDependencies } from "./dependencies.ts";
+import { describeFailure } from "./failure.ts";
+import { type Io, processIo } from "./io.ts";
+
+const HELP = new Set(["--help", "-h", "help"]);
+
+/**
+ * Runs one command line. Everything thrown inside ends here.
+ * @returns 0 done, 1 failed, 2 bad input
+ */
+export async function runCli(
+  argv: readonly string[],
+  io: Io,
+  dependencies: Dependencies = realDependencies,
+): Promise<ExitCode> {
+  const json = argv.includes("--json");
+  try {
+    const [name, ...rest] = argv;
+    if (name === undefined || HELP.has(name)) {
+      io.stdout.write(listCommands());
+      return name === undefined ? 2 : 0;
+    }
+    const command = await findCommand(name);
+    if (rest.some((word) => word === "--help" || word === "-h")) {
+      io.stdout.write(await describeCommand(command, io));
+      return 0;
+    }
+    const outcome = await command.run({ args: parseArguments(command, rest), io, dependencies });
+    io.stdout.write(json ? writeEnvelope({ ok: true, data: outcome.data }) : `${outcome.text}\n`);
+    return outcome.exitCode ?? 0;
+  } catch (error) {
+    const { exitCode, ...failure } = describeFailure(error);
+    const message = stripVTControlCharacters(failure.message);
+    if (json) io.stdout.write(writeEnvelope({ ok: false, error: { ...failure, message } }));
+    else io.stderr.write(`${failure.name} (${failure.code}): ${message}\n`);
+    return exitCode;
+  }
+}
+
+/** The process's edge: signals in, exit code out. The second Ctrl-C ends it at once. */
+export async function main(): Promise<void> {
+  const controller = new AbortController();
+  const interrupt = () => {
+    if (controller.signal.aborted) process.exit(1);
+    controller.abort();
+  };
+  process.on("SIGINT", interrupt);
+  process.on("SIGTERM", interrupt);
+  process.exitCode = await runCli(process.argv.slice(2), processIo(controller.signal));
+}
+
+function writeEnvelope(envelope: unknown): string {
+  return `${JSON.stringify(envelope)}\n`;
+}
+
+async function findCommand(name: string): Promise<Command> {
+  if (Object.hasOwn(COMMANDS, name)) return COMMANDS[name].load();
+  const close = closestName(name, Object.keys(COMMANDS));
+  throw new InvalidInputError(
+    "UNKNOWN_COMMAND",
+    `there is no command ${JSON.stringify(name)}; ${close === null ? `there are ${Object.keys(COMMANDS).join(", ")}` : `did you mean ${close}?`}`,
+  );
+}
+
+function listCommands(): string {
+  const rows = Object.entries(COMMANDS).map(([name, { description }]) => `  ${name.padEnd(10)} ${description}`);
+  return [
+    "fedmkt: federated mutual knowledge transfer between a large language model and small ones",
+    "",
+    ...rows,
+    "",
+    "fedmkt COMMAND --help says more. Exit codes: 0 done, 1 failed, 2 bad input.",
+    "",
+  ].join("\n");
+}
+
+async function describeCommand(command: Command, io: Io): Promise<string> {
+  const usage = await renderUsage({ meta: command.meta, args: command.args }, { meta: { name: "fedmkt" } });
+  const examples = ["EXAMPLES", "", ...command.examples.map((line) => `  ${line}`)].join("\n");
+  const text = `${usage.trimEnd()}\n\n${examples}\n\nExit codes: 0 done, 1 failed, 2 bad input.\n`;
+  return io.colours ? text : stripVTControlCharacters(text);
+}

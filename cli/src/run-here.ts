@@ -1,0 +1,82 @@
+import { join } from "node:path";
+import type { RunState } from "@fedmkt/shared/contracts/run-state.ts";
+import type { RunSummary } from "@fedmkt/shared/contracts/summary.ts";
+import { firstCause } from "@fedmkt/shared/use-cases/fail-run.ts";
+import type { Dependencies } from "./dependencies.ts";
+import { downloadRun } from "./download-run.ts";
+import { RunFailure } from "./failure.ts";
+import type { Io } from "./io.ts";
+import { showProgress } from "./progress/show-progress.ts";
+import type { SpecFile } from "./read-spec-file.ts";
+import { RUN_FILES, writeRunFile, writeRunState } from "./run-folder.ts";
+
+export interface RunHere {
+  file: SpecFile;
+  folder: string;
+  concurrentTasks: number;
+  io: Io;
+  dependencies: Dependencies;
+}
+
+/**
+ * Runs on this machine and keeps run.json true throughout: whoever reads it later sees how the run ended.
+ * @throws RunFailure with the first cause: the party's or the file's own error
+ */
+export async function runHere({ file, folder, concurrentTasks, io, dependencies }: RunHere) {
+  const startedMs = dependencies.clockMs();
+  const run = file.spec.name;
+  const running: RunState = {
+    version: 1,
+    run,
+    specHash: file.hash,
+    status: "RUNNING",
+    process: process.pid,
+    error: null,
+    cause: null,
+    wallTimeMs: null,
+    peakMemoryBytes: null,
+  };
+  writeRunState(folder, running);
+  writeRunFile(folder, RUN_FILES.spec, file.yaml);
+  const memory = await dependencies.watchMemory();
+  const display = showProgress(io, file.spec.rounds, dependencies.clockMs);
+  let peakMemoryBytes: number | null = null;
+  const end = (status: RunState["status"], failure?: { error: string; cause: string }): RunState => {
+    const wallTimeMs = Math.round(dependencies.clockMs() - startedMs);
+    const state: RunState = { ...running, status, process: null, wallTimeMs, peakMemoryBytes, ...failure };
+    writeRunState(folder, state);
+    return state;
+  };
+  let summary: RunSummary;
+  try {
+    const { signal } = io;
+    const onEvent = display.take;
+    const result = await dependencies
+      .runLocally({ specYaml: file.yaml, runId: run, folder, concurrentTasks, onEvent, signal })
+      .finally(() => {
+        peakMemoryBytes = memory.stop();
+        display.end();
+      });
+    if (result.status !== "SUCCEEDED") throw failed(result.error, result.cause, folder, io.signal.aborted);
+    summary = await downloadRun(result, run, folder);
+  } catch (error) {
+    const { name, message } = error instanceof RunFailure ? error.failure : (error as Error);
+    end("FAILED", { error: name, cause: message });
+    throw error;
+  }
+  return { summary, state: end("SUCCEEDED") };
+}
+
+function failed(error = "Error", cause = "no cause was given", folder: string, interrupted: boolean): RunFailure {
+  const first = interrupted
+    ? { error: "Interrupted", cause: "stopped by hand; the same command goes on where it stopped" }
+    : firstCause(error, cause);
+  const logs = join(folder, RUN_FILES.logs);
+  return new RunFailure({
+    name: first.error,
+    code: interrupted ? "RUN_INTERRUPTED" : "RUN_FAILED",
+    message: `${first.cause}\nLogs: ${logs}`,
+    details: { folder, logs },
+    exitCode: first.error === "InvalidInputError" ? 2 : 1,
+  });
+}

@@ -1,0 +1,199 @@
+import { randomUUID } from "node:crypto";
+import path from "node:path";
+import { Worker } from "node:worker_threads";
+import type { LocalResource } from "./assembly.ts";
+import type { FromThread, ThreadStart, ToThread } from "./lambda-messages.ts";
+import type { EnvironmentOf } from "./local-environment.ts";
+import type { OnLocalEvent } from "./local-event.ts";
+import { namedError } from "./named-error.ts";
+import { followOutput } from "./output-lines.ts";
+
+/** A function without work gives its memory back after this time; starting it again takes about 0.2 s. */
+const IDLE_MS = 10_000;
+
+export interface LambdaFunctions {
+  /**
+   * Invokes a function and waits for its answer.
+   *
+   * @param name - the function's name or ARN, with or without a version or alias
+   * @throws an error with the name the handler's error had and Lambda's JSON as message; `Sandbox.Timedout` after the function's
+   *   time-out, `Runtime.ExitError` where its environment died, `Lambda.ResourceNotFoundException` for an unknown name
+   */
+  invoke(name: string, event: unknown): Promise<unknown>;
+  stop(): Promise<void>;
+}
+
+/**
+ * The assembly's Lambda functions, each execution environment a worker thread of this process: own environment variables, own heap
+ * limit (the function's memory), own time-out, at some 10 MB apiece where a process would take 50. An environment serves one event
+ * at a time and stays warm; a function has at most `concurrency` of them, further events wait.
+ */
+export function lambdaFunctions(options: {
+  resources: readonly LocalResource[];
+  environmentOf: EnvironmentOf;
+  logsFolder: string;
+  concurrency: number;
+  onEvent: OnLocalEvent;
+}): LambdaFunctions {
+  const functions = new Map<string, LambdaFunction>();
+  for (const resource of options.resources) {
+    if (resource.type === "AWS::Lambda::Function") functions.set(resource.name, lambdaFunction(resource, options));
+  }
+  return {
+    async invoke(name, event) {
+      const found = functions.get(/(?:^|:function:)([^:]+)(?::[^:]+)?$/.exec(name)?.[1] ?? name);
+      if (!found) throw namedError("Lambda.ResourceNotFoundException", `Function not found: ${name}`);
+      return found.invoke(event);
+    },
+    async stop() {
+      await Promise.all([...functions.values()].map((each) => each.stop()));
+    },
+  };
+}
+
+interface LambdaFunction {
+  invoke(event: unknown): Promise<unknown>;
+  stop(): Promise<void>;
+}
+
+interface Thread {
+  worker: Worker;
+  output: { close(): Promise<void> };
+  idleTimer?: NodeJS.Timeout;
+}
+
+function lambdaFunction(
+  { name, arn, folder, properties }: LocalResource,
+  { environmentOf, logsFolder, concurrency, onEvent }: Parameters<typeof lambdaFunctions>[0],
+): LambdaFunction {
+  const timeoutMs = Number(properties.Timeout ?? 3) * 1000; // Lambda's defaults
+  const memoryMb = Number(properties.MemorySize ?? 128);
+  const assetKey = String((properties.Code as { S3Key?: string } | undefined)?.S3Key ?? "").replace(/\.zip$/, "");
+  const start: ThreadStart = {
+    folder: path.join(folder, `asset.${assetKey}`),
+    handler: String(properties.Handler),
+    functionName: name,
+    arn,
+    memoryMb,
+  };
+  const variables = (properties.Environment as { Variables?: Record<string, unknown> } | undefined)?.Variables ?? {};
+  const env = {
+    ...environmentOf(Object.fromEntries(Object.entries(variables).map(([key, value]) => [key, String(value)]))),
+    AWS_LAMBDA_FUNCTION_NAME: name,
+    AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(memoryMb),
+    AWS_LAMBDA_FUNCTION_VERSION: "$LATEST",
+    LAMBDA_TASK_ROOT: start.folder,
+  };
+  const idle: Thread[] = [];
+  const threads = new Set<Thread>();
+  const queue: ((thread: Thread) => void)[] = [];
+
+  function open(): Thread {
+    const worker = new Worker(new URL("./lambda-thread-main.ts", import.meta.url), {
+      workerData: start,
+      env,
+      execArgv: ["--no-warnings"],
+      stdout: true,
+      stderr: true,
+      resourceLimits: { maxOldGenerationSizeMb: memoryMb },
+    });
+    const output = followOutput(
+      name,
+      path.join(logsFolder, `${name}.log`),
+      { out: worker.stdout, err: worker.stderr },
+      onEvent,
+    );
+    const thread: Thread = { worker, output };
+    threads.add(thread);
+    worker.on("error", () => {}); // told by the invocation that was under way
+    worker.once("exit", () => {
+      threads.delete(thread);
+      clearTimeout(thread.idleTimer);
+      if (idle.includes(thread)) idle.splice(idle.indexOf(thread), 1);
+      const next = queue.shift();
+      next?.(open());
+    });
+    return thread;
+  }
+
+  function acquire(): Promise<Thread> {
+    const warm = idle.pop();
+    if (warm) {
+      clearTimeout(warm.idleTimer);
+      return Promise.resolve(warm);
+    }
+    if (threads.size < concurrency) return Promise.resolve(open());
+    return new Promise((resolve) => queue.push(resolve));
+  }
+
+  function release(thread: Thread): void {
+    if (!threads.has(thread)) return; // it died; its exit served the queue
+    const next = queue.shift();
+    if (next) {
+      next(thread);
+      return;
+    }
+    idle.push(thread);
+    thread.idleTimer = setTimeout(() => {
+      idle.splice(idle.indexOf(thread), 1);
+      thread.worker.terminate();
+    }, IDLE_MS).unref();
+  }
+
+  return {
+    async invoke(event) {
+      const thread = await acquire();
+      try {
+        return await invokeOn(thread, event);
+      } finally {
+        release(thread);
+      }
+    },
+    async stop() {
+      queue.length = 0;
+      await Promise.all(
+        [...threads].map(async ({ worker, output }) => {
+          await worker.terminate();
+          await output.close();
+        }),
+      );
+    },
+  };
+
+  async function invokeOn({ worker }: Thread, event: unknown): Promise<unknown> {
+    const message: ToThread = { id: randomUUID(), payload: JSON.stringify(event), deadline: Date.now() + timeoutMs };
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    let died: Error | undefined;
+    const answered = (answer: FromThread) => {
+      if (answer.ok) resolve(JSON.parse(answer.payload));
+      else reject(namedError(answer.error.errorType, JSON.stringify(answer.error)));
+    };
+    const failed = (error: Error) => {
+      died = error;
+    };
+    const ended = (code: number) => {
+      const what = died ? `${died.message}` : `Runtime exited with status ${code}`;
+      reject(
+        namedError("Runtime.ExitError", lambdaCause("Runtime.ExitError", `RequestId: ${message.id} Error: ${what}`)),
+      );
+    };
+    const timer = setTimeout(async () => {
+      worker.off("exit", ended);
+      await worker.terminate();
+      const what = `RequestId: ${message.id} Error: Task timed out after ${(timeoutMs / 1000).toFixed(2)} seconds`;
+      reject(namedError("Sandbox.Timedout", lambdaCause("Sandbox.Timedout", what)));
+    }, timeoutMs);
+    worker.on("message", answered).on("error", failed).on("exit", ended);
+    worker.postMessage(message);
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      worker.off("message", answered).off("error", failed).off("exit", ended);
+    }
+  }
+}
+
+function lambdaCause(errorType: string, errorMessage: string): string {
+  return JSON.stringify({ errorType, errorMessage });
+}

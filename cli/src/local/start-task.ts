@@ -1,0 +1,70 @@
+import type { EcsTasks } from "./ecs-tasks.ts";
+import type { Execution } from "./executions.ts";
+import type { LambdaFunctions } from "./lambda-functions.ts";
+import { namedError } from "./named-error.ts";
+import type { QueueRequest } from "./queue-requests.ts";
+import type { StateMachines } from "./state-machines.ts";
+import type { StartTask, TaskAttempt } from "./task-handlers.ts";
+
+/** The services that Task states call, as optimised integrations. */
+export function taskStarter(services: {
+  functions: LambdaFunctions;
+  tasks: EcsTasks;
+  queues: QueueRequest;
+  machines: () => StateMachines;
+}): StartTask {
+  const { functions, tasks, queues, machines } = services;
+  return async (attempt) => {
+    const { service, parameters, waiting } = attempt;
+    if (service !== "ecs:runTask") waiting?.start();
+    switch (service) {
+      case "lambda:invoke": {
+        const payload = await functions.invoke(String(parameters.FunctionName), parameters.Payload ?? {});
+        return { ExecutedVersion: "$LATEST", Payload: payload, StatusCode: 200 };
+      }
+      case "sqs:sendMessage": {
+        const { MessageBody: body, ...rest } = parameters;
+        return queues("SendMessage", { ...rest, MessageBody: typeof body === "string" ? body : JSON.stringify(body) });
+      }
+      case "ecs:runTask":
+        return tasks.run(attempt);
+      case "states:startExecution":
+        return startExecution(attempt, machines());
+      default:
+        if (/^arn:aws[^:]*:lambda:/.test(service)) return functions.invoke(service, parameters);
+        throw namedError("States.Runtime", `${attempt.stateName}: the integration ${service} is not served locally`);
+    }
+  };
+}
+
+/** `.sync:2` gives the child's description with its output parsed; a failed child is `States.TaskFailed`, described in the cause. */
+async function startExecution({ parameters, pattern, signal }: TaskAttempt, machines: StateMachines): Promise<unknown> {
+  const name = parameters.Name === undefined ? undefined : String(parameters.Name);
+  const child = machines.start(String(parameters.StateMachineArn), parameters.Input ?? {}, name);
+  const { executionArn, startDate } = child.description;
+  if (pattern !== "sync") return { ExecutionArn: executionArn, StartDate: startDate };
+  const stop = () => child.stop("States.TaskFailed", "the parent no longer waits");
+  signal.addEventListener("abort", stop, { once: true });
+  const ended = await child.ended;
+  signal.removeEventListener("abort", stop);
+  if (ended.status !== "SUCCEEDED") throw namedError("States.TaskFailed", JSON.stringify(described(ended)));
+  return { ...described(ended), Output: JSON.parse(ended.output!) };
+}
+
+/** An execution with the capitalised member names of the integration; milliseconds for dates. */
+function described(execution: Execution): Record<string, unknown> {
+  const { executionArn, stateMachineArn, name, status, startDate, stopDate, input, output, error, cause } = execution;
+  return {
+    ...(cause !== undefined && { Cause: cause }),
+    ...(error !== undefined && { Error: error }),
+    ExecutionArn: executionArn,
+    Input: input,
+    InputDetails: { Included: true },
+    Name: name,
+    ...(output !== undefined && { Output: output, OutputDetails: { Included: true } }),
+    StartDate: Math.round(startDate * 1000),
+    StateMachineArn: stateMachineArn,
+    Status: status,
+    ...(stopDate !== undefined && { StopDate: Math.round(stopDate * 1000) }),
+  };
+}

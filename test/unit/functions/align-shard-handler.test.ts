@@ -1,0 +1,136 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "@jest/globals";
+import type { SQSEvent } from "aws-lambda";
+import type { StageInput } from "../../../shared/src/contracts/stages.ts";
+import { InvalidInputError, TransientError } from "../../../shared/src/core/errors.ts";
+import { createAlignShardHandler } from "../../../shared/src/runtime/create-align-shard-handler.ts";
+import { createFailShardHandler } from "../../../shared/src/runtime/create-fail-shard-handler.ts";
+import { lambdaContext } from "../../support/lambda-context.ts";
+import { RecordingCallback } from "../../support/recording-callback.ts";
+import { RecordingLogger } from "../../support/recording-logger.ts";
+
+const eventOf = (file: string): SQSEvent =>
+  JSON.parse(readFileSync(new URL(`../../../events/${file}.json`, import.meta.url), "utf8"));
+const tokenOf = (event: SQSEvent, index: number): string => JSON.parse(event.Records[index].body).taskToken;
+
+type Align = (input: StageInput<"align-shard">) => Promise<{ manifest: string }>;
+
+function prepare(align: Align) {
+  const callback = new RecordingCallback();
+  const inputs: StageInput<"align-shard">[] = [];
+  const useCase = () => async (input: StageInput<"align-shard">) => {
+    inputs.push(input);
+    return align(input);
+  };
+  const handler = createAlignShardHandler(useCase, {}, callback, new RecordingLogger() as never);
+  return { callback, inputs, handler };
+}
+
+const aligned: Align = async ({ shard }) => ({ manifest: `aligned/${shard}/manifest.json` });
+
+describe("the handler of the shard queue", () => {
+  it("aligns the shard of the event that SQS sends and answers its token", async () => {
+    const event = eventOf("align-shard/one-shard");
+    const { handler, callback, inputs } = prepare(aligned);
+    expect(await handler(event, lambdaContext)).toEqual({ batchItemFailures: [] });
+    expect(inputs).toEqual([{ run: "harbour-and-forest", round: 1, source: "harbour", target: "server", shard: 0 }]);
+    expect(callback.answers).toEqual([{ token: tokenOf(event, 0), output: { manifest: "aligned/0/manifest.json" } }]);
+  });
+
+  it("sends a heartbeat before it begins", async () => {
+    const event = eventOf("align-shard/one-shard");
+    const { handler, callback } = prepare(aligned);
+    await handler(event, lambdaContext);
+    expect(callback.beats).toEqual([tokenOf(event, 0)]);
+  });
+
+  it("gives a shard back to the queue on a TransientError, and only that one", async () => {
+    const event = eventOf("align-shard/two-shards");
+    const { handler, callback } = prepare(async (input) => {
+      if (input.shard === 1) throw new TransientError("AWS_UNAVAILABLE", "s3://a/b: SlowDown");
+      return aligned(input);
+    });
+    expect(await handler(event, lambdaContext)).toEqual({
+      batchItemFailures: [{ itemIdentifier: event.Records[1].messageId }],
+    });
+    expect(callback.answers.map(({ token }) => token)).toEqual([tokenOf(event, 0)]);
+  });
+
+  it("fails the token and consumes the message on an InvalidInputError", async () => {
+    const event = eventOf("align-shard/one-shard");
+    const { handler, callback } = prepare(async () => {
+      throw new InvalidInputError("SHARD_NOT_FINITE", "client harbour, shard 0, position 12: NaN");
+    });
+    expect(await handler(event, lambdaContext)).toEqual({ batchItemFailures: [] });
+    expect(callback.answers).toEqual([
+      {
+        token: tokenOf(event, 0),
+        error: { name: "InvalidInputError", cause: "client harbour, shard 0, position 12: NaN" },
+      },
+    ]);
+  });
+
+  it("fails the token with an InvariantError on a bug of ours", async () => {
+    const event = eventOf("align-shard/one-shard");
+    const { handler, callback } = prepare(async () => {
+      throw new RangeError("offset is out of bounds");
+    });
+    await handler(event, lambdaContext);
+    expect(callback.answers).toEqual([
+      {
+        token: tokenOf(event, 0),
+        error: { name: "InvariantError", cause: "align-shard: RangeError: offset is out of bounds" },
+      },
+    ]);
+  });
+
+  it("does nothing for a token that nobody waits for, and consumes the message", async () => {
+    const event = eventOf("align-shard/one-shard");
+    const { handler, callback, inputs } = prepare(aligned);
+    callback.gone.add(tokenOf(event, 0));
+    expect(await handler(event, lambdaContext)).toEqual({ batchItemFailures: [] });
+    expect(inputs).toEqual([]);
+    expect(callback.answers).toEqual([]);
+  });
+
+  it("does the good shard beside poisoned messages, which go back to become dead letters", async () => {
+    const event = eventOf("align-shard/poisoned");
+    const { handler, callback } = prepare(aligned);
+    expect(await handler(event, lambdaContext)).toEqual({
+      batchItemFailures: event.Records.slice(1).map(({ messageId }) => ({ itemIdentifier: messageId })),
+    });
+    expect(callback.answers).toHaveLength(1);
+  });
+
+  it("reports a batch of nothing but failures instead of throwing", async () => {
+    const event = eventOf("align-shard/two-shards");
+    const { handler } = prepare(async () => {
+      throw new TransientError("AWS_UNAVAILABLE", "down");
+    });
+    const { batchItemFailures } = await handler(event, lambdaContext);
+    expect(batchItemFailures).toHaveLength(2);
+  });
+});
+
+describe("the handler of dead letters", () => {
+  it("fails the token of a shard that was given up, so that its round does not wait for a time-out", async () => {
+    const event = eventOf("fail-shard/dead-letters");
+    const callback = new RecordingCallback();
+    const logger = new RecordingLogger();
+    const handler = createFailShardHandler(callback, logger as never);
+    expect(await handler(event, lambdaContext)).toEqual({ batchItemFailures: [] });
+    expect(callback.answers).toEqual([
+      {
+        token: tokenOf(event, 0),
+        error: {
+          name: "InvariantError",
+          cause: expect.stringMatching(/message 059f36b4-\S+ \(run harbour-and-forest, round 0, shard -4\)/),
+        },
+      },
+    ]);
+    expect(logger.lines.map(({ message }) => message).sort()).toEqual([
+      "dead letter without a token",
+      "shard given up",
+    ]);
+  });
+});

@@ -27,7 +27,9 @@ export async function examineMachine(
   { loadEngine }: Pick<Dependencies, "loadEngine">,
 ): Promise<MachineCheck[]> {
   const platform = `${process.platform}-${process.arch}`;
-  const memory = totalmem();
+  // a container may have less than the machine; 0 or more than there is: no limit
+  const limit = process.constrainedMemory();
+  const memory = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
   return [
     check(
       "Node",

@@ -1,7 +1,8 @@
 import type { ProgressEvent } from "@fedmkt/shared/contracts/progress.ts";
 import type { LocalEvent } from "../local/local-event.ts";
 
-const BAR_CELLS = 20;
+/** A line with all of its figures fits 80 columns. */
+const BAR_CELLS = 10;
 
 /** The jobs of a run as their progress tells them, and what to say of each. Free of terminals and clocks. */
 export class JobBoard {
@@ -37,7 +38,7 @@ export class JobBoard {
       const bar = step === undefined || !steps ? "" : ` ${drawBar(step / steps)} ${step}/${steps}`;
       const loses = loss === undefined ? "" : `  loss ${loss.toFixed(3)}`;
       const speed = tokensPerSecond === undefined ? "" : `  ${Math.round(tokensPerSecond)} tokens/s`;
-      return `${this.#name(job)}: ${phase.padEnd(10)}${bar}${loses}${speed}`;
+      return `${job.round}/${this.#rounds} ${job.party} ${job.stage} ${phase}${bar}${loses}${speed}`;
     });
   }
 

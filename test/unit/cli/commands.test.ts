@@ -1,0 +1,122 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { COMMANDS } from "../../../cli/src/command.ts";
+import { callCli, makeToyFolder, remove, succeedingRunner, write } from "../../support/cli.ts";
+import { SPEC } from "../../support/spec.ts";
+
+describe("the command line", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = makeToyFolder();
+  });
+  afterEach(() => remove(folder));
+
+  it("lists its commands, and is bad input without one", async () => {
+    expect(await callCli(folder, ["--help"])).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("doctor") });
+    expect((await callCli(folder, [])).exitCode).toBe(2);
+  });
+
+  it.each(Object.keys(COMMANDS))("says with an example how to use %s", async (name) => {
+    const { exitCode, stdout } = await callCli(folder, [name, "--help"]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(`USAGE fedmkt ${name}`);
+    expect(stdout).toMatch(new RegExp(`EXAMPLES\\n\\n {2}fedmkt ${name}`));
+    expect(stdout).not.toContain("\u001b");
+  });
+
+  it("suggests the command or the option that was meant", async () => {
+    expect(await callCli(folder, ["valdate", "run.yaml"])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining("did you mean validate?"),
+    });
+    expect(await callCli(folder, ["run", "--locl", "run.yaml"])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining("unknown option --locl; did you mean --local?"),
+    });
+    expect((await callCli(folder, ["validate", "run.yaml", "other.yaml"])).exitCode).toBe(2);
+    expect((await callCli(folder, ["validate"])).exitCode).toBe(2);
+    expect((await callCli(folder, ["run", "--local", "run.yaml", "--out"])).exitCode).toBe(2);
+  });
+
+  describe("validate", () => {
+    it("says that a spec is right", async () => {
+      expect(await callCli(folder, ["validate", "run.yaml"])).toMatchObject({
+        exitCode: 0,
+        stdout: expect.stringContaining("run.yaml: right. Run toy: 2 rounds, clients harbour, ward"),
+      });
+    });
+
+    it("gives all mistakes to people and to programs", async () => {
+      write(
+        folder,
+        "run.yaml",
+        SPEC.replace("rounds: 2", "rounds: 0").replace("seed", "sed").replace("name: toy", "name: Toy"),
+      );
+      const { exitCode, stdout, stderr } = await callCli(folder, ["validate", "run.yaml", "--json"]);
+      expect([exitCode, stderr]).toEqual([2, ""]);
+      const { ok, error } = JSON.parse(stdout);
+      expect(ok).toBe(false);
+      expect(error).toMatchObject({ name: "InvalidInputError", code: "SPEC_INVALID" });
+      expect(error.details.mistakes).toEqual([
+        { path: "name", line: 1, message: expect.stringContaining('got "Toy"') },
+        { path: "rounds", line: 2, message: "expected at least 1, got 0" },
+      ]);
+    });
+
+    it("refuses what is no file, and what is too long to be a spec", async () => {
+      expect((await callCli(folder, ["validate", "models"])).stderr).toContain("SPEC_MISSING");
+      write(folder, "long.yaml", "#".repeat(1024 * 1024 + 1));
+      expect((await callCli(folder, ["validate", "long.yaml"])).exitCode).toBe(2);
+    });
+  });
+
+  describe("status and report", () => {
+    it("lists no runs, then the run that was made", async () => {
+      expect((await callCli(folder, ["status"])).stdout).toBe("no runs in runs/\n");
+      await callCli(folder, ["run", "--local", "run.yaml"], { runLocally: succeedingRunner() });
+      const { stdout } = await callCli(folder, ["status"]);
+      expect(stdout).toContain("toy: succeeded (runs/toy)\n  server: gained");
+      expect(JSON.parse((await callCli(folder, ["status", "--json"])).stdout).data).toMatchObject([
+        { run: "toy", standing: "succeeded", folder: join(folder, "runs/toy") },
+      ]);
+    });
+
+    it("writes the same report again", async () => {
+      await callCli(folder, ["run", "--local", "run.yaml"], { runLocally: succeedingRunner() });
+      const file = join(folder, "runs/toy/report.html");
+      const before = readFileSync(file);
+      write(folder, "runs/toy/report.html", "lost");
+      expect(await callCli(folder, ["report", "runs/toy"])).toMatchObject({ exitCode: 0, stdout: `${file}\n` });
+      expect(readFileSync(file)).toEqual(before);
+    });
+
+    it("is bad input where there is no run, or its files are not what fedmkt wrote", async () => {
+      expect((await callCli(folder, ["status", "models"])).exitCode).toBe(2);
+      expect((await callCli(folder, ["report", "models"])).exitCode).toBe(2);
+      write(folder, "runs/toy/run.json", '{"version":2}');
+      expect(await callCli(folder, ["status"])).toMatchObject({
+        exitCode: 2,
+        stderr: expect.stringContaining("run.json"),
+      });
+    });
+  });
+
+  describe("doctor", () => {
+    it("passes a machine that can run, and fails one whose engine does not load", async () => {
+      const good = await callCli(folder, ["doctor"]);
+      expect(good).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("This machine can run federations.") });
+      const bad = await callCli(folder, ["doctor", "--json"], {
+        loadEngine: () => Promise.reject(new Error("no binding")),
+      });
+      expect(bad.exitCode).toBe(1);
+      expect(JSON.parse(bad.stdout).data).toMatchObject({
+        ok: false,
+        checks: expect.arrayContaining([
+          { name: "engine", ok: false, found: "not so: onnxruntime loads: no binding" },
+          { name: "loopback", ok: true, found: "a port on 127.0.0.1 can be opened" },
+        ]),
+      });
+    });
+  });
+});

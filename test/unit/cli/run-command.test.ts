@@ -1,0 +1,207 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import type { LocalRunOptions } from "../../../cli/src/dependencies.ts";
+import { readRunState, writeRunState } from "../../../cli/src/run-folder.ts";
+import { readRunSpec } from "../../../shared/src/contracts/read-run-spec.ts";
+import { callCli, failingRunner, makeToyFolder, remove, succeedingRunner, write } from "../../support/cli.ts";
+import { SPEC } from "../../support/spec.ts";
+
+/** As a spec refers to an environment variable. */
+const variable = (name: string) => `\${${name}}`;
+const RUN = ["run", "--local", "run.yaml"];
+
+describe("fedmkt run --local", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = makeToyFolder();
+  });
+  afterEach(() => remove(folder));
+
+  it("runs, downloads what was published, and shows table, verdicts and paths", async () => {
+    const calls: LocalRunOptions[] = [];
+    const { exitCode, stdout, stderr } = await callCli(folder, RUN, { runLocally: succeedingRunner(calls) });
+    expect(exitCode).toBe(0);
+    expect(stderr).toBe(
+      "run toy: 2 rounds, 2 clients, in runs/toy\nround 1/2, harbour, client-train: started\nround 1/2, harbour, client-train: done, loss 2.345\n",
+    );
+    for (const text of ["2.810*", "ward: did not gain on domains", "Exchanged in all: 1.9 MiB", "300.0 MiB at most"])
+      expect(stdout).toContain(text);
+    expect(stdout).toContain("Report:   runs/toy/report.html");
+    expect(stdout).toContain("Adapter:  runs/toy/adapters/ward (ward)");
+    const run = join(folder, "runs/toy");
+    expect(readdirSync(join(run, "adapters/harbour")).sort()).toEqual([
+      "README.md",
+      "adapter_config.json",
+      "adapter_model.safetensors",
+    ]);
+    expect(readdirSync(run).sort()).toEqual(["adapters", "report.html", "run.json", "spec.yaml", "summary.json"]);
+    expect(calls[0]).toMatchObject({ runId: "toy", folder: run });
+  });
+
+  it("uploads a spec with absolute locations that reads as the same run", async () => {
+    const calls: LocalRunOptions[] = [];
+    await callCli(folder, RUN, { runLocally: succeedingRunner(calls) });
+    const text = new TextDecoder().decode(calls[0].specYaml);
+    const spec = readRunSpec(text, "uploaded");
+    expect(spec.server.model).toBe(join(folder, "models/server"));
+    expect(spec.evaluation[0].data.path).toBe(join(folder, "heldout-harbour.jsonl"));
+    expect(spec).toEqual({
+      ...readRunSpec(SPEC, "given"),
+      server: spec.server,
+      clients: spec.clients,
+      public: spec.public,
+      evaluation: spec.evaluation,
+    });
+    expect(readFileSync(join(folder, "runs/toy/spec.yaml"), "utf8")).toBe(text);
+  });
+
+  it("shows a finished run again without running", async () => {
+    await callCli(folder, RUN, { runLocally: succeedingRunner() });
+    const again = await callCli(folder, RUN);
+    expect(again.exitCode).toBe(0);
+    expect(again.stderr).toContain("is finished already");
+    expect(again.stdout).toContain("2.810*");
+  });
+
+  it("refuses a folder with another spec's run, naming both hashes, until --fresh", async () => {
+    await callCli(folder, RUN, { runLocally: succeedingRunner() });
+    const before = readRunState(join(folder, "runs/toy"))!.specHash;
+    write(folder, "run.yaml", SPEC.replace("rounds: 2", "rounds: 3"));
+    const refused = await callCli(folder, RUN);
+    expect(refused.exitCode).toBe(2);
+    expect(refused.stderr).toMatch(new RegExp(`RUN_CHANGED.*expected [0-9a-f]{64}, got ${before}`));
+    write(folder, "runs/toy/aws/left-over", "x");
+    const fresh = await callCli(folder, [...RUN, "--fresh"], { runLocally: succeedingRunner() });
+    expect(fresh.exitCode).toBe(0);
+    expect(existsSync(join(folder, "runs/toy/aws/left-over"))).toBe(false);
+  });
+
+  it("goes on with an unfinished run, keeping what is there", async () => {
+    await callCli(folder, RUN, { runLocally: failingRunner("TransientError", "a machine was lost") });
+    write(folder, "runs/toy/aws/kept", "x");
+    const calls: LocalRunOptions[] = [];
+    const { exitCode } = await callCli(folder, RUN, { runLocally: succeedingRunner(calls) });
+    expect([exitCode, calls.length]).toEqual([0, 1]);
+    expect(existsSync(join(folder, "runs/toy/aws/kept"))).toBe(true);
+  });
+
+  it("never deletes a folder that is not a run's", async () => {
+    write(folder, "precious/thesis.txt", "x");
+    const { exitCode, stderr } = await callCli(folder, [...RUN, "--fresh", "--out", "precious"]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain("FOLDER_IN_USE");
+    expect(readdirSync(join(folder, "precious"))).toEqual(["thesis.txt"]);
+  });
+
+  it("refuses a folder in which another process runs", async () => {
+    await callCli(folder, RUN, { runLocally: succeedingRunner() });
+    const run = join(folder, "runs/toy");
+    writeRunState(run, { ...readRunState(run)!, status: "RUNNING", process: process.ppid });
+    const { exitCode, stderr } = await callCli(folder, [...RUN, "--fresh"]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain(`process ${process.ppid} is running`);
+  });
+
+  it("exits 2 with the party's own error where bad input failed the run, and status shows it later", async () => {
+    const message = "client ward: models/ward/model.safetensors: truncated in tensor lm_head: expected 9 bytes, got 4";
+    const child = JSON.stringify({ Error: "InvalidInputError", Cause: message });
+    const runLocally = failingRunner("States.TaskFailed", child);
+    const { exitCode, stdout, stderr } = await callCli(folder, RUN, { runLocally });
+    expect([exitCode, stdout]).toEqual([2, ""]);
+    expect(stderr).toContain(`InvalidInputError (RUN_FAILED): ${message}\nLogs: ${join(folder, "runs/toy/logs")}`);
+    const status = await callCli(folder, ["status", "runs/toy"]);
+    expect(status.exitCode).toBe(0);
+    expect(status.stdout).toContain(`toy: failed (runs/toy)\n  InvalidInputError: ${message}`);
+    expect(existsSync(join(folder, "runs/toy/summary.json"))).toBe(false);
+  });
+
+  it("exits 1 where anything else failed it, a crash included", async () => {
+    expect((await callCli(folder, RUN, { runLocally: failingRunner("InvariantError", "x") })).exitCode).toBe(1);
+    const crash = await callCli(folder, RUN, { runLocally: () => Promise.reject(new Error("no port")) });
+    expect(crash.exitCode).toBe(1);
+    expect(readRunState(join(folder, "runs/toy"))).toMatchObject({
+      status: "FAILED",
+      error: "Error",
+      cause: "no port",
+    });
+  });
+
+  it("names every missing file and variable at once, and starts nothing", async () => {
+    remove(join(folder, "models/ward"));
+    remove(join(folder, "models/harbour/tokenizer.json"));
+    const text = SPEC.replace(
+      "- public.jsonl",
+      `- { path: '${variable("NOWHERE")}/p.jsonl', keepCharactersOf: '${variable("GONE")}/t.json' }`,
+    );
+    writeFileSync(join(folder, "run.yaml"), text);
+    const { exitCode, stderr } = await callCli(folder, RUN);
+    expect(exitCode).toBe(2);
+    expect(stderr.trimEnd().split("\n")).toEqual([
+      "InvalidInputError (SPEC_INVALID): run.yaml: 4 mistakes",
+      expect.stringContaining(
+        `clients[0].model: expected a model's folder with config.json, tokenizer.json, model.safetensors; ${folder}/models/harbour has no tokenizer.json`,
+      ),
+      expect.stringContaining(
+        `clients[1].model: expected a model's folder, got ${folder}/models/ward, which does not exist`,
+      ),
+      expect.stringContaining("public[0].path: the environment variable NOWHERE is not set"),
+      expect.stringContaining("public[0].keepCharactersOf: the environment variable GONE is not set"),
+    ]);
+    expect(existsSync(join(folder, "runs"))).toBe(false);
+  });
+
+  it("puts variables into locations", async () => {
+    const elsewhere = makeToyFolder();
+    writeFileSync(
+      join(folder, "run.yaml"),
+      SPEC.replace("model: models/server", `model: ${variable("MODELS")}/server`),
+    );
+    const calls: LocalRunOptions[] = [];
+    const env = { MODELS: join(elsewhere, "models") };
+    expect((await callCli(folder, RUN, { env, runLocally: succeedingRunner(calls) })).exitCode).toBe(0);
+    expect(new TextDecoder().decode(calls[0].specYaml)).toContain(`model: ${elsewhere}/models/server\n`);
+    remove(elsewhere);
+  });
+
+  it("writes nothing but one envelope with --json", async () => {
+    const { stdout } = await callCli(folder, [...RUN, "--json"], { runLocally: succeedingRunner() });
+    const { ok, data } = JSON.parse(stdout);
+    expect(ok).toBe(true);
+    expect(data).toMatchObject({ run: "toy", status: "SUCCEEDED", reused: false, bytesExchanged: 2_000_004 });
+    const failed = await callCli(folder, [...RUN, "--json", "--fresh"], {
+      runLocally: failingRunner("TransientError", "c"),
+    });
+    expect(JSON.parse(failed.stdout)).toMatchObject({
+      ok: false,
+      error: { name: "TransientError", code: "RUN_FAILED", message: expect.stringContaining("c\nLogs: ") },
+    });
+  });
+
+  it("repaints live lines on a terminal", async () => {
+    let nowMs = 0;
+    const clockMs = () => {
+      nowMs += 200;
+      return nowMs;
+    };
+    const { stderr } = await callCli(folder, RUN, { terminal: true, clockMs, runLocally: succeedingRunner() });
+    expect(stderr).toContain("1/2 harbour client-train training █████░░░░░ 5/10  loss 2.3");
+    expect(stderr).toContain("\u001b[1A\u001b[0J");
+    expect(
+      stripVTControlCharacters(stderr)
+        .split("\n")
+        .every((line) => line.length < 60),
+    ).toBe(true);
+  });
+
+  it.each([["0"], ["x"], ["1e2"], ["9999"]])("refuses --concurrency %s", async (value) => {
+    const { exitCode, stderr } = await callCli(folder, [...RUN, "--concurrency", value]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain("expected a whole number from 1 to 256");
+  });
+
+  it("runs only where --local says so", async () => {
+    expect((await callCli(folder, ["run", "run.yaml"])).exitCode).toBe(2);
+  });
+});

@@ -39,7 +39,8 @@ export const command: Command = {
     const file = readSpecFile(args.spec as string, io);
     const folder = resolve(io.cwd, (args.out as string | undefined) ?? join("runs", file.spec.name));
     const finished = prepareRunFolder(folder, file, args.fresh === true);
-    const shown = relative(io.cwd, folder) || ".";
+    const below = relative(io.cwd, folder) || ".";
+    const shown = below.startsWith("..") ? folder : below;
     if (finished === null)
       io.stderr.write(
         `run ${file.spec.name}: ${file.spec.rounds} rounds, ${file.spec.clients.length} clients, in ${shown}\n`,

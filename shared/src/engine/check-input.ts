@@ -1,28 +1,30 @@
 import { InvalidInputError } from "../core/errors.ts";
-import type { EncodedSample, TrainOptions } from "../ports/engine.ts";
-import type { LlamaConfig } from "./architectures/llama-config.ts";
+import type { EncodedSample, Model, TrainOptions } from "../ports/engine.ts";
+
+/** What of a model its input must fit. */
+type Bounds = Pick<Model, "vocabularySize" | "contextTokens">;
 
 /** @throws InvalidInputError `SAMPLE_INVALID` naming the sample's index, expected and got */
-export function checkSamples(samples: readonly EncodedSample[], config: LlamaConfig): void {
+export function checkSamples(samples: readonly EncodedSample[], bounds: Bounds): void {
   samples.forEach(({ ids, answer }, index) => {
     const refuse = (reason: string) => new InvalidInputError("SAMPLE_INVALID", `sample ${index}: ${reason}`);
     if (ids.length === 0) throw refuse("expected at least one token, got none");
-    if (ids.length > config.contextTokens)
-      throw refuse(`expected at most ${config.contextTokens} tokens, the model's context, got ${ids.length}`);
+    if (ids.length > bounds.contextTokens)
+      throw refuse(`expected at most ${bounds.contextTokens} tokens, the model's context, got ${ids.length}`);
     if (answer.length !== ids.length)
       throw refuse(`expected an answer flag for each of ${ids.length} tokens, got ${answer.length}`);
     if (answer[0]) throw refuse("expected the first token not to be an answer token: nothing predicts it");
     for (const id of ids)
-      if (id < 0 || id >= config.vocabularySize)
-        throw refuse(`expected token ids below ${config.vocabularySize}, the model's vocabulary, got ${id}`);
+      if (id < 0 || id >= bounds.vocabularySize)
+        throw refuse(`expected token ids below ${bounds.vocabularySize}, the model's vocabulary, got ${id}`);
   });
 }
 
 /** @throws InvalidInputError `KNOWLEDGE_INVALID` naming sample, position, expected and got */
-export function checkTargets(options: Omit<TrainOptions, "onProgress">, config: LlamaConfig): void {
+export function checkTargets(options: TrainOptions, bounds: Bounds): void {
   const { samples, targets, partitions = [] } = options;
   if (!targets) return;
-  const groups = partitions.map((partition, index) => countGroups(partition, index, config.vocabularySize));
+  const groups = partitions.map((partition, index) => countGroups(partition, index, bounds.vocabularySize));
   if (targets.length !== samples.length)
     throw invalid(`expected a target or null for each of ${samples.length} samples, got ${targets.length}`);
   targets.forEach((target, index) => {
@@ -39,7 +41,7 @@ export function checkTargets(options: Omit<TrainOptions, "onProgress">, config: 
       throw refuse(
         `expected offsets from 0 to the ${entries.length} entries and as many probabilities, got ${offsets[0]} to ${offsets.at(-1)} and ${probabilities.length}`,
       );
-    const bound = partition < 0 ? config.vocabularySize : groups[partition];
+    const bound = partition < 0 ? bounds.vocabularySize : groups[partition];
     positions.forEach((position, at) => {
       if (!samples[index].answer[position + 1] || (at > 0 && position <= positions[at - 1]))
         throw refuse(`expected ascending answer positions, got ${position} at ${at}`);

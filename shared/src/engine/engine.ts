@@ -1,5 +1,6 @@
 import type { EncodedSample, Engine, Model, OpenModel, SampleKnowledge, TrainOptions } from "../ports/engine.ts";
 import { answerPositions } from "./batch.ts";
+import { checkSamples, checkTargets } from "./check-input.ts";
 import { EngineThread } from "./engine-thread.ts";
 import type { LanguageModel } from "./language-model.ts";
 
@@ -19,15 +20,19 @@ async function open(options: OpenModel): Promise<Model> {
   }
   return {
     ...description,
-    train({ onProgress, ...rest }: TrainOptions) {
+    async train({ onProgress, ...rest }: TrainOptions) {
+      checkSamples(rest.samples, description);
+      checkTargets(rest, description);
       return thread.ask("train", [rest], onProgress);
     },
     async *extract(samples, topK, batchSize) {
+      checkSamples(samples, description);
       const batches = batchesOf(samples, batchSize);
       const largest = largestBatch(batches);
       for (const batch of batches) yield* await thread.ask<SampleKnowledge[]>("extract", [batch, topK, largest]);
     },
     async score(samples, batchSize) {
+      checkSamples(samples, description);
       const nats = new Float64Array(samples.length);
       const batches = batchesOf(samples, batchSize);
       const largest = largestBatch(batches);
@@ -35,7 +40,10 @@ async function open(options: OpenModel): Promise<Model> {
         nats.set(await thread.ask<Float64Array>("score", [batch, largest]), index * batchSize);
       return nats;
     },
-    logits: (ids) => thread.ask("logits", [ids]),
+    async logits(ids) {
+      checkSamples([{ ids, answer: new Uint8Array(ids.length), answerBytes: 0 }], description);
+      return thread.ask("logits", [ids]);
+    },
     adapter: () => thread.ask("adapter"),
     weights: () => thread.ask("weights"),
     close: () => thread.close(),

@@ -3,7 +3,6 @@ import { InvalidInputError, invariant } from "../core/errors.ts";
 import type { EncodedSample, OpenModel, SampleKnowledge, TrainOptions, TrainProgress } from "../ports/engine.ts";
 import { llamaLinears } from "./architectures/llama.ts";
 import { answerPositions, chunksFor, createPacker } from "./batch.ts";
-import { checkSamples, checkTargets } from "./check-input.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
 import type { GraphBuilder } from "./graph/builder.ts";
 import { logitsGraph, type ModelParts, scoringGraph, trainingGraph } from "./graphs.ts";
@@ -12,7 +11,7 @@ import { createBank, type ParameterBank, viewOf } from "./parameter-bank.ts";
 import { createSession, type GraphSession, type HostTensor } from "./session.ts";
 import { train } from "./training.ts";
 
-/** A model in this very thread: what the worker runs. One ONNX Runtime session is alive at a time, made when it is needed. */
+/** A model in this very thread: what the worker runs, with input that has been checked. One ONNX Runtime session is alive at a time, made when it is needed. */
 export class LanguageModel {
   readonly #parts: ModelParts;
   readonly #threads: number;
@@ -39,13 +38,10 @@ export class LanguageModel {
 
   async train(options: Omit<TrainOptions, "onProgress">, onProgress: (progress: TrainProgress) => void) {
     const { checkpoint, bank } = this.#parts;
-    const { config } = checkpoint;
     if (bank.values.length === 0)
       throw new InvalidInputError("MODEL_OPTIONS_INVALID", "expected a LoRA or full training, got a frozen model");
-    checkSamples(options.samples, config);
-    checkTargets(options, config);
     const trainee = {
-      vocabularySize: config.vocabularySize,
+      vocabularySize: checkpoint.config.vocabularySize,
       values: bank.values,
       pack: this.#pack,
       session: (loss: Parameters<typeof trainingGraph>[1]) =>
@@ -56,9 +52,7 @@ export class LanguageModel {
 
   /** @param largest - most positions that a batch of this extraction has, so that all of them share a session */
   async extract(samples: readonly EncodedSample[], topK: number, largest: number): Promise<SampleKnowledge[]> {
-    const { config } = this.#parts.checkpoint;
-    checkSamples(samples, config);
-    const kept = Math.min(topK, config.vocabularySize);
+    const kept = Math.min(topK, this.#parts.checkpoint.config.vocabularySize);
     const results = await this.#scores(samples, kept, largest);
     const ids = (results?.topIds.data ?? new Int32Array(0)) as Int32Array;
     const logProbs = (results?.topLogProbs.data ?? new Float32Array(0)) as Float32Array;
@@ -77,7 +71,6 @@ export class LanguageModel {
   }
 
   async score(samples: readonly EncodedSample[], largest: number): Promise<Float64Array> {
-    checkSamples(samples, this.#parts.checkpoint.config);
     const results = await this.#scores(samples, 0, largest);
     let first = 0;
     return Float64Array.from(samples, (sample) => {
@@ -90,7 +83,6 @@ export class LanguageModel {
   /** @returns [T, V] */
   async logits(ids: Int32Array): Promise<Float32Array> {
     const sample = { ids, answer: new Uint8Array(ids.length), answerBytes: 0 };
-    checkSamples([sample], this.#parts.checkpoint.config);
     const session = await this.#sessionFor("logits", () => logitsGraph(this.#parts));
     const rows = { data: Int32Array.from(ids, (_, index) => index), shape: [ids.length] };
     const results = await session.run({ ...this.#pack([sample], 1).feeds, ...this.#trainable(), rows });

@@ -50,8 +50,8 @@ export async function train(
       const started = performance.now();
       const learningRate = rate(step++);
       const result = await runStep(order.slice(begin, begin + training.batchSize));
-      const norm = training.clipNorm === null ? null : clipByGlobalNorm(result.gradient, training.clipNorm);
-      if (!Number.isFinite(result.loss) || (norm !== null && !Number.isFinite(norm)))
+      const norm = clipByGlobalNorm(result.gradient, training.clipNorm ?? Number.POSITIVE_INFINITY);
+      if (!Number.isFinite(result.loss) || !Number.isFinite(norm))
         throw new InvalidInputError(
           "TRAINING_DIVERGED",
           `step ${step} of ${steps}: expected a finite loss and gradient, got loss ${result.loss} and gradient norm ${norm}: is the learning rate (${training.learningRate}) too high, or are the model's weights broken?`,

@@ -2,6 +2,8 @@ const VARINT = 0;
 const LENGTH_DELIMITED = 2;
 const FIXED_32 = 5;
 const INITIAL_BYTES = 256;
+const MAX_VARINT_BYTES = 10;
+const ENCODER = new TextEncoder();
 
 /** Writes protobuf's wire format: as much of it as ONNX models need. Zero and empty fields are written too. */
 export class ProtobufWriter {
@@ -21,7 +23,7 @@ export class ProtobufWriter {
   }
 
   text(field: number, value: string): void {
-    this.data(field, new TextEncoder().encode(value));
+    this.data(field, ENCODER.encode(value));
   }
 
   data(field: number, bytes: Uint8Array): void {
@@ -51,12 +53,15 @@ export class ProtobufWriter {
 
   /** Seven bits a byte, the lowest first; negative numbers as 64 bits of two's complement. */
   #varint(value: number): void {
-    this.#reserve(10);
-    let rest = BigInt.asUintN(64, BigInt(value));
-    while (rest >= 128n) {
-      this.#buffer[this.#length++] = Number(rest & 127n) | 128;
-      rest >>= 7n;
+    this.#reserve(MAX_VARINT_BYTES);
+    if (value < 0) {
+      let rest = BigInt.asUintN(64, BigInt(value));
+      for (; rest >= 128n; rest >>= 7n) this.#buffer[this.#length++] = Number(rest & 127n) | 128;
+      this.#buffer[this.#length++] = Number(rest);
+      return;
     }
-    this.#buffer[this.#length++] = Number(rest);
+    let rest = value;
+    for (; rest >= 128; rest = Math.floor(rest / 128)) this.#buffer[this.#length++] = (rest % 128) | 128;
+    this.#buffer[this.#length++] = rest;
   }
 }

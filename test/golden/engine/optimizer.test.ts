@@ -1,0 +1,32 @@
+import { describe, expect, it } from "@jest/globals";
+import { clipByGlobalNorm, createAdamW } from "../../../shared/src/engine/optimizer/adamw.ts";
+import { createSchedule } from "../../../shared/src/engine/optimizer/schedule.ts";
+import { distance, fixture } from "./fixture.ts";
+
+describe("the optimizer against PyTorch and transformers", () => {
+  it("takes torch's AdamW steps with torch's clipping", () => {
+    const { betas, epsilon, weightDecay, learningRate, clipNorm, initial, steps } = fixture.optimizer;
+    const parameters = Float32Array.from(initial);
+    const update = createAdamW(parameters.length, { betas, epsilon, weightDecay });
+    for (const step of steps) {
+      const gradient = Float32Array.from(step.gradient);
+      expect(clipByGlobalNorm(gradient, clipNorm)).toBeCloseTo(step.norm, 4);
+      update(parameters, gradient, learningRate);
+      expect(distance(parameters, step.parameters)).toBeLessThan(1e-6);
+    }
+  });
+
+  it.each(
+    (
+      fixture.schedules as { kind: "constant"; peak: number; steps: number; warmupRatio: number; rates: number[] }[]
+    ).map((wanted) => [wanted.kind, wanted.warmupRatio, wanted] as const),
+  )("gives the rates of transformers' %s schedule with warm-up %d", (_kind, _ratio, wanted) => {
+    const rate = createSchedule(wanted.kind, wanted.peak, wanted.steps, wanted.warmupRatio);
+    expect(
+      distance(
+        wanted.rates.map((_, step) => rate(step)),
+        wanted.rates,
+      ),
+    ).toBeLessThan(1e-7);
+  });
+});

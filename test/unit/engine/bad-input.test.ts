@@ -1,0 +1,263 @@
+import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "@jest/globals";
+import { InvalidInputError } from "../../../shared/src/core/errors.ts";
+import { llamaLinears } from "../../../shared/src/engine/architectures/llama.ts";
+import { parseLlamaConfig } from "../../../shared/src/engine/architectures/llama-config.ts";
+import { checkSamples, checkTargets } from "../../../shared/src/engine/check-input.ts";
+import { openCheckpoint } from "../../../shared/src/engine/checkpoint.ts";
+import { freshLoraBank, loadLoraBank, saveBank } from "../../../shared/src/engine/lora-bank.ts";
+import { readSafetensors, type Tensor, writeSafetensors } from "../../../shared/src/formats/safetensors.ts";
+import type { EncodedSample, SampleTarget } from "../../../shared/src/ports/engine.ts";
+import { TOY_CONFIG, TOY_LORA, toyFolder, toyOptions, toySamples, withModel } from "./toy-model.ts";
+
+/** The weights of a toy folder, changed. */
+function rewriteWeights(folder: string, change: (tensors: Record<string, Tensor>) => void): void {
+  const path = join(folder, "model.safetensors");
+  const tensors = Object.fromEntries(readSafetensors(new Uint8Array(readFileSync(path)), path).tensors);
+  change(tensors);
+  writeFileSync(path, writeSafetensors(tensors));
+}
+
+function expectRefusal(action: () => unknown, code: string, ...parts: string[]): void {
+  let error: unknown = null;
+  try {
+    action();
+  } catch (thrown) {
+    error = thrown;
+  }
+  expectInvalid(error, code, ...parts);
+}
+
+function expectInvalid(error: unknown, code: string, ...parts: string[]): void {
+  expect(error).toBeInstanceOf(InvalidInputError);
+  expect(error).toMatchObject({ name: "InvalidInputError", code });
+  for (const part of parts) expect((error as Error).message).toContain(part);
+}
+
+describe("a model folder", () => {
+  it("without a config.json is refused with the file's name", () => {
+    const folder = toyFolder();
+    rmSync(join(folder, "config.json"));
+    expectRefusal(() => openCheckpoint(folder), "MODEL_FILE_MISSING", join(folder, "config.json"), "found none");
+  });
+
+  it("without weights is refused with the file's name", () => {
+    const folder = toyFolder();
+    rmSync(join(folder, "model.safetensors"));
+    expectRefusal(() => openCheckpoint(folder), "MODEL_FILE_MISSING", join(folder, "model.safetensors"));
+  });
+
+  it("with a truncated weights file is refused with the bytes that are missing", () => {
+    const folder = toyFolder();
+    const path = join(folder, "model.safetensors");
+    const bytes = readFileSync(path).length;
+    truncateSync(path, bytes - 100);
+    expectRefusal(() => openCheckpoint(folder), "SAFETENSORS_TRUNCATED", path, "tensor", `${bytes}`, "100 missing");
+  });
+
+  it("that lacks a tensor is refused with its name", () => {
+    const folder = toyFolder();
+    rewriteWeights(folder, (tensors) => {
+      delete tensors["model.layers.1.mlp.up_proj.weight"];
+    });
+    expectRefusal(
+      () => openCheckpoint(folder),
+      "MODEL_WEIGHTS_INVALID",
+      join(folder, "model.safetensors"),
+      "model.layers.1.mlp.up_proj.weight",
+      "[24,16]",
+      "got no such tensor",
+    );
+  });
+
+  it("with a tensor of another shape is refused with both shapes", () => {
+    const folder = toyFolder();
+    rewriteWeights(folder, (tensors) => {
+      tensors["model.norm.weight"] = { dtype: "F32", shape: [8], data: new Float32Array(8) };
+    });
+    expectRefusal(() => openCheckpoint(folder), "MODEL_WEIGHTS_INVALID", "model.norm.weight", "[16]", "got [8]");
+  });
+
+  it("with weights that are whole numbers is refused", () => {
+    const folder = toyFolder();
+    rewriteWeights(folder, (tensors) => {
+      tensors["model.norm.weight"] = { dtype: "I32", shape: [16], data: new Int32Array(16) };
+    });
+    expectRefusal(() => openCheckpoint(folder), "MODEL_WEIGHTS_INVALID", "expected F32, F16, BF16, got I32");
+  });
+
+  it("is refused in the engine's thread by the same error", async () => {
+    const folder = toyFolder({ model_type: "gpt2" }, false);
+    const error = await withModel({ folder }, async () => null).catch((reason: unknown) => reason);
+    expectInvalid(error, "MODEL_CONFIG_INVALID", join(folder, "config.json"), "gpt2");
+  });
+
+  it("whose weights are not finite is refused when it is scored or trained", async () => {
+    const folder = toyFolder();
+    rewriteWeights(folder, (tensors) => {
+      tensors["model.norm.weight"] = { dtype: "F32", shape: [16], data: new Float32Array(16).fill(Number.NaN) };
+    });
+    await withModel({ folder }, async (model) => {
+      const refused = (promise: Promise<unknown>) => promise.catch((reason: unknown) => reason);
+      expectInvalid(await refused(model.score(toySamples(4), 1)), "MODEL_NOT_FINITE", folder);
+      expectInvalid(await refused(model.train(toyOptions())), "TRAINING_DIVERGED", "step 1 of");
+    });
+  });
+});
+
+describe("a config.json", () => {
+  const cases: [string, Record<string, unknown>, string][] = [
+    [
+      "of another architecture",
+      { model_type: "gpt2" },
+      'model_type: expected "llama", the only architecture yet, got "gpt2"',
+    ],
+    [
+      "with scaled RoPE",
+      { rope_scaling: { rope_type: "llama3", factor: 8 } },
+      'rope_scaling: expected none or "default"',
+    ],
+    ["with scaled RoPE in the new place", { rope_parameters: { rope_type: "yarn" } }, "rope_parameters: expected none"],
+    ["with another activation", { hidden_act: "gelu" }, 'hidden_act: expected "silu", got "gelu"'],
+    ["without a size", { hidden_size: undefined }, "hidden_size: expected a whole number from 1 to"],
+    ["with an absurd size", { num_hidden_layers: 1e9 }, "num_hidden_layers: expected a whole number from 1 to 1024"],
+    ["with heads that do not fit", { num_key_value_heads: 3 }, "num_key_value_heads: expected a divisor"],
+    ["with an odd head size", { head_dim: 5 }, "head_dim: expected an even number"],
+    ["with a size that heads do not part", { hidden_size: 18 }, "hidden_size: expected a multiple"],
+    ["with a flag that is none", { attention_bias: "yes" }, 'attention_bias: expected true or false, got "yes"'],
+    ["with a negative θ", { rope_theta: -1 }, "rope_theta: expected a number above 0, got -1"],
+  ];
+
+  it.each(cases)("%s is refused", (_name, changes, message) => {
+    const parse = () => parseLlamaConfig(JSON.stringify({ ...TOY_CONFIG, ...changes }), "folder/config.json");
+    expect(parse).toThrow(InvalidInputError);
+    expect(parse).toThrow(`folder/config.json: ${message}`);
+  });
+
+  it("that is no JSON object is refused", () => {
+    expect(() => parseLlamaConfig("{", "config.json")).toThrow("expected JSON");
+    expect(() => parseLlamaConfig("[]", "config.json")).toThrow("expected an object");
+  });
+
+  it("may have θ in either place", () => {
+    const parsed = (changes: object) => parseLlamaConfig(JSON.stringify({ ...TOY_CONFIG, ...changes }), "config.json");
+    expect(parsed({ rope_theta: 5e5 }).ropeTheta).toBe(5e5);
+    expect(parsed({ rope_parameters: { rope_type: "default", rope_theta: 2e4 } }).ropeTheta).toBe(2e4);
+    expect(parsed({}).ropeTheta).toBe(1e4);
+  });
+});
+
+describe("an adapter", () => {
+  const linears = llamaLinears(parseLlamaConfig(JSON.stringify(TOY_CONFIG), "config.json"));
+  const changedAdapter = (change: (tensors: Record<string, Tensor>) => void) => {
+    const bytes = saveBank(freshLoraBank(linears, TOY_LORA, 1));
+    const tensors = Object.fromEntries(readSafetensors(bytes, "adapter").tensors);
+    change(tensors);
+    return writeSafetensors(tensors);
+  };
+  const name = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight";
+  const cases: [string, (tensors: Record<string, Tensor>) => void, string][] = [
+    ["that lacks a tensor", (tensors) => delete tensors[name], `expected the tensor ${name}`],
+    [
+      "of another rank",
+      (tensors) => {
+        tensors[name] = { dtype: "F32", shape: [4, 16], data: new Float32Array(64) };
+      },
+      "expected shape [2,16], got [4,16]",
+    ],
+    [
+      "with a NaN",
+      (tensors) => {
+        tensors[name].data[3] = Number.NaN;
+      },
+      "expected finite numbers, got NaN at 3",
+    ],
+    [
+      "with more than the settings say",
+      (tensors) => {
+        tensors.more = { dtype: "F32", shape: [1], data: new Float32Array(1) };
+      },
+      "got also more",
+    ],
+  ];
+
+  it.each(cases)("%s is refused", (_name, change, message) => {
+    const adapter = changedAdapter(change);
+    expectRefusal(
+      () => loadLoraBank(linears, TOY_LORA, adapter, "the adapter"),
+      "ADAPTER_INVALID",
+      "the adapter",
+      message,
+    );
+  });
+});
+
+describe("what a model is asked", () => {
+  const bad = (change: (sample: EncodedSample) => EncodedSample) => [toySamples(4)[0], change(toySamples(5)[0])];
+  const cases: [string, EncodedSample[], string][] = [
+    ["longer than the context", [...toySamples(4, 17)], "sample 1: expected at most 16 tokens"],
+    ["without tokens", bad((s) => ({ ...s, ids: new Int32Array(0) })), "expected at least one token"],
+    ["with a token beyond the vocabulary", bad((s) => ({ ...s, ids: s.ids.fill(29) })), "below 29"],
+    ["with a negative token", bad((s) => ({ ...s, ids: s.ids.fill(-1) })), "got -1"],
+    ["with too few answer flags", bad((s) => ({ ...s, answer: new Uint8Array(2) })), "got 2"],
+    ["that begins with an answer", bad((s) => ({ ...s, answer: s.answer.fill(1) })), "nothing predicts it"],
+  ];
+
+  const bounds = { vocabularySize: 29, contextTokens: 16 };
+
+  it.each(cases)("refuses a sample %s", (_name, samples, message) => {
+    expectRefusal(() => checkSamples(samples, bounds), "SAMPLE_INVALID", "sample 1", message);
+  });
+
+  const target = (changes: Partial<SampleTarget>): SampleTarget => ({
+    positions: Int32Array.of(0, 2),
+    offsets: Int32Array.of(0, 1, 3),
+    entries: Int32Array.of(4, 5, 6),
+    probabilities: Float32Array.of(0.5, 0.2, 0.1),
+    tail: Float32Array.of(0.5, 0.7),
+    partition: -1,
+    ...changes,
+  });
+  const targets: [string, SampleTarget, string][] = [
+    ["of a partition that is not there", target({ partition: 1 }), "expected one of 1 partitions"],
+    ["beyond the vocabulary", target({ entries: Int32Array.of(4, 5, 29) }), "below 29, got 29"],
+    ["beyond its partition's groups", target({ partition: 0 }), "below 3, got 4"],
+    ["that says an entry twice", target({ entries: Int32Array.of(4, 6, 6) }), "expected distinct entries"],
+    [
+      "at a position that is no answer's",
+      target({ positions: Int32Array.of(0, 4) }),
+      "expected ascending answer positions",
+    ],
+    ["out of order", target({ positions: Int32Array.of(2, 0) }), "expected ascending answer positions"],
+    ["that is not a number", target({ probabilities: Float32Array.of(0.5, Number.NaN, 0) }), "got NaN"],
+    ["with a tail above 1", target({ tail: Float32Array.of(2, 0) }), "expected a tail from 0 to 1, got 2"],
+    ["with too few tails", target({ tail: Float32Array.of(0) }), "2 tails"],
+    ["with offsets past its entries", target({ offsets: Int32Array.of(0, 1, 9) }), "expected offsets from 0"],
+  ];
+
+  it.each(targets)("refuses knowledge %s", (_name, wrong, message) => {
+    const partitions = [Int32Array.from({ length: 29 }, (_, token) => token % 3)];
+    const options = toyOptions({ samples: toySamples(5), targets: [wrong], partitions, lambda: 0.5 });
+    expectRefusal(() => checkTargets(options, bounds), "KNOWLEDGE_INVALID", "sample 0", message);
+  });
+
+  it("refuses to train a frozen model, and LoRA where all weights are trained", async () => {
+    const refused = (promise: Promise<unknown>) => promise.catch((reason: unknown) => reason);
+    const frozen = withModel({ lora: null }, (model) => model.train(toyOptions()));
+    expectInvalid(await refused(frozen), "MODEL_OPTIONS_INVALID", "frozen");
+    const both = withModel({ trainable: "all" }, async () => null);
+    expectInvalid(await refused(both), "MODEL_OPTIONS_INVALID", "no LoRA");
+  });
+
+  it("is checked before anything is done", async () => {
+    await withModel({}, async (model) => {
+      const refused = (promise: Promise<unknown>) => promise.catch((reason: unknown) => reason);
+      const samples = toySamples(4, 4, 17);
+      expectInvalid(await refused(model.train(toyOptions({ samples }))), "SAMPLE_INVALID", "sample 2");
+      expectInvalid(await refused(model.score(samples, 1)), "SAMPLE_INVALID", "sample 2");
+      expectInvalid(await refused(model.logits(Int32Array.of(29))), "SAMPLE_INVALID", "sample 0");
+      expectInvalid(await refused(model.extract(samples, 2, 1)[Symbol.asyncIterator]().next()), "SAMPLE_INVALID");
+    });
+  });
+});

@@ -123,6 +123,14 @@ describe("a vocabulary", () => {
     expect(openJson(json).vocabulary.tokens[9]).toEqual(utf8("<0x41>"));
   });
 
+  it("tells a byte token that its character makes superfluous from one that is needed", () => {
+    const { tokens, unwritten } = sentencePiece().vocabulary;
+    expect(unwritten).toContain(3 + "O".charCodeAt(0));
+    expect(unwritten).not.toContain(3 + "\n".charCodeAt(0));
+    expect([...unwritten!].every((id) => id < 3 + 256 && tokens[id] !== null)).toBe(true);
+    expect(byteLevel().vocabulary.unwritten!.size).toBe(0);
+  });
+
   it("gives an added token that is not special its text", () => {
     const json = byteLevelTokenizerJson([]) as { added_tokens: object[] };
     json.added_tokens.push({ id: 300, content: "    ", special: false, normalized: false });

@@ -27,7 +27,33 @@ export function buildVocabulary(definition: TokenizerDefinition, config: JsonObj
     if (id !== null && /^(<.*>|\[.*\])$/su.test(contents[id] ?? "") && !isByteToken(contents[id]!, definition))
       tokens[id] = null;
   if (roles.unknown !== null) tokens[roles.unknown] = null;
-  return { tokens, roles };
+  return { tokens, roles, unwritten: findUnwritten(tokens, contents, definition) };
+}
+
+/**
+ * Where several tokens stand for the same bytes, the tokenizer writes one: an added token is looked for first, and a byte
+ * token only stands in for characters that have no token.
+ */
+function findUnwritten(
+  tokens: readonly (Uint8Array | null)[],
+  contents: readonly (string | null)[],
+  definition: TokenizerDefinition,
+): Set<number> {
+  const added = new Set(definition.added.map((token) => token.id));
+  const rank = (id: number) => (added.has(id) ? 0 : isByteToken(contents[id]!, definition) ? 2 : 1);
+  const writtenOf = new Map<string, number>();
+  const unwritten = new Set<number>();
+  tokens.forEach((bytes, id) => {
+    if (bytes === null) return;
+    const key = bytes.join();
+    const other = writtenOf.get(key);
+    if (other !== undefined && rank(other) <= rank(id)) unwritten.add(id);
+    else {
+      if (other !== undefined) unwritten.add(other);
+      writtenOf.set(key, id);
+    }
+  });
+  return unwritten;
 }
 
 function bytesOfToken(token: string, definition: TokenizerDefinition): Uint8Array {

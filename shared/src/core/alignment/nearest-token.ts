@@ -124,5 +124,7 @@ function classesOf(characters: Int32Array, except = -1): number {
 function bitCount(word: number): number {
   let bits = word - ((word >>> 1) & 0x55555555);
   bits = (bits & 0x33333333) + ((bits >>> 2) & 0x33333333);
-  return Math.imul((bits + (bits >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+  bits = (bits + (bits >>> 4)) & 0x0f0f0f0f;
+  bits += bits >>> 8;
+  return (bits + (bits >>> 16)) & 0x3f;
 }

@@ -2,6 +2,8 @@
 export interface TokenVocabulary {
   /** [V] the bytes each token stands for; null for special tokens and holes */
   readonly tokens: readonly (Uint8Array | null)[];
+  /** tokens that are never written, since another of the same bytes is */
+  readonly unwritten?: ReadonlySet<number>;
   readonly roles: TokenRoles;
 }
 

@@ -10,7 +10,7 @@ import { counterpart, type TokenVocabulary } from "./token-roles.ts";
  *
  * `product`: the token of equal bytes; else the longest target token that the source token begins with; else the one at the
  * least edit distance (MinED). `min-edit`, the paper: equal, else MinED. Among target tokens of equal bytes or equal
- * distance the lowest id is taken. Distances count code points (see {@link codePointsOf} for what is no UTF-8).
+ * distance the lowest id is taken of those that the target's tokenizer writes. Distances count code points (see {@link codePointsOf} for what is no UTF-8).
  * A special token maps to the target's token in its role (EOS before BOS, unknown, padding), and nowhere where there is
  * none: it stands for no text, so no text is near it.
  *
@@ -24,8 +24,9 @@ export function mapVocabulary(
   target: TokenVocabulary,
   rule: VocabularyMap["rule"],
 ): VocabularyMap {
-  const targets = new TokenIndex(target.tokens);
-  const findNearest = prepareNearestToken(target.tokens);
+  const written = target.tokens.map((bytes, id) => (target.unwritten?.has(id) ? null : bytes));
+  const targets = new TokenIndex(written);
+  const findNearest = prepareNearestToken(written);
   const targetOfSource = new Int32Array(source.tokens.length).fill(-1);
   const kind = new Uint8Array(source.tokens.length).fill(MAPPED.nowhere);
   const distance = new Int32Array(source.tokens.length);

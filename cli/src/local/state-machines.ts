@@ -59,7 +59,7 @@ export async function stateMachines(options: {
     const history: HistoryEvent[] = [];
     const scope: TaskScope = { executionArn, ended: false, open: new Set(), cancelled: new Set() };
     const run = new StateMachine(machine.definition as never, {
-      validationOptions: { checkArn: false, checkPaths: false },
+      validationOptions: { noValidate: true },
     }).run(input as never, {
       context: {
         ...CONTEXT_MARKS,

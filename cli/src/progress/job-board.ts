@@ -20,7 +20,8 @@ export class JobBoard {
     if (event.kind === "log") return ["warn", "error"].includes(event.level) ? `${event.source}: ${event.line}` : null;
     if (event.kind !== "progress") return null;
     const { progress } = event;
-    const key = `${progress.round} ${progress.stage} ${progress.party}`;
+    // without the round: a baseline trains for several within one job
+    const key = `${progress.stage} ${progress.party}`;
     const known = this.#jobs.get(key);
     if (progress.phase === "done") {
       this.#jobs.delete(key);
@@ -38,7 +39,7 @@ export class JobBoard {
       const bar = step === undefined || !steps ? "" : ` ${drawBar(step / steps)} ${step}/${steps}`;
       const loses = loss === undefined ? "" : `  loss ${loss.toFixed(3)}`;
       const speed = tokensPerSecond === undefined ? "" : `  ${Math.round(tokensPerSecond)} tokens/s`;
-      return `${job.round}/${this.#rounds} ${job.party} ${job.stage} ${phase}${bar}${loses}${speed}`;
+      return `${job.round || "–"}/${this.#rounds} ${job.party} ${job.stage} ${phase}${bar}${loses}${speed}`;
     });
   }
 

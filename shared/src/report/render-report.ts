@@ -11,14 +11,14 @@ import {
   transferTable,
 } from "./run-tables.ts";
 import { STYLE } from "./style.ts";
-import { formatBytes, formatShare, OWN_VARIANT, scoreRows, unitOf, verdicts } from "./table.ts";
+import { formatBytes, formatShare, OWN_VARIANT, scoreRows, scoreVariants, unitOf, verdicts } from "./table.ts";
 
 /**
  * A run's report as one self-contained HTML file: no network, no script. Equal summaries give equal bytes.
  * Every chart's figures stand in a table too.
  */
 export function renderReport(summary: RunSummary): string {
-  const baselines = [...new Set(summary.scores.map(({ variant }) => variant))].filter((name) => name !== OWN_VARIANT);
+  const baselines = scoreVariants(summary).filter((name) => name !== OWN_VARIANT);
   return `${
     html`<!doctype html>
 <html lang="en">
@@ -85,7 +85,7 @@ function partyTable(summary: RunSummary): TextTable {
 }
 
 function curves(summary: RunSummary, baselines: readonly string[]): RoundCurve[] {
-  return scoreRows(summary).flatMap(({ party, set, metric }) => {
+  return scoreRows(summary).flatMap(({ party, set, metric, cells }) => {
     const scored = summary.scores.filter(
       (score) => score.party === party && score.set === set && score.metric === metric,
     );
@@ -98,9 +98,9 @@ function curves(summary: RunSummary, baselines: readonly string[]): RoundCurve[]
         ...start.map(({ value }) => [0, value] as const),
         ...own.map(({ round, value }) => [round, value] as const),
       ],
-      baselines: scored
-        .filter(({ variant }) => variant !== OWN_VARIANT)
-        .map(({ variant, value }) => ({ name: variant, value, place: baselines.indexOf(variant) })),
+      baselines: cells
+        .filter((cell) => cell !== null && cell.variant !== OWN_VARIANT)
+        .map((cell) => ({ name: cell!.variant, value: cell!.value, place: baselines.indexOf(cell!.variant) })),
     };
   });
 }

@@ -12,6 +12,11 @@ export interface SynthesizeOptions {
   outdir?: string;
   /** false: functions are not bundled (their asset is the source folder); for tests of templates alone */
   bundle?: boolean;
+  /**
+   * whether CDK checks the templates against CloudFormation's rules, which takes some seconds; by default where the CDK CLI
+   * asks for them, to deploy them, and not for a local run
+   */
+  validate?: boolean;
 }
 
 /**
@@ -30,6 +35,7 @@ export function buildApp(options: SynthesizeOptions = {}): { app: App; state: St
     outdir: options.outdir,
     analyticsReporting: false,
     treeMetadata: false,
+    builtinCloudFormationValidation: options.validate ?? process.env.CDK_CLI_VERSION !== undefined,
     context: { ...houseContext(), ...(options.bundle === false ? { "aws:cdk:bundling-stacks": [] } : {}) },
   });
   const state = new StateStack(app, STATE_STACK);

@@ -1,0 +1,41 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+
+const root = path.resolve(import.meta.dirname, "../..");
+let folder: string;
+let assembly: { missing?: unknown; artifacts: Record<string, { environment?: string }> };
+
+beforeAll(() => {
+  folder = mkdtempSync(path.join(tmpdir(), "fedmkt-cdk-"));
+  const { app } = JSON.parse(readFileSync(path.join(root, "cdk.json"), "utf8"));
+  expect(app).toBe("node cdk/bin/app.ts");
+  // as the CDK CLI starts it: with its version, and without any credentials or region
+  execFileSync(process.execPath, ["cdk/bin/app.ts"], {
+    cwd: root,
+    env: { PATH: process.env.PATH, CDK_OUTDIR: folder, CDK_CLI_VERSION: "2.1148.1" },
+    stdio: "pipe",
+  });
+  assembly = JSON.parse(readFileSync(path.join(folder, "manifest.json"), "utf8"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("the app", () => {
+  it("passes CloudFormation's own rules", () => {
+    const report = JSON.parse(readFileSync(path.join(folder, "validation-report.json"), "utf8"));
+    expect(report.pluginReports).toEqual([]);
+  });
+
+  it("needs no account, no region and no look-up", () => {
+    expect(assembly.missing).toBeUndefined();
+    const environments = Object.values(assembly.artifacts).flatMap(({ environment }) => environment ?? []);
+    expect(new Set(environments)).toEqual(new Set(["aws://unknown-account/unknown-region"]));
+  });
+
+  it("names no path of the machine that synthesized it in its templates", () => {
+    for (const stack of ["FedmktState", "FedmktPipeline"])
+      expect(readFileSync(path.join(folder, `${stack}.template.json`), "utf8")).not.toContain(root);
+  });
+});

@@ -83,7 +83,7 @@ export function openJson(json: object, config: object = {}, what = "tokenizer.js
   return openTokenizer(bytes(json), bytes(config), what);
 }
 
-export const characters = () => openJson(characterTokenizerJson("Oncewildkbr, tha"));
+export const characters = () => openJson(characterTokenizerJson("Oncewildkbr,tha"));
 export const sentencePiece = () =>
   openJson(sentencePieceTokenizerJson(["▁O", "▁On", "▁Onc", "▁Once", "th", "the", "▁a"]));
 export const byteLevel = () => openJson(byteLevelTokenizerJson(["Ġt", "Ġth", "Ġthe", "On", "Onc", "Once", "Ġa"]));

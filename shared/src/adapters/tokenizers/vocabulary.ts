@@ -31,8 +31,8 @@ export function buildVocabulary(definition: TokenizerDefinition, config: JsonObj
 }
 
 /**
- * Where several tokens stand for the same bytes, the tokenizer writes one: an added token is looked for first, and a byte
- * token only stands in for characters that have no token.
+ * Where several tokens stand for the same bytes, the tokenizer writes one: an added token is looked for first, a byte token
+ * only stands in for characters that have no token, and a plain space is never met where all are written as marks.
  */
 function findUnwritten(
   tokens: readonly (Uint8Array | null)[],
@@ -40,7 +40,11 @@ function findUnwritten(
   definition: TokenizerDefinition,
 ): Set<number> {
   const added = new Set(definition.added.map((token) => token.id));
-  const rank = (id: number) => (added.has(id) ? 0 : isByteToken(contents[id]!, definition) ? 2 : 1);
+  const rank = (id: number) => {
+    if (added.has(id)) return 0;
+    if (definition.mark !== null && contents[id]!.includes(" ")) return 3;
+    return isByteToken(contents[id]!, definition) ? 2 : 1;
+  };
   const writtenOf = new Map<string, number>();
   const unwritten = new Set<number>();
   tokens.forEach((bytes, id) => {

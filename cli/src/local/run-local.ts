@@ -1,6 +1,7 @@
 import path from "node:path";
 import { controlKeys } from "@fedmkt/shared/contracts/keys.ts";
 import { InvariantError } from "@fedmkt/shared/core/errors.ts";
+import { firstCause } from "@fedmkt/shared/use-cases/fail-run.ts";
 import { type EmbeddedAws, startEmbeddedAws } from "./embedded-aws.ts";
 import type { RunningExecution } from "./executions.ts";
 import type { OnLocalEvent } from "./local-event.ts";
@@ -24,7 +25,7 @@ export interface RunLocallyOptions {
 
 export interface LocalRunResult {
   status: "SUCCEEDED" | "FAILED";
-  /** the execution's error name (`Aborted` where the signal ended it) and cause */
+  /** the first error at the bottom of nested causes: its name (`Aborted` where the signal ended the run) and message */
   error?: string;
   cause?: string;
   control: string;
@@ -62,7 +63,7 @@ export async function runLocally(options: RunLocallyOptions): Promise<LocalRunRe
     const objects = storedObjects(folder);
     return {
       status: status === "SUCCEEDED" ? "SUCCEEDED" : "FAILED",
-      ...(status !== "SUCCEEDED" && { error: error ?? status, cause: cause ?? "" }),
+      ...(status !== "SUCCEEDED" && firstCause(error ?? status, cause ?? "")),
       control: aws.control,
       artefacts: aws.artefacts,
       objects,

@@ -3,7 +3,8 @@ import { closestName } from "@fedmkt/shared/contracts/closest-name.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import { renderUsage } from "citty";
 import { parseArguments } from "./arguments.ts";
-import { COMMANDS, type Command, type ExitCode } from "./command.ts";
+import type { Command, ExitCode } from "./command.ts";
+import { COMMANDS } from "./command-table.ts";
 import { type Dependencies, realDependencies } from "./dependencies.ts";
 import { describeFailure } from "./failure.ts";
 import { type Io, processIo } from "./io.ts";
@@ -43,12 +44,18 @@ export async function runCli(
   }
 }
 
+/** One Ctrl-C may come twice, from the terminal and from the launcher; a person's second one comes later than this. */
+const SAME_INTERRUPT_MS = 1000;
+
 /** The process's edge: signals in, exit code out. The second Ctrl-C ends it at once. */
 export async function main(): Promise<void> {
   const controller = new AbortController();
+  let interruptedMs = 0;
   const interrupt = () => {
-    if (controller.signal.aborted) process.exit(1);
-    controller.abort();
+    if (!controller.signal.aborted) {
+      interruptedMs = performance.now();
+      controller.abort();
+    } else if (performance.now() - interruptedMs > SAME_INTERRUPT_MS) process.exit(1);
   };
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import { COMMANDS } from "../../../cli/src/command.ts";
+import { COMMANDS } from "../../../cli/src/command-table.ts";
 import { callCli, makeToyFolder, remove, succeedingRunner, write } from "../../support/cli.ts";
 import { SPEC } from "../../support/spec.ts";
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { plannedRun } from "./stages.ts";
 import { runSpec } from "./run-spec.ts";
+import { plannedRun } from "./stages.ts";
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -20,7 +20,15 @@ export const plan = z.strictObject({
   specHash: sha256,
   spec: runSpec,
   parties: z.array(partyPlan),
-  public: z.strictObject({ key: z.string(), hash: sha256, samples: z.int(), shards: z.int(), answerBytes: z.int() }),
+  public: z.strictObject({
+    key: z.string(),
+    hash: sha256,
+    samples: z.int(),
+    /** samples that stood in the public data more than once and were taken once */
+    duplicates: z.int(),
+    shards: z.int(),
+    answerBytes: z.int(),
+  }),
   evaluation: z.array(z.strictObject({ name: z.string(), key: z.string().nullable(), hash: sha256.nullable() })),
   machine: plannedRun,
 });

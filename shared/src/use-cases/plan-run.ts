@@ -14,7 +14,7 @@ import { sha256 } from "../formats/sha256.ts";
 import { claimRun } from "./claim-run.ts";
 import type { StageDependencies } from "./dependencies.ts";
 import { MAX_CONFIG_BYTES, partyTokenizer } from "./party-tokenizer.ts";
-import { readQuestionSet, readSampleSet } from "./prepare-samples.ts";
+import { readHeldOutSet, readQuestionSet, readSampleSet } from "./prepare-samples.ts";
 
 /** Largest run.yaml. */
 const MAX_SPEC_BYTES = 1024 * 1024;
@@ -42,7 +42,7 @@ export function planRun(deps: StageDependencies) {
       parties.push(await planParty(deps, spec, id));
     refuseUnequalModels(spec, parties);
 
-    const publicSet = await readPublicSet(deps, spec);
+    const { samples: publicSet, duplicates } = await readPublicSet(deps, spec);
     await refuseLongSamples(deps, spec, parties, publicSet);
     const publicBytes = writeSamples(publicSet);
     await deps.objects.put(deps.buckets.control, controlKeys.publicSet(run), publicBytes);
@@ -58,6 +58,7 @@ export function planRun(deps: StageDependencies) {
         key: controlKeys.publicSet(run),
         hash: sha256(publicBytes),
         samples: publicSet.length,
+        duplicates,
         shards,
         answerBytes: publicSet.reduce((sum, sample) => sum + new TextEncoder().encode(sample.answer).length, 0),
       },
@@ -98,13 +99,16 @@ function refuseUnequalModels(spec: RunSpec, parties: readonly PartyPlan[]): void
     );
 }
 
-async function readPublicSet(deps: StageDependencies, spec: RunSpec): Promise<Sample[]> {
+async function readPublicSet(
+  deps: StageDependencies,
+  spec: RunSpec,
+): Promise<{ samples: Sample[]; duplicates: number }> {
   const joined: Sample[] = [];
   for (const [index, data] of spec.public.entries())
     joined.push(...(await readSampleSet(deps, data, spec.sampleBytes, `public[${index}]`)));
   if (joined.length === 0)
     throw new InvalidInputError("DATASET_EMPTY", "public: expected at least one sample, found none");
-  return dropDuplicateSamples(joined).samples;
+  return dropDuplicateSamples(joined);
 }
 
 /**
@@ -134,7 +138,7 @@ async function planEvaluation(deps: StageDependencies, spec: RunSpec): Promise<P
     const what = `evaluation ${set.name}`;
     const bytes =
       set.task === "text"
-        ? writeSamples(await readSampleSet(deps, set.data, spec.sampleBytes, what))
+        ? writeSamples(await readHeldOutSet(deps, set.data, spec.sampleBytes, what))
         : writeQuestions(await readQuestionSet(deps, set.data, what));
     const key = controlKeys.evaluationSet(spec.name, set.name);
     await deps.objects.put(deps.buckets.control, key, bytes);

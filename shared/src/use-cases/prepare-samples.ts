@@ -23,8 +23,17 @@ export async function readSampleSet(
   const records = parseDataset(await deps.material.read(data.path, MAX_SET_BYTES), name);
   const { keepCharactersOf } = data;
   const keepCharacters = keepCharactersOf === undefined ? undefined : await charactersOf(deps, keepCharactersOf, what);
-  const preparation = { ...data, keepCharacters, sampleBytes };
-  return dropDuplicateSamples(prepareSamples(records, preparation, hashSample, name)).samples;
+  return prepareSamples(records, { ...data, keepCharacters, sampleBytes }, hashSample, name);
+}
+
+/** Reads a held-out set: a text that stands in it twice is scored once. */
+export async function readHeldOutSet(
+  deps: StageDependencies,
+  data: DataSpec,
+  sampleBytes: number,
+  what: string,
+): Promise<Sample[]> {
+  return dropDuplicateSamples(await readSampleSet(deps, data, sampleBytes, what)).samples;
 }
 
 /** Reads a multiple-choice set. */

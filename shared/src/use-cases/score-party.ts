@@ -12,7 +12,7 @@ import { sha256 } from "../formats/sha256.ts";
 import type { WorkerDependencies } from "./dependencies.ts";
 import type { JobIdentity } from "./job-outputs.ts";
 import type { OpenParty } from "./open-party.ts";
-import { readQuestionSet, readSampleSet } from "./prepare-samples.ts";
+import { readHeldOutSet, readQuestionSet } from "./prepare-samples.ts";
 import { loadSamples, MAX_SET_BYTES } from "./public-set.ts";
 
 /** Scores a party on every held-out set it may see: shared sets, its own, and in a simulation everybody's. */
@@ -78,7 +78,7 @@ function withoutEnd({ ids, ends, answer, answerBytes }: EncodedText): EncodedTex
 async function samplesOf(deps: WorkerDependencies, plan: Plan, set: EvaluationSet): Promise<Sample[]> {
   const planned = plannedSet(plan, set);
   if (planned.key !== null) return loadSamples(deps, planned.key, planned.hash!);
-  return readSampleSet(deps, set.data, plan.spec.sampleBytes, `evaluation ${set.name}`);
+  return readHeldOutSet(deps, set.data, plan.spec.sampleBytes, `evaluation ${set.name}`);
 }
 
 async function questionsOf(deps: WorkerDependencies, plan: Plan, set: EvaluationSet): Promise<MultipleChoice[]> {

@@ -35,8 +35,10 @@ export async function loadSelectedKnowledge(
   for (const [sourceIndex, source] of sources.entries()) {
     if (!winners.includes(sourceIndex)) continue;
     let partition = -1;
+    let entryLimit = partyOf(plan, target).vocabularySize;
     if (learn === "group") {
       const map = await loadVocabularyMap(deps, plan, source, target);
+      entryLimit = map.groups;
       partition = partitions.push(padded(map.groupOfTarget, map.groups, partyOf(plan, target).vocabularySize)) - 1;
     }
     for (let shard = 0; shard < plan.public.shards; shard++) {
@@ -53,6 +55,7 @@ export async function loadSelectedKnowledge(
         learn,
         targetTokenizerHash: partyOf(plan, target).tokenizerHash,
         datasetHash: plan.public.hash,
+        entryLimit,
       });
       for (let index = first; index < last; index++)
         if (winners[index] === sourceIndex)

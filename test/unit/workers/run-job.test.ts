@@ -28,7 +28,7 @@ function prepare(options: Partial<RunJob<object>> & { work?: Parameters<typeof u
       deps: {},
       useCases: useCasesOf(work),
       callback,
-      logger,
+      logger: logger as never,
       signal: new AbortController().signal,
       ...rest,
     });

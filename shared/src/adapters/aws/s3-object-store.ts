@@ -50,10 +50,10 @@ export class S3ObjectStore implements ObjectStore {
     }
   }
 
-  async head(bucket: string, key: string): Promise<{ bytes: number; etag: string } | null> {
+  async head(bucket: string, key: string): Promise<{ bytes: number } | null> {
     try {
-      const { ContentLength, ETag } = await this.#client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
-      return { bytes: ContentLength ?? 0, etag: ETag ?? "" };
+      const { ContentLength } = await this.#client.send(new HeadObjectCommand({ Bucket: bucket, Key: key }));
+      return { bytes: ContentLength ?? 0 };
     } catch (cause) {
       if (isMissing(cause)) return null;
       throw awsFailure(`s3://${bucket}/${key}`, cause);

@@ -64,7 +64,7 @@ export interface TrainOptions {
 export interface TrainProgress {
   step: number;
   steps: number;
-  /** mean over the step's answer tokens, nats */
+  /** the step's λ·CE + (1 − λ)·KD, nats: CE averaged over its answer tokens, KD over its aligned positions */
   loss: number;
   learningRate: number;
   tokensPerSecond: number;
@@ -87,7 +87,7 @@ export interface Model {
   readonly contextTokens: number;
   readonly parameters: number;
   readonly trainableParameters: number;
-  /** @returns mean training loss by epoch, nats a token */
+  /** @returns each epoch's mean step loss, weighted by the steps' answer tokens: at λ = 1 nats a token of the whole epoch */
   train(options: TrainOptions): Promise<{ steps: number; lossByEpoch: number[] }>;
   /** Streams in the order of the samples; K = min(topK, V). */
   extract(samples: readonly EncodedSample[], topK: number, batchSize: number): AsyncIterable<SampleKnowledge>;

@@ -1,6 +1,7 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll } from "@jest/globals";
 import { initializeLlama } from "../../../shared/src/engine/architectures/llama-initialization.ts";
 import { createEngine } from "../../../shared/src/engine/engine.ts";
 import type { EncodedSample, Model, OpenModel, TrainOptions } from "../../../shared/src/ports/engine.ts";
@@ -35,9 +36,15 @@ export const TOY_TRAINING: TrainOptions["training"] = {
   threads: 1,
 };
 
-/** @returns a new folder with a model drawn from seed 1, or its config.json alone */
+const folders: string[] = [];
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true });
+});
+
+/** @returns a new folder, removed after the tests, with a model drawn from seed 1, or its config.json alone */
 export function toyFolder(changes: Record<string, unknown> = {}, weights = true): string {
   const folder = mkdtempSync(join(tmpdir(), "toy-model-"));
+  folders.push(folder);
   const config = JSON.stringify({ ...TOY_CONFIG, ...changes });
   writeFileSync(join(folder, "config.json"), config);
   if (weights) writeFileSync(join(folder, "model.safetensors"), initializeLlama(config, 1));

@@ -134,7 +134,7 @@ export function verdicts(summary: RunSummary): Verdict[] {
                 .map((row) => row.set)
                 .join(", ")}`,
             ] as const);
-    return { party, outcome, sentence: `${party}: ${words} (better by: ${figures}).` };
+    return { party, outcome, sentence: `${party}: ${words} (gain: ${figures}).` };
   });
 }
 

@@ -52,7 +52,7 @@ describe("the score table", () => {
         party: "server",
         outcome: "gained",
         sentence:
-          "server: gained on domains that only others hold, beyond labels alone (better by: harbour +0.040 bits/byte against public-only; ward +0.020 bits/byte against public-only).",
+          "server: gained on domains that only others hold, beyond labels alone (gain: harbour +0.040 bits/byte against public-only; ward +0.020 bits/byte against public-only).",
       },
       {
         party: "harbour",
@@ -63,7 +63,7 @@ describe("the score table", () => {
         party: "ward",
         outcome: "not-gained",
         sentence:
-          "ward: did not gain on domains that only others hold, beyond labels alone (better by: harbour −0.020 bits/byte against standalone+public).",
+          "ward: did not gain on domains that only others hold, beyond labels alone (gain: harbour −0.020 bits/byte against standalone+public).",
       },
     ]);
   });

@@ -43,7 +43,7 @@ function holdsFor(tokenizer: Tokenizer): void {
       });
       if (known && !candidate.includes("▁")) expect(tokenizer.decode(ids)).toBe(candidate);
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 }
 

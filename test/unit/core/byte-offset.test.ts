@@ -63,6 +63,15 @@ describe("positions are paired where both have read the same bytes", () => {
     expect(pairs(half, llama, sample)).toEqual([[2, 1]]);
   });
 
+  it("knownDivergence (FATE-LLM's one-hot fallback): a place where the texts part differently teaches nothing", () => {
+    const samples = [text("we utilize")];
+    const from = knowledgeOf(samples, gpt, 1, certain(idOf(gpt, " the")));
+    const to = knowledgeOf(samples, llama, 1, certain(0));
+    const map = mapVocabulary(gpt.vocabulary, llama.vocabulary, "product");
+    // llama: BOS ▁we ▁util ize. Before the added space, and within "utilize", nothing; after "▁we" what gpt says there.
+    expect([...alignByByteOffset(from, to, map, "token", 1).positions]).toEqual([1]);
+  });
+
   it("takes the added space's token as the start, and nothing for the place before it", () => {
     // characters: BOS −1, "▁" 0, "a" 1, "b" 2 | bytes: EOS 0, "a" 1, "b" 2
     expect(pairs(characters(), openJson(byteLevelTokenizerJson([])), [text("ab")])).toEqual([

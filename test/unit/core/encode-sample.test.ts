@@ -44,7 +44,7 @@ describe("a text", () => {
     );
   });
 
-  it("must fit the model's context", () => {
+  it("knownDivergence (FATE-LLM truncates): must fit the model's context, or is refused by name", () => {
     expect(encodeSample(text("abc"), byteLevel(), 4).ids.length).toBe(4);
     expect(() => encodeSample(text("abcd"), byteLevel(), 4)).toThrow(
       expect.objectContaining({
@@ -56,6 +56,12 @@ describe("a text", () => {
 });
 
 describe("a completion", () => {
+  it("knownDivergence (FATE-LLM divides by all tokens): has the same bytes to divide its loss by, however long its prompt", () => {
+    const bytes = (prompt: string) => encodeSample(sample(prompt, " b", "completion"), byteLevel(), 100).answerBytes;
+    expect(bytes("a")).toBe(2);
+    expect(bytes("a".repeat(50))).toBe(2);
+  });
+
   it("is learned with its EOS, the prompt is not", () => {
     const { ids, ends, answer, answerBytes } = encodeSample(sample("é:", " b", "completion"), byteLevel(), 10);
     expect([...ends]).toEqual([0, 1, 2, 3, 4, 5, 5]);
@@ -64,7 +70,7 @@ describe("a completion", () => {
     expect(answerBytes).toBe(2);
   });
 
-  it("includes a token that spans the seam", () => {
+  it("knownDivergence (FATE-LLM joins two tokenisations): is tokenised with its prompt, and learns a token that spans the seam", () => {
     const { ends, answer } = encodeSample(sample("On", "ce", "completion"), byteLevel(), 10);
     expect([...ends]).toEqual([0, 4, 4]);
     expect([...answer]).toEqual([0, 1, 1]);

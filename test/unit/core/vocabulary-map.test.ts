@@ -39,7 +39,7 @@ describe("the rule `product`", () => {
 });
 
 describe("the rule `min-edit`", () => {
-  it("breaks ties by the lowest id, as no process order can", () => {
+  it("knownDivergence (FATE-LLM's random order): breaks ties by the lowest id", () => {
     const map = mapVocabulary(vocabulary(["cat"]), vocabulary(["rat", "bat", "car"]), "min-edit");
     expect([map.targetOfSource[0], map.distance[0]]).toEqual([0, 1]);
   });

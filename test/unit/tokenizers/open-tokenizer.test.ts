@@ -63,6 +63,15 @@ describe("ends", () => {
     expect(plain(characters().encode("O▁n"))).toEqual({ startEnd: -1, ends: [0, 1, 4, 5] });
   });
 
+  it("come from words that are split before each mark, unless the tokenizer says otherwise", () => {
+    const metaspace = { type: "Metaspace", replacement: "▁", prepend_scheme: "always" };
+    const json = { ...sentencePieceTokenizerJson(["a▁"]), normalizer: null };
+    expect(plain(openJson({ ...json, pre_tokenizer: { ...metaspace, split: false } }).encode("a a")).ends).toEqual([
+      0, 2, 3,
+    ]);
+    expect(plain(openJson({ ...json, pre_tokenizer: metaspace }).encode("a a")).ends).toEqual([0, 1, 2, 3]);
+  });
+
   it("see no added space before a text that begins with one, where the tokenizer adds it only elsewhere", () => {
     const json = {
       ...(characterTokenizerJson("Once") as object),
@@ -75,7 +84,7 @@ describe("ends", () => {
 });
 
 describe("a text", () => {
-  it("is never read as a special token", () => {
+  it("knownDivergence (Hugging Face): is never read as a special token", () => {
     for (const tokenizer of [sentencePiece(), byteLevel()])
       for (const text of ["</s>", "a<s>b", "<|endoftext|>", "<unk>"]) {
         const { ids } = tokenizer.encode(text);

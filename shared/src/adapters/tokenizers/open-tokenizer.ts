@@ -1,6 +1,6 @@
-import { createHash } from "node:crypto";
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { InvalidInputError } from "../../core/errors.ts";
+import { sha256 } from "../../formats/sha256.ts";
 import type { Tokenizer } from "../../ports/tokenizer.ts";
 import { layTokens } from "./lay-tokens.ts";
 import { type JsonObject, parseJsonObject } from "./parse-json-object.ts";
@@ -32,7 +32,7 @@ export function openTokenizer(tokenizerJson: Uint8Array, configJson: Uint8Array,
   const { tokens } = vocabulary;
 
   return {
-    hash: createHash("sha256").update(tokenizerJson).digest("hex"),
+    hash: sha256(tokenizerJson),
     vocabulary,
     encode(text) {
       if (!text.isWellFormed())

@@ -43,7 +43,8 @@ module.exports = {
       comment: "This import leads nowhere.",
       severity: "error",
       from: {},
-      to: { couldNotResolve: true },
+      // aws-lambda is a name for types alone (@types/aws-lambda): no package stands behind it
+      to: { couldNotResolve: true, pathNot: "^aws-lambda$" },
     },
     ...layer("core", [], "core/ is the method: pure, and so it imports core alone."),
     {

@@ -50,11 +50,19 @@ interface Case {
 }
 
 const cases: Case[] = [
-  { name: "files", material: () => new FileMaterial(), at: (name) => path.join(root, name) },
-  { name: "file: URLs", material: () => new FileMaterial(), at: (name) => pathToFileURL(path.join(root, name)).href },
+  {
+    name: "files",
+    material: () => new LocatedMaterial(new S3Material(stores.s3, root), new FileMaterial()),
+    at: (name) => path.join(root, name),
+  },
+  {
+    name: "file: URLs",
+    material: () => new LocatedMaterial(new S3Material(stores.s3, root), new FileMaterial()),
+    at: (name) => pathToFileURL(path.join(root, name)).href,
+  },
   {
     name: "S3",
-    material: () => new S3Material(stores.s3, path.join(root, "cache")),
+    material: () => new LocatedMaterial(new S3Material(stores.s3, path.join(root, "cache")), null),
     at: (name) => `s3://${BUCKET}/${name}`,
   },
 ];

@@ -6,13 +6,13 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { GetObjectCommand, ListObjectsV2Command, type S3Client } from "@aws-sdk/client-s3";
 import { InvalidInputError } from "../../core/errors.ts";
+import { modelFiles } from "../../formats/model-files.ts";
 import type { Material } from "../../ports/material.ts";
-import { hashWeights, modelFiles } from "../material/model-folder.ts";
 import { awsFailure } from "./aws-failure.ts";
 import { S3ObjectStore } from "./s3-object-store.ts";
 
 /** Models and data in S3. A model folder is downloaded once and kept under a name that its objects' ETags determine. */
-export class S3Material implements Material {
+export class S3Material implements Pick<Material, "read" | "folder"> {
   readonly #client: S3Client;
   readonly #cacheFolder: string;
 
@@ -47,10 +47,6 @@ export class S3Material implements Material {
       await rm(unfinished, { recursive: true, force: true });
     }
     return folder;
-  }
-
-  async weightsHash(location: string): Promise<string> {
-    return hashWeights(await this.folder(location));
   }
 
   /** ETags by file name of what lies directly below a prefix. */

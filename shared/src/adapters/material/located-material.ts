@@ -1,13 +1,17 @@
 import { InvalidInputError } from "../../core/errors.ts";
 import type { Material } from "../../ports/material.ts";
+import { hashWeights } from "./hash-weights.ts";
+
+/** One kind of place that material comes from; what is done with a folder on this machine is the same for all. */
+export type MaterialSource = Pick<Material, "read" | "folder">;
 
 /** Sends each location to where it lies: `s3://…` to S3, everything else to this machine, where that is allowed. */
 export class LocatedMaterial implements Material {
-  readonly #s3: Material;
-  readonly #files: Material | null;
+  readonly #s3: MaterialSource;
+  readonly #files: MaterialSource | null;
 
   /** @param files - null: what lies on this machine is refused */
-  constructor(s3: Material, files: Material | null) {
+  constructor(s3: MaterialSource, files: MaterialSource | null) {
     this.#s3 = s3;
     this.#files = files;
   }
@@ -21,10 +25,10 @@ export class LocatedMaterial implements Material {
   }
 
   async weightsHash(location: string): Promise<string> {
-    return this.#of(location).weightsHash(location);
+    return hashWeights(await this.folder(location));
   }
 
-  #of(location: string): Material {
+  #of(location: string): MaterialSource {
     if (location.startsWith("s3://")) return this.#s3;
     if (this.#files === null)
       throw new InvalidInputError(

@@ -1,8 +1,4 @@
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
-import path from "node:path";
-import { InvalidInputError } from "../../core/errors.ts";
+import { InvalidInputError } from "../core/errors.ts";
 
 /** What every model folder holds, besides its weights. */
 const REQUIRED = ["config.json", "tokenizer.json"] as const;
@@ -28,17 +24,7 @@ export function modelFiles(names: readonly string[], location: string): string[]
   return [...REQUIRED, ...(names.includes(INDEX) ? [INDEX] : []), ...weights].sort();
 }
 
-/** SHA-256 over each weight file's name, length and bytes, in order of name; one pass, constant memory. */
-export async function hashWeights(folder: string): Promise<string> {
-  const hash = createHash("sha256");
-  for (const name of weightFiles(await readdir(folder))) {
-    const file = path.join(folder, name);
-    hash.update(`${name}\0${(await stat(file)).size}\0`);
-    for await (const chunk of createReadStream(file)) hash.update(chunk as Uint8Array);
-  }
-  return hash.digest("hex");
-}
-
-function weightFiles(names: readonly string[]): string[] {
+/** The weight files among a folder's names, in order of name. */
+export function weightFiles(names: readonly string[]): string[] {
   return names.filter((name) => name.endsWith(WEIGHTS)).sort();
 }

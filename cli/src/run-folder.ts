@@ -31,6 +31,9 @@ export function writeRunFile(folder: string, name: string, content: string | Uin
   renameSync(`${file}.part`, file);
 }
 
+/** The error of a run that was stopped by hand; nothing is wrong with it. */
+export const INTERRUPTED = "Interrupted";
+
 /** @throws InvalidInputError `SUMMARY_MISSING`, `DOCUMENT_INVALID` */
 export function readRunSummary(folder: string): RunSummary {
   const file = join(folder, RUN_FILES.summary);

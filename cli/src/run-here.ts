@@ -8,7 +8,7 @@ import { RunFailure } from "./failure.ts";
 import type { Io } from "./io.ts";
 import { showProgress } from "./progress/show-progress.ts";
 import type { SpecFile } from "./read-spec-file.ts";
-import { RUN_FILES, writeRunFile, writeRunState } from "./run-folder.ts";
+import { INTERRUPTED, RUN_FILES, writeRunFile, writeRunState } from "./run-folder.ts";
 
 export interface RunHere {
   file: SpecFile;
@@ -69,7 +69,7 @@ export async function runHere({ file, folder, concurrentTasks, io, dependencies 
 
 function failed(error = "Error", cause = "no cause was given", folder: string, interrupted: boolean): RunFailure {
   const first = interrupted
-    ? { error: "Interrupted", cause: "stopped by hand; the same command goes on where it stopped" }
+    ? { error: INTERRUPTED, cause: "stopped by hand; the same command goes on where it stopped" }
     : firstCause(error, cause);
   const logs = join(folder, RUN_FILES.logs);
   return new RunFailure({

@@ -4,7 +4,7 @@ import type { RunState } from "@fedmkt/shared/contracts/run-state.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import { verdicts } from "@fedmkt/shared/report/table.ts";
 import { type Command, JSON_ARGUMENT, type Outcome } from "../command.ts";
-import { isActive, RUN_FILES, readRunState, readRunSummary } from "../run-folder.ts";
+import { INTERRUPTED, isActive, RUN_FILES, readRunState, readRunSummary } from "../run-folder.ts";
 
 export const command: Command = {
   meta: { name: "status", description: "how runs stand, and why one failed" },
@@ -47,7 +47,8 @@ function findRuns(parent: string): { folder: string; state: RunState }[] {
 
 function standing(state: RunState): "running" | "interrupted" | "succeeded" | "failed" {
   if (state.status === "RUNNING") return isActive(state) ? "running" : "interrupted";
-  return state.status === "SUCCEEDED" ? "succeeded" : "failed";
+  if (state.status === "SUCCEEDED") return "succeeded";
+  return state.error === INTERRUPTED ? "interrupted" : "failed";
 }
 
 function describe(state: RunState, folder: string) {
@@ -57,7 +58,7 @@ function describe(state: RunState, folder: string) {
 
 function tell(state: RunState, folder: string, shown: string): string {
   const lines = [`${state.run}: ${standing(state)} (${shown})`];
-  if (state.status === "FAILED") lines.push(`  ${state.error}: ${state.cause}`);
+  if (standing(state) === "failed") lines.push(`  ${state.error}: ${state.cause}`);
   if (standing(state) === "interrupted") lines.push("  the same fedmkt run goes on where it stopped");
   if (state.status === "SUCCEEDED")
     lines.push(...verdicts(readRunSummary(folder)).map(({ sentence }) => `  ${sentence}`));

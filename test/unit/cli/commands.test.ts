@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { COMMANDS } from "../../../cli/src/command-table.ts";
+import { readRunState, writeRunState } from "../../../cli/src/run-folder.ts";
 import { callCli, makeToyFolder, remove, succeedingRunner, write } from "../../support/cli.ts";
 import { SPEC } from "../../support/spec.ts";
 
@@ -80,6 +81,21 @@ describe("the command line", () => {
       expect(JSON.parse((await callCli(folder, ["status", "--json"])).stdout).data).toMatchObject([
         { run: "toy", standing: "succeeded", folder: join(folder, "runs/toy") },
       ]);
+    });
+
+    it("tells a run that was stopped, by hand or by force, from one that failed", async () => {
+      await callCli(folder, ["run", "--local", "run.yaml"], { runLocally: succeedingRunner() });
+      const run = join(folder, "runs/toy");
+      const state = readRunState(run)!;
+      for (const stopped of [
+        { status: "RUNNING" as const, process: 2 ** 30 },
+        { status: "FAILED" as const, error: "Interrupted", cause: "stopped by hand" },
+      ]) {
+        writeRunState(run, { ...state, ...stopped });
+        expect((await callCli(folder, ["status"])).stdout).toBe(
+          "toy: interrupted (runs/toy)\n  the same fedmkt run goes on where it stopped\n",
+        );
+      }
     });
 
     it("writes the same report again", async () => {

@@ -3,14 +3,15 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { InvalidInputError, TransientError } from "../../core/errors.ts";
 import { modelFiles } from "../../formats/model-files.ts";
-import type { MaterialSource } from "./located-material.ts";
+import type { Material } from "../../ports/material.ts";
+import { hashWeights } from "./hash-weights.ts";
 
 /** System errors by which a place is simply not what was expected. */
 const NOT_THERE = new Set(["ENOENT", "ENOTDIR", "EISDIR", "ENAMETOOLONG"]);
 const NOT_ALLOWED = new Set(["EACCES", "EPERM"]);
 
 /** Models and data on this machine's disk, by absolute path or `file:` URL. */
-export class FileMaterial implements MaterialSource {
+export class FileMaterial implements Material {
   async read(location: string, maxBytes: number): Promise<Uint8Array> {
     try {
       await using file = await open(pathOf(location), "r");
@@ -34,6 +35,10 @@ export class FileMaterial implements MaterialSource {
       throw fileFailure(location, "a model folder", cause);
     }
     return folder;
+  }
+
+  async weightsHash(location: string): Promise<string> {
+    return hashWeights(await this.folder(location));
   }
 }
 

@@ -46,7 +46,7 @@ export function scoreTable(summary: RunSummary): TextTable {
         : { text: formatGain(row.gain), gain: row.gain < 0 ? ("worse" as const) : ("better" as const) },
       plain(row.against ?? "–"),
     ]),
-    note: "† a domain that only another party holds. * best of the row (bits/byte: the lower the better). gain: how much better after the last round than the party's strongest baseline that saw labels.",
+    note: "† a domain that only another party holds. * best of the row (bits/byte: the lower the better). gain: how much better after the last round than with the same labels and no transfer.",
   };
 }
 

@@ -1,9 +1,11 @@
-import { BASELINES } from "../contracts/run-spec.ts";
+import { BASELINES, type Baseline } from "../contracts/run-spec.ts";
 import type { RunSummary, Score } from "../contracts/summary.ts";
 
 /** The variant that is the method itself; all others are baselines. */
 export const OWN_VARIANT = "fedmkt";
 const ZERO_SHOT = "zero-shot";
+/** What a client, and what the server, trains on in a run, without the transfer. */
+const SAME_LABELS = ["standalone+public", "public-only"] as const satisfies readonly Baseline[];
 /** Differences below this are noise of the last printed digit. */
 const SMALLEST_GAIN = 0.0005;
 
@@ -23,7 +25,7 @@ export interface ScoreRow {
   foreign: boolean;
   /** in the order of {@link scoreVariants}; null where a variant was not scored */
   cells: (ScoreCell | null)[];
-  /** how much better the last round is than the best baseline that saw labels; positive is better, whatever the metric; null without such a baseline */
+  /** how much better the last round is than the same labels without transfer; positive is better, whatever the metric; null without a baseline that saw labels */
   gain: number | null;
   /** that baseline */
   against: string | null;
@@ -83,13 +85,20 @@ function bestOf(metric: Score["metric"], values: readonly (number | null)[]): nu
   return lowerIsBetter(metric) ? Math.min(...present) : Math.max(...present);
 }
 
+/**
+ * Against the baseline that saw exactly the party's labels, in the same order, without transfer: what is left is the transfer's
+ * doing. Where it was not run, against the best of those that saw labels at all.
+ */
 function gainOverLabels(metric: Score["metric"], variants: readonly string[], values: readonly (number | null)[]) {
-  const own = values[variants.indexOf(OWN_VARIANT)] ?? null;
-  const labelled = values.map((value, index) => ([ZERO_SHOT, OWN_VARIANT].includes(variants[index]) ? null : value));
-  const strongest = bestOf(metric, labelled);
-  if (own === null || strongest === null) return { gain: null, against: null };
-  const gain = lowerIsBetter(metric) ? strongest - own : own - strongest;
-  return { gain, against: variants[labelled.indexOf(strongest)] };
+  const valueOf = (variant: string) => values[variants.indexOf(variant)] ?? null;
+  const own = valueOf(OWN_VARIANT);
+  const labelled = variants.filter((name) => ![ZERO_SHOT, OWN_VARIANT].includes(name) && valueOf(name) !== null);
+  const strongest = bestOf(metric, labelled.map(valueOf));
+  const against =
+    SAME_LABELS.find((name) => labelled.includes(name)) ?? labelled.find((name) => valueOf(name) === strongest);
+  if (own === null || against === undefined) return { gain: null, against: null };
+  const other = valueOf(against)!;
+  return { gain: lowerIsBetter(metric) ? other - own : own - other, against };
 }
 
 /** Whether a party learned what only others hold, beyond what labels alone gave it. */

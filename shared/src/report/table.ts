@@ -90,14 +90,14 @@ function bestOf(metric: Score["metric"], values: readonly (number | null)[]): nu
  * doing. Where it was not run, against the best of those that saw labels at all.
  */
 function gainOverLabels(metric: Score["metric"], variants: readonly string[], values: readonly (number | null)[]) {
-  const valueOf = (variant: string) => values[variants.indexOf(variant)] ?? null;
-  const own = valueOf(OWN_VARIANT);
-  const labelled = variants.filter((name) => ![ZERO_SHOT, OWN_VARIANT].includes(name) && valueOf(name) !== null);
-  const strongest = bestOf(metric, labelled.map(valueOf));
+  const valueUnder = (variant: string) => values[variants.indexOf(variant)] ?? null;
+  const own = valueUnder(OWN_VARIANT);
+  const labelled = variants.filter((name) => ![ZERO_SHOT, OWN_VARIANT].includes(name) && valueUnder(name) !== null);
+  const strongest = bestOf(metric, labelled.map(valueUnder));
   const against =
-    SAME_LABELS.find((name) => labelled.includes(name)) ?? labelled.find((name) => valueOf(name) === strongest);
+    SAME_LABELS.find((name) => labelled.includes(name)) ?? labelled.find((name) => valueUnder(name) === strongest);
   if (own === null || against === undefined) return { gain: null, against: null };
-  const other = valueOf(against)!;
+  const other = valueUnder(against)!;
   return { gain: lowerIsBetter(metric) ? other - own : own - other, against };
 }
 

@@ -2,7 +2,7 @@
 // The one file that an older Node must understand: it starts the program with the Node 24 that npm installed beside it.
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { createRequire } from "node:module";
+import module, { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -10,6 +10,7 @@ const NEEDED_MAJOR = 24;
 const FORWARDED_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 if (Number(process.versions.node.split(".")[0]) >= NEEDED_MAJOR) {
+  module.enableCompileCache(fileURLToPath(new URL("../../.cache/compile", import.meta.url)));
   const { main } = await import("../src/main.ts");
   await main();
 } else {

@@ -21,7 +21,7 @@ export class JobBoard {
     if (event.kind !== "progress") return null;
     const { progress } = event;
     // without the round: a baseline trains for several within one job
-    const key = `${progress.stage} ${progress.party}`;
+    const key = `${nameStage(progress)} ${progress.party}`;
     const known = this.#jobs.get(key);
     if (progress.phase === "done") {
       this.#jobs.delete(key);
@@ -36,16 +36,23 @@ export class JobBoard {
   lines(): string[] {
     return [...this.#jobs.values()].map((job) => {
       const { step, steps, loss, tokensPerSecond, phase } = job;
+      const round = job.round === 0 ? "–" : job.round;
       const bar = step === undefined || !steps ? "" : ` ${drawBar(step / steps)} ${step}/${steps}`;
       const loses = loss === undefined ? "" : `  loss ${loss.toFixed(3)}`;
       const speed = tokensPerSecond === undefined ? "" : `  ${Math.round(tokensPerSecond)} tokens/s`;
-      return `${job.round || "–"}/${this.#rounds} ${job.party} ${job.stage} ${phase}${bar}${loses}${speed}`;
+      return `${round}/${this.#rounds} ${job.party} ${nameStage(job)} ${phase}${bar}${loses}${speed}`;
     });
   }
 
-  #name({ round, stage, party }: ProgressEvent): string {
-    return round === 0 ? `${party}, ${stage}` : `round ${round}/${this.#rounds}, ${party}, ${stage}`;
+  #name(progress: ProgressEvent): string {
+    const { round, party, baseline } = progress;
+    const inRound = baseline === undefined ? `round ${round}/${this.#rounds}, ` : "";
+    return `${inRound}${party}, ${nameStage(progress)}`;
   }
+}
+
+function nameStage({ stage, baseline }: ProgressEvent): string {
+  return baseline === undefined ? stage : `baseline ${baseline}`;
 }
 
 function drawBar(share: number): string {

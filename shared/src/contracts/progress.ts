@@ -6,6 +6,8 @@ export const progressEvent = z.object({
   round: z.int(),
   stage: z.string(),
   party: z.string(),
+  /** where the stage is run-baseline: which */
+  baseline: z.string().optional(),
   phase: z.enum(["started", "training", "extracting", "scoring", "done"]),
   step: z.int().optional(),
   steps: z.int().optional(),

@@ -1,5 +1,6 @@
 import { encodeJson } from "../contracts/json-document.ts";
 import { artefactKeys } from "../contracts/keys.ts";
+import type { ProgressEvent } from "../contracts/progress.ts";
 import type { Baseline } from "../contracts/run-spec.ts";
 import type { StageInput, StageOutput } from "../contracts/stages.ts";
 import type { WorkerDependencies } from "./dependencies.ts";
@@ -20,8 +21,9 @@ const TRAINS_ON: Record<Baseline, { private: boolean; public: boolean }> = {
 };
 
 /** One baseline of one party, all rounds in one job, scored at the end. */
-export function runBaseline(deps: WorkerDependencies) {
+export function runBaseline(given: WorkerDependencies) {
   return ({ run, party, baseline }: StageInput<"run-baseline">): Promise<StageOutput<"run-baseline">> => {
+    const deps = { ...given, progress: (event: ProgressEvent) => given.progress({ ...event, baseline }) };
     const trainsOn = TRAINS_ON[baseline as Baseline];
     const identity = { run, round: 0, stage: "run-baseline", party };
     const folder = artefactKeys.baseline(run, party, baseline);

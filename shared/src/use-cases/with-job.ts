@@ -32,9 +32,10 @@ export async function withJob(
     from === null ? null : await readOutput(deps, from, ADAPTER),
   );
   try {
-    return await work(plan, open);
+    const done = await work(plan, open);
+    deps.progress({ ...identity, phase: "done" });
+    return done;
   } finally {
     await open.model.close();
-    deps.progress({ ...identity, phase: "done" });
   }
 }

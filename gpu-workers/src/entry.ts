@@ -23,15 +23,17 @@ process.once("uncaughtException", (error) => interruption.abort(error));
 process.once("unhandledRejection", (reason) => interruption.abort(reason));
 
 const { FEDMKT_JOB, FEDMKT_TASK_TOKEN, FEDMKT_HEARTBEAT_SECONDS } = task.data;
+const engine = createEngine();
 const outcome = await runJob({
   job: FEDMKT_JOB,
   token: FEDMKT_TASK_TOKEN,
   heartbeatSeconds: FEDMKT_HEARTBEAT_SECONDS,
-  deps: { ...stageDependencies(process.env), engine: createEngine() },
+  deps: { ...stageDependencies(process.env), engine },
   useCases: WORKER_USE_CASES,
   callback: taskCallback(),
   logger,
   signal: interruption.signal,
 });
-// a job that was given up may still be computing: the process ends, not only this function
+// a job that was given up may still be computing: it is stopped, and the process ends, not only this function
+await engine.close();
 process.exit(outcome === "succeeded" ? 0 : 1);

@@ -2,7 +2,7 @@ import { Worker } from "node:worker_threads";
 import { InvariantError } from "../core/errors.ts";
 import type { OpenModel } from "../ports/engine.ts";
 import { unpackError } from "./thread-error.ts";
-import type { ThreadReply, ThreadRequest } from "./worker.ts";
+import type { ThreadData, ThreadReply, ThreadRequest } from "./worker.ts";
 
 interface Waiting {
   resolve: (result: unknown) => void;
@@ -16,15 +16,19 @@ export class EngineThread {
   #last: Promise<unknown> = Promise.resolve();
   #waiting: Waiting | null = null;
   #ended: Error | null = null;
-  readonly #exited: Promise<void>;
+  /** Resolves when the thread has ended. */
+  readonly exited: Promise<void>;
+  readonly #closing = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 
   constructor(options: OpenModel) {
-    this.#worker = new Worker(new URL("./worker.ts", import.meta.url), { workerData: options });
+    this.#worker = new Worker(new URL("./worker.ts", import.meta.url), {
+      workerData: { options, closing: this.#closing } satisfies ThreadData,
+    });
     this.#worker.on("message", (reply: ThreadReply) => this.#receive(reply));
     this.#worker.on("error", (error: unknown) =>
       this.#end(new InvariantError("ENGINE_FAILED", `the engine's thread failed: ${error}`)),
     );
-    this.#exited = new Promise((resolve) => {
+    this.exited = new Promise((resolve) => {
       this.#worker.on("exit", () => {
         this.#end(new InvariantError("ENGINE_CLOSED", "the engine's thread has ended"));
         resolve();
@@ -41,8 +45,8 @@ export class EngineThread {
     const answer = this.#last.then(
       () =>
         new Promise<Result>((resolve, reject) => {
-          if (this.#ended) {
-            reject(this.#ended);
+          if (this.#ended || (this.#isClosing() && method !== "close")) {
+            reject(this.#ended ?? new InvariantError("ENGINE_CLOSED", "the model has been closed"));
             return;
           }
           this.#waiting = { resolve: resolve as (result: unknown) => void, reject, onProgress };
@@ -53,11 +57,17 @@ export class EngineThread {
     return answer;
   }
 
-  /** Waits for what is under way, then ends the thread. Safe to call twice. */
+  /** Lets nothing new begin, waits for what is under way (training stops early), then ends the thread. Safe to call twice. */
   async close(): Promise<void> {
+    if (this.#isClosing()) return this.exited;
+    Atomics.store(this.#closing, 0, 1);
     await this.#last;
     if (!this.#ended) await this.ask("close").catch(() => this.#worker.terminate());
-    await this.#exited;
+    await this.exited;
+  }
+
+  #isClosing(): boolean {
+    return Atomics.load(this.#closing, 0) === 1;
   }
 
   #receive(reply: ThreadReply): void {

@@ -1,4 +1,4 @@
-import type { EncodedSample, Engine, Model, OpenModel, SampleKnowledge, TrainOptions } from "../ports/engine.ts";
+import type { EncodedSample, Engine, Model, SampleKnowledge, TrainOptions } from "../ports/engine.ts";
 import { answerPositions } from "./batch.ts";
 import { checkSamples, checkTargets } from "./check-input.ts";
 import { EngineThread } from "./engine-thread.ts";
@@ -6,11 +6,21 @@ import type { LanguageModel } from "./language-model.ts";
 
 /** The engine on ONNX Runtime: each open model has a worker thread of its own. */
 export function createEngine(): Engine {
-  return { open };
+  const threads = new Set<EngineThread>();
+  return {
+    async open(options) {
+      const thread = new EngineThread(options);
+      threads.add(thread);
+      void thread.exited.then(() => threads.delete(thread));
+      return open(thread);
+    },
+    async close() {
+      await Promise.all(Array.from(threads, (thread) => thread.close()));
+    },
+  };
 }
 
-async function open(options: OpenModel): Promise<Model> {
-  const thread = new EngineThread(options);
+async function open(thread: EngineThread): Promise<Model> {
   let description: ReturnType<LanguageModel["describe"]>;
   try {
     description = await thread.ask("describe");

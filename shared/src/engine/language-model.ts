@@ -11,15 +11,24 @@ import { createBank, type ParameterBank, viewOf } from "./parameter-bank.ts";
 import { createSession, type GraphSession, type HostTensor } from "./session.ts";
 import { train } from "./training.ts";
 
-/** A model in this very thread: what the worker runs, with input that has been checked. One ONNX Runtime session is alive at a time, made when it is needed. */
+/**
+ * A model in this very thread: what the worker runs, with input that has been checked. One ONNX Runtime session is alive at a
+ * time, made when it is needed.
+ */
 export class LanguageModel {
   readonly #parts: ModelParts;
   readonly #threads: number;
   readonly #pack: ReturnType<typeof createPacker>;
   #session: { key: string; session: GraphSession } | null = null;
 
-  /** @throws InvalidInputError what {@link openCheckpoint} and {@link loadLoraBank} throw; `MODEL_OPTIONS_INVALID` */
-  constructor(options: OpenModel) {
+  readonly #isClosing: () => boolean;
+
+  /**
+   * @param isClosing - whether the model is to be closed, so that training stops
+   * @throws InvalidInputError what {@link openCheckpoint} and {@link loadLoraBank} throw; `MODEL_OPTIONS_INVALID`
+   */
+  constructor(options: OpenModel, isClosing: () => boolean) {
+    this.#isClosing = isClosing;
     const checkpoint = openCheckpoint(options.folder);
     this.#parts = { checkpoint, bank: openBank(checkpoint, options), lora: options.lora };
     this.#threads = options.threads;
@@ -46,6 +55,7 @@ export class LanguageModel {
       pack: this.#pack,
       session: (loss: Parameters<typeof trainingGraph>[1]) =>
         this.#sessionFor(`train ${JSON.stringify(loss)}`, () => trainingGraph(this.#parts, loss)),
+      checkGoingOn: () => invariant(!this.#isClosing(), "ENGINE_CLOSED", "the model was closed while it was trained"),
     };
     return train(trainee, options, onProgress);
   }

@@ -34,6 +34,8 @@ export async function createSession(graph: GraphBuilder, folder: string, threads
         // packed copies of weights cost seconds at load and the weights' size in memory
         disable_prepacking: "1",
         model_external_initializers_file_folder_path: folder,
+        // idle threads sleep: spinning takes the core from the other parties' processes
+        "intra_op.allow_spinning": "0",
       },
     },
   });

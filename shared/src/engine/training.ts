@@ -15,6 +15,8 @@ export interface Trainee {
   readonly values: Float32Array;
   pack(samples: readonly EncodedSample[], chunks: number): Batch;
   session(options: LossOptions): Promise<GraphSession>;
+  /** Throws where training is to stop; asked before each micro-batch. */
+  checkGoingOn(): void;
 }
 
 /**
@@ -103,6 +105,7 @@ export async function createStep(
       tokens: total(step.map((index) => samples[index].ids.length)),
     };
     for (let begin = 0; begin < step.length; begin += microBatch) {
+      trainee.checkGoingOn();
       const indices = step.slice(begin, begin + microBatch);
       const chosen = indices.map((index) => samples[index]);
       const batch = trainee.pack(chosen, chunks);

@@ -3,6 +3,13 @@ import type { OpenModel } from "../ports/engine.ts";
 import { LanguageModel } from "./language-model.ts";
 import { packError, type ThreadError } from "./thread-error.ts";
 
+/** What the engine's thread is started with. */
+export interface ThreadData {
+  options: OpenModel;
+  /** [1] 1 once the model is to be closed */
+  closing: Int32Array;
+}
+
 /** What the engine's thread can be asked; one request at a time. */
 export interface ThreadRequest {
   method: "describe" | "train" | "extract" | "score" | "logits" | "adapter" | "weights" | "close";
@@ -15,18 +22,20 @@ export type ThreadReply =
   | { kind: "error"; error: ThreadError };
 
 const port = parentPort!;
+const { options, closing } = workerData as ThreadData;
+const isClosing = () => Atomics.load(closing, 0) === 1;
 const reply = (message: ThreadReply) => port.postMessage(message);
 
 let model: LanguageModel | null = null;
 
 port.on("message", async (request: ThreadRequest) => {
   try {
-    model ??= new LanguageModel(workerData as OpenModel);
+    model ??= new LanguageModel(options, isClosing);
     if (request.method === "train") {
-      const [options] = request.arguments as Parameters<LanguageModel["train"]>;
+      const [training] = request.arguments as Parameters<LanguageModel["train"]>;
       reply({
         kind: "result",
-        result: await model.train(options, (progress) => reply({ kind: "progress", progress })),
+        result: await model.train(training, (progress) => reply({ kind: "progress", progress })),
       });
       return;
     }

@@ -6,6 +6,8 @@ import type { LoraSpec, TrainingSpec } from "../contracts/run-spec.ts";
  */
 export interface Engine {
   open(options: OpenModel): Promise<Model>;
+  /** Closes every model that is open. To be awaited before the process is ended while a model may be at work. */
+  close(): Promise<void>;
 }
 
 export interface OpenModel {
@@ -99,5 +101,6 @@ export interface Model {
   adapter(): Promise<Uint8Array>;
   /** @returns model.safetensors in f32: all weights as they are now, the adapter not merged */
   weights(): Promise<Uint8Array>;
+  /** Training stops after the micro-batch that is under way, and is rejected with `ENGINE_CLOSED`. Safe to call twice. */
   close(): Promise<void>;
 }

@@ -22,6 +22,7 @@ async function expectSameGradient(name: string, folder: string, wanted: Training
     {
       vocabularySize: config.vocabularySize,
       values: bank.values,
+      checkGoingOn: () => {},
       pack: createPacker(config),
       session: (loss) =>
         createSession(trainingGraph({ checkpoint, bank, lora: wanted.lora }, loss), checkpoint.folder, 1),

@@ -63,6 +63,7 @@ describe("a head that is computed in chunks", () => {
         {
           vocabularySize: 29,
           values: bank.values,
+          checkGoingOn: () => {},
           pack: (chosen) => pack(chosen, count),
           session: async (loss) => {
             const session = await createSession(trainingGraph(parts, { ...loss, chunks: count }), checkpoint.folder, 1);

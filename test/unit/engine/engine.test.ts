@@ -1,9 +1,10 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
+import { createEngine } from "../../../shared/src/engine/engine.ts";
 import { readSafetensors, writeSafetensors } from "../../../shared/src/formats/safetensors.ts";
 import type { SampleKnowledge, SampleTarget } from "../../../shared/src/ports/engine.ts";
-import { TOY_CONFIG, TOY_TRAINING, toyFolder, toyOptions, toySamples, withModel } from "./toy-model.ts";
+import { TOY_CONFIG, TOY_LORA, TOY_TRAINING, toyFolder, toyOptions, toySamples, withModel } from "./toy-model.ts";
 
 async function collect(stream: AsyncIterable<SampleKnowledge>): Promise<SampleKnowledge[]> {
   const all: SampleKnowledge[] = [];
@@ -216,6 +217,21 @@ describe("a model of the engine", () => {
     again.forEach((nats, index) => {
       expect(nats).toBeCloseTo(after[index], 4);
     });
+  });
+
+  it("stops training when it is closed, and the engine closes all of its models", async () => {
+    const engine = createEngine();
+    const folder = toyFolder();
+    const options = { folder, lora: TOY_LORA, adapter: null, seed: 1, threads: 1 };
+    const model = await engine.open(options);
+    const idle = await engine.open(options);
+    let closed: Promise<void> | null = null;
+    const onProgress = () => {
+      closed ??= engine.close();
+    };
+    await expect(model.train(toyOptions({ epochs: 1e6, onProgress }))).rejects.toMatchObject({ code: "ENGINE_CLOSED" });
+    await closed;
+    await expect(idle.adapter()).rejects.toMatchObject({ code: "ENGINE_CLOSED" });
   });
 
   it("can be closed twice, and answers nothing afterwards", async () => {

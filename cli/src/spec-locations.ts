@@ -23,7 +23,8 @@ export function resolveLocations(
   env: Readonly<Record<string, string | undefined>>,
 ): { spec: RunSpec; mistakes: SpecMistake[] } {
   const mistakes: SpecMistake[] = [];
-  const refuse = (path: string, message: string) => mistakes.push({ path, line: null, message });
+  const refuse = (path: string, message: string) =>
+    mistakes.push({ path, line: null, message: `${nameOwner(spec, path)}${message}` });
   const resolved = mapLocations(spec, (location, path, kind) => {
     const missing = new Set<string>();
     const text = location.replaceAll(VARIABLE, (whole, name: string) => {
@@ -38,6 +39,12 @@ export function resolveLocations(
     return absolute;
   });
   return { spec: resolved, mistakes };
+}
+
+/** A list's index says little: whose client it is. */
+function nameOwner(spec: RunSpec, path: string): string {
+  const index = path.match(/^clients\[(\d+)\]/)?.[1];
+  return index === undefined ? "" : `client ${spec.clients[Number(index)].id}: `;
 }
 
 /** FEDMKT_MATERIAL is where models and data that do not belong to the project lie: beside it, unless said otherwise. */

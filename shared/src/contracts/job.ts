@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { STAGES, type WorkerStageName } from "./stages.ts";
 
-const workerStages = Object.keys(STAGES).filter((name) => STAGES[name as keyof typeof STAGES].host === "worker") as WorkerStageName[];
+const workerStages = Object.keys(STAGES).filter(
+  (name) => STAGES[name as keyof typeof STAGES].host === "worker",
+) as WorkerStageName[];
 
 /** A worker's job as the machine sends it (container environment `FEDMKT_JOB`, or a queue message). */
 export const job = z.discriminatedUnion(

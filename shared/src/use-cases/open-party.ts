@@ -52,6 +52,6 @@ export async function openParty(
     seed: deriveSeed(plan.spec.seed, "lora"),
     threads: spec.training.threads,
   });
-  const encode = (sample: Sample) => encodeSample(sample, tokenizer, planned.contextTokens);
+  const encode = (sample: Sample) => encodeSample(sample, tokenizer, planned.contextTokens, party);
   return { party, model, tokenizer, training: spec.training, encode };
 }

@@ -123,7 +123,7 @@ async function refuseLongSamples(
 ): Promise<void> {
   for (const party of parties.filter(({ contextTokens }) => contextTokens < spec.sampleBytes + 3)) {
     const tokenizer = await partyTokenizer(deps, spec, party.id);
-    for (const sample of samples) encodeSample(sample, tokenizer, party.contextTokens);
+    for (const sample of samples) encodeSample(sample, tokenizer, party.contextTokens, party.id);
   }
 }
 

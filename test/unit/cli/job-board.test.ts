@@ -21,7 +21,9 @@ describe("the board of running jobs", () => {
   it("keeps a baseline one job, whichever round it trains for", () => {
     const board = new JobBoard(2);
     const baseline = { stage: "run-baseline", baseline: "standalone" };
-    expect(board.take(progress({ ...baseline, round: 0, phase: "started" }))).toBe("ward, baseline standalone: started");
+    expect(board.take(progress({ ...baseline, round: 0, phase: "started" }))).toBe(
+      "ward, baseline standalone: started",
+    );
     board.take(progress({ ...baseline, round: 2, phase: "scoring", step: 1, steps: 1 }));
     expect(board.take(progress({ ...baseline, round: 0, phase: "done" }))).toBe("ward, baseline standalone: done");
     expect(board.lines()).toEqual([]);

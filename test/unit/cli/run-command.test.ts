@@ -141,10 +141,10 @@ describe("fedmkt run --local", () => {
     expect(stderr.trimEnd().split("\n")).toEqual([
       "InvalidInputError (SPEC_INVALID): run.yaml: 4 mistakes",
       expect.stringContaining(
-        `clients[0].model: expected a model's folder with config.json, tokenizer.json, model.safetensors; ${folder}/models/harbour has no tokenizer.json`,
+        `clients[0].model: client harbour: expected a model's folder with config.json, tokenizer.json, model.safetensors; ${folder}/models/harbour has no tokenizer.json`,
       ),
       expect.stringContaining(
-        `clients[1].model: expected a model's folder, got ${folder}/models/ward, which does not exist`,
+        `clients[1].model: client ward: expected a model's folder, got ${folder}/models/ward, which does not exist`,
       ),
       expect.stringContaining("public[0].path: the environment variable NOWHERE is not set"),
       expect.stringContaining("public[0].keepCharactersOf: the environment variable GONE is not set"),

@@ -27,16 +27,18 @@ export interface EncodedText {
  * (a token that spans the seam among them), and EOS.
  *
  * @param contextTokens - the model's longest sequence
+ * @param party - whose model it is, for errors
  * @throws InvalidInputError `SAMPLE_EXCEEDS_CONTEXT`, `TOKENIZER_WITHOUT_BOS`, `TOKENIZER_WITHOUT_EOS`; the tokenizer's own
  */
 export function encodeSample(
   { id, prompt, answer: completion, kind, line }: Pick<Sample, "id" | "prompt" | "answer" | "kind" | "line">,
   tokenizer: SampleTokenizer,
   contextTokens: number,
+  party?: string,
 ): EncodedText {
   const { bos, eos } = tokenizer.vocabulary.roles;
   const opening = bos ?? eos;
-  const sample = `sample ${formatSampleId(id)} (line ${line})`;
+  const sample = `${party === undefined ? "" : `${party}: `}sample ${formatSampleId(id)} (line ${line})`;
   if (opening === null)
     throw new InvalidInputError(
       "TOKENIZER_WITHOUT_BOS",

@@ -12,7 +12,7 @@ export const DOMAINS: readonly Domain[] = [ward, harbour, workshop];
 /** The longest sample the grammars may write, in UTF-8 bytes: run.yaml's `sampleBytes`. */
 export const SAMPLE_BYTES = 160;
 
-const SIZES = { heldOut: 40, private: 96, publicOfEachDomain: 40 } as const;
+const SIZES = { heldOut: 40, private: 96, publicOfEachDomain: 60 } as const;
 
 /** Texts an organisation's model was pretrained on: its own archive, and everyday text. */
 const CLIENT_PRETRAINING = { own: 5000, ofEachOtherTrade: 2000, commons: 1000 } as const;

@@ -3,7 +3,7 @@ import type { SeededRandom } from "./seeded-random.ts";
 /** One trade's language: what its texts speak of, and in which phrases. */
 export interface Domain {
   id: string;
-  /** the organisation's own subjects (ships, ailments, machines) by name */
+  /** subjects (ships, ailments, machines) that the whole trade knows by name; the organisation has to do with some */
   subjects: readonly string[];
   /** syllables (first, last) of which other organisations' subjects are named */
   nameParts: readonly [readonly string[], readonly string[]];
@@ -27,14 +27,17 @@ export interface Subject {
 const HABIT_WEIGHTS = [0.55, 0.3, 0.15] as const;
 
 /** Share of house sentences in the organisation's own texts, and in those of the rest of the trade. */
-const HOUSE_SHARE = { own: 0.3, trade: 0.08 } as const;
+const HOUSE_SHARE = { own: 0.35, trade: 0.08 } as const;
 
 /** Share of other organisations' texts whose subject bears a name that this organisation knows, too. */
 const KNOWN_NAME_SHARE = 0.4;
 
+/** How many of the trade's subjects an organisation deals with. */
+const OWN_SUBJECTS = 8;
+
 /** The organisation's table of facts, drawn once from its own stream. */
 export function ownSubjects(domain: Domain, random: SeededRandom): Subject[] {
-  return domain.subjects.map((name) => ({
+  return random.sample(domain.subjects, OWN_SUBJECTS).map((name) => ({
     name,
     facts: Object.fromEntries(
       Object.entries(domain.attributes).map(([attribute, values]) => [

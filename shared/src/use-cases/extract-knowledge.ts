@@ -1,24 +1,18 @@
-import type { Plan } from "../contracts/plan.ts";
 import type { Knowledge } from "../core/knowledge.ts";
 import type { Sample } from "../core/samples/sample.ts";
 import { writeKnowledgeShard } from "../formats/knowledge-shard.ts";
-import type { WorkerDependencies } from "./dependencies.ts";
-import type { JobIdentity, JobOutputs } from "./job-outputs.ts";
 import { partyOf } from "./load-plan.ts";
 import type { OpenParty } from "./open-party.ts";
 import { knowledgeName } from "./party-outputs.ts";
+import type { RunningJob } from "./with-job.ts";
 
 /**
  * Writes a party's knowledge on the public set, one shard at a time, so that memory is bounded by a shard.
  * @returns the public set's loss, nats and bytes summed
  */
 export async function extractKnowledge(
-  deps: WorkerDependencies,
-  plan: Plan,
-  open: OpenParty,
+  { deps, plan, identity, open, outputs }: RunningJob,
   samples: readonly Sample[],
-  identity: JobIdentity,
-  outputs: JobOutputs,
 ): Promise<{ publicNats: number; publicBytes: number; knowledgeBytes: number }> {
   const { samplesPerShard, distillation } = plan.spec;
   const planned = partyOf(plan, open.party);

@@ -12,9 +12,18 @@ export const ALIGNED = "aligned.safetensors";
 export const LOSSES = "losses.safetensors";
 export const knowledgeName = (shard: number) => `knowledge/${shardName(shard)}.safetensors`;
 
-/** The job that holds a party's adapter when a round has ended; null before round 1: the adapter is fresh. */
-export function adapterAfterRound(plan: Plan, round: number, party: string): string | null {
-  if (round === 0) return null;
+interface PartyInRound {
+  round: number;
+  party: string;
+}
+
+/** The job that holds a party's adapter when a round begins; null in round 1: the adapter is fresh. */
+export function adapterBeforeRound(plan: Plan, { round, party }: PartyInRound): string | null {
+  return round === 1 ? null : adapterAfterRound(plan, { round: round - 1, party });
+}
+
+/** The job that holds a party's adapter when a round has ended. */
+export function adapterAfterRound(plan: Plan, { round, party }: PartyInRound): string {
   if (party === "server") return artefactKeys.job(plan.run, round, "server-distil", party);
   if (plan.spec.aggregation === "fedavg") return artefactKeys.averaged(plan.run, round);
   return artefactKeys.job(plan.run, round, "client-distil", party);

@@ -1,4 +1,6 @@
+import type { Plan } from "../contracts/plan.ts";
 import type { DataSpec } from "../contracts/run-spec.ts";
+import { invariant } from "../core/errors.ts";
 import { type MultipleChoice, prepareQuestions } from "../core/samples/multiple-choice.ts";
 import { dropDuplicateSamples, prepareSamples } from "../core/samples/prepare-samples.ts";
 import type { Sample } from "../core/samples/sample.ts";
@@ -24,6 +26,13 @@ export async function readSampleSet(
   const { keepCharactersOf } = data;
   const keepCharacters = keepCharactersOf === undefined ? undefined : await charactersOf(deps, keepCharactersOf, what);
   return prepareSamples(records, { ...data, keepCharacters, sampleBytes }, hashSample, name);
+}
+
+/** A client's private set, cut as the plan says; read where it lies, by its owner. */
+export function readPrivateSet(deps: StageDependencies, plan: Plan, party: string): Promise<Sample[]> {
+  const client = plan.spec.clients.find(({ id }) => id === party);
+  invariant(client, "PARTY_UNKNOWN", `run ${plan.run}: ${party} is no client, so it has no private set`);
+  return readSampleSet(deps, client.private, plan.spec.sampleBytes, `client ${party}: private`);
 }
 
 /** Reads a held-out set: a text that stands in it twice is scored once. */

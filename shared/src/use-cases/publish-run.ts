@@ -26,7 +26,7 @@ export function publishRun(deps: StageDependencies) {
       const about = { baseModel: modelName(model), lora, run, party: id, rounds: plan.spec.rounds };
       await put(
         `adapters/${id}/adapter_model.safetensors`,
-        await readOutput(deps, adapterAfterRound(plan, plan.spec.rounds, id)!, ADAPTER),
+        await readOutput(deps, adapterAfterRound(plan, { round: plan.spec.rounds, party: id }), ADAPTER),
       );
       await put(`adapters/${id}/adapter_config.json`, adapterConfig(about));
       await put(`adapters/${id}/README.md`, adapterReadme(about));

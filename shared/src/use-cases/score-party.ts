@@ -10,19 +10,13 @@ import { identifySample, type Sample } from "../core/samples/sample.ts";
 import { hashSample, readQuestions } from "../formats/samples.ts";
 import { sha256 } from "../formats/sha256.ts";
 import type { WorkerDependencies } from "./dependencies.ts";
-import type { JobIdentity } from "./job-outputs.ts";
 import type { OpenParty } from "./open-party.ts";
 import { readHeldOutSet, readQuestionSet } from "./prepare-samples.ts";
 import { loadSamples, MAX_SET_BYTES } from "./public-set.ts";
+import type { RunningJob } from "./with-job.ts";
 
 /** Scores a party on every held-out set it may see: shared sets, its own, and in a simulation everybody's. */
-export async function scoreParty(
-  deps: WorkerDependencies,
-  plan: Plan,
-  open: OpenParty,
-  identity: JobIdentity,
-  variant: string,
-): Promise<Score[]> {
+export async function scoreParty({ deps, plan, identity, open }: RunningJob, variant: string): Promise<Score[]> {
   const visible = plan.spec.evaluation.filter(
     (set) => set.owner === undefined || set.owner === open.party || plan.spec.simulation,
   );

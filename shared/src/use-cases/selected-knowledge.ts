@@ -1,25 +1,21 @@
 import { artefactKeys } from "../contracts/keys.ts";
-import type { Plan } from "../contracts/plan.ts";
 import { selection } from "../contracts/selection.ts";
 import { InvalidInputError } from "../core/errors.ts";
 import type { AlignedKnowledge } from "../core/knowledge.ts";
 import type { Sample } from "../core/samples/sample.ts";
 import { readAlignedShard } from "../formats/aligned-shard.ts";
 import type { SampleTarget } from "../ports/engine.ts";
-import type { StageDependencies } from "./dependencies.ts";
 import { readOutput } from "./job-outputs.ts";
 import { partyOf } from "./load-plan.ts";
 import { loadVocabularyMap } from "./map-vocabulary.ts";
 import { ALIGNED } from "./party-outputs.ts";
 import { readJson } from "./read-json.ts";
 import type { SelectedKnowledge } from "./train-party.ts";
+import type { RunningJob } from "./with-job.ts";
 
 /** What a target learns from this round: for each public sample the winner's knowledge in the target's own positions. */
 export async function loadSelectedKnowledge(
-  deps: StageDependencies,
-  plan: Plan,
-  round: number,
-  target: string,
+  { deps, plan, identity: { round, party: target } }: RunningJob,
   samples: readonly Sample[],
 ): Promise<SelectedKnowledge> {
   const key = artefactKeys.selection(plan.run, round, target);

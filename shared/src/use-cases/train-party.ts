@@ -1,10 +1,7 @@
-import type { Plan } from "../contracts/plan.ts";
 import { deriveSeed } from "../core/numeric/seed.ts";
 import type { Sample } from "../core/samples/sample.ts";
 import type { SampleTarget } from "../ports/engine.ts";
-import type { WorkerDependencies } from "./dependencies.ts";
-import type { JobIdentity } from "./job-outputs.ts";
-import type { OpenParty } from "./open-party.ts";
+import type { RunningJob } from "./with-job.ts";
 
 /** What a training phase reports: its steps and the mean loss of its last epoch, nats a token. */
 export interface TrainingOutcome {
@@ -13,14 +10,8 @@ export interface TrainingOutcome {
 }
 
 /** Fine-tunes on the private set's labels, `privateEpochs` times. */
-export function trainOnPrivate(
-  deps: WorkerDependencies,
-  plan: Plan,
-  open: OpenParty,
-  samples: readonly Sample[],
-  identity: JobIdentity,
-): Promise<TrainingOutcome> {
-  return train(deps, plan, open, samples, identity, "private", open.training.privateEpochs, null);
+export function trainOnPrivate(job: RunningJob, samples: readonly Sample[]): Promise<TrainingOutcome> {
+  return train(job, samples, "private", job.open.training.privateEpochs, null);
 }
 
 /** Knowledge selected for a party: a target for each public sample, null where it learns from the labels alone. */
@@ -31,27 +22,22 @@ export interface SelectedKnowledge {
 
 /** Trains on the public set, `publicEpochs` times: on λ·CE + (1−λ)·KD with knowledge, else on the labels alone. */
 export function trainOnPublic(
-  deps: WorkerDependencies,
-  plan: Plan,
-  open: OpenParty,
+  job: RunningJob,
   samples: readonly Sample[],
-  identity: JobIdentity,
   knowledge: SelectedKnowledge | null,
 ): Promise<TrainingOutcome> {
-  return train(deps, plan, open, samples, identity, "public", open.training.publicEpochs, knowledge);
+  return train(job, samples, "public", job.open.training.publicEpochs, knowledge);
 }
 
 async function train(
-  deps: WorkerDependencies,
-  plan: Plan,
-  open: OpenParty,
+  job: RunningJob,
   samples: readonly Sample[],
-  identity: JobIdentity,
   set: "private" | "public",
   epochs: number,
   knowledge: SelectedKnowledge | null,
 ): Promise<TrainingOutcome> {
   if (epochs === 0 || samples.length === 0) return { steps: 0, loss: 0 };
+  const { deps, plan, identity, open } = job;
   const { lambda, temperature } = plan.spec.distillation;
   const result = await open.model.train({
     samples: samples.map(open.encode),

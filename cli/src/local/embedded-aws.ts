@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { SQSClient } from "@aws-sdk/client-sqs";
 import { InvariantError } from "@fedmkt/shared/core/errors.ts";
 import type { FauxqsServer } from "fauxqs";
 import { ACCOUNT, type Assembly, type LocalResource, REGION, readAssembly } from "./assembly.ts";
@@ -15,7 +16,6 @@ import type { OnLocalEvent } from "./local-event.ts";
 import { startStores } from "./loopback.ts";
 import { toError } from "./named-error.ts";
 import { followObjectWrites, type ObjectCreated } from "./object-events.ts";
-import { queueRequests } from "./queue-requests.ts";
 import { startQueueTriggers } from "./queue-triggers.ts";
 import { taskStarter } from "./start-task.ts";
 import { type StateMachines, stateMachines } from "./state-machines.ts";
@@ -104,7 +104,12 @@ export async function startEmbeddedAws(options: EmbeddedAwsOptions): Promise<Emb
       onEvent,
     });
     undo.push(tasks.stop);
-    const queues = queueRequests(`http://127.0.0.1:${stores.port}/`);
+    const queues = new SQSClient({
+      endpoint: `http://127.0.0.1:${stores.port}`,
+      region: REGION,
+      credentials: LOCAL_CREDENTIALS,
+      useQueueUrlAsEndpoint: false,
+    });
     const startTask = taskStarter({ functions, tasks, queues, machines: () => machines });
     machines = await stateMachines({ resources, tokens, startTask, onEvent });
     undo.push(() => machines.stop());

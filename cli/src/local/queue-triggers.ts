@@ -1,22 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { DeleteMessageCommand, type Message, ReceiveMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import { type LocalResource, REGION } from "./assembly.ts";
 import type { LambdaFunctions } from "./lambda-functions.ts";
 import type { OnLocalEvent } from "./local-event.ts";
 import { toError } from "./named-error.ts";
-import type { QueueRequest } from "./queue-requests.ts";
 
 const LONG_POLL_SECONDS = 10;
 /** SQS gives at most this many messages at once. */
 const MAX_RECEIVED = 10;
-
-interface Message {
-  MessageId: string;
-  ReceiptHandle: string;
-  Body: string;
-  MD5OfBody: string;
-  Attributes?: Record<string, string>;
-  MessageAttributes?: Record<string, unknown>;
-}
 
 /**
  * Event source mappings from queues to functions: polls, invokes with a batch as AWS sends it, deletes what succeeded. What failed
@@ -26,7 +17,7 @@ interface Message {
 export function startQueueTriggers(options: {
   resources: readonly LocalResource[];
   queueUrl: (name: string) => string;
-  queues: QueueRequest;
+  queues: SQSClient;
   functions: LambdaFunctions;
   concurrency: number;
   onEvent: OnLocalEvent;
@@ -45,16 +36,15 @@ export function startQueueTriggers(options: {
     const url = options.queueUrl(queueArn.split(":").pop()!);
     while (!over.signal.aborted) {
       try {
-        const { Messages: messages = [] } = await options.queues<{ Messages?: Message[] }>(
-          "ReceiveMessage",
-          {
+        const { Messages: messages = [] } = await options.queues.send(
+          new ReceiveMessageCommand({
             QueueUrl: url,
             MaxNumberOfMessages: Math.min(Number(mapping.BatchSize ?? MAX_RECEIVED), MAX_RECEIVED),
             WaitTimeSeconds: LONG_POLL_SECONDS,
-            AttributeNames: ["All"],
+            MessageSystemAttributeNames: ["All"],
             MessageAttributeNames: ["All"],
-          },
-          over.signal,
+          }),
+          { abortSignal: over.signal },
         );
         if (messages.length > 0) await deliver(mapping, queueArn, url, messages);
       } catch (error) {
@@ -82,8 +72,8 @@ export function startQueueTriggers(options: {
     const reports = ((mapping.FunctionResponseTypes ?? []) as string[]).includes("ReportBatchItemFailures");
     const failed = reports ? failedIds(answer, messages) : new Set<string>();
     for (const message of messages) {
-      if (!failed.has(message.MessageId))
-        await options.queues("DeleteMessage", { QueueUrl: url, ReceiptHandle: message.ReceiptHandle });
+      if (!failed.has(message.MessageId!))
+        await options.queues.send(new DeleteMessageCommand({ QueueUrl: url, ReceiptHandle: message.ReceiptHandle }));
     }
   }
 
@@ -98,7 +88,7 @@ export function startQueueTriggers(options: {
 /** An answer that cannot be read fails the whole batch, as on AWS. */
 function failedIds(answer: unknown, messages: readonly Message[]): Set<string> {
   const failures = (answer as { batchItemFailures?: unknown } | null)?.batchItemFailures ?? [];
-  const sent = new Set(messages.map(({ MessageId }) => MessageId));
+  const sent = new Set(messages.map(({ MessageId }) => MessageId!));
   const ids = Array.isArray(failures)
     ? failures.map((each) => (each as { itemIdentifier?: unknown } | null)?.itemIdentifier)
     : [null];

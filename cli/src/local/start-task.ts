@@ -1,8 +1,8 @@
+import { SendMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import type { EcsTasks } from "./ecs-tasks.ts";
 import type { Execution } from "./executions.ts";
 import type { LambdaFunctions } from "./lambda-functions.ts";
 import { namedError } from "./named-error.ts";
-import type { QueueRequest } from "./queue-requests.ts";
 import type { StateMachines } from "./state-machines.ts";
 import type { StartTask, TaskAttempt } from "./task-handlers.ts";
 
@@ -10,7 +10,7 @@ import type { StartTask, TaskAttempt } from "./task-handlers.ts";
 export function taskStarter(services: {
   functions: LambdaFunctions;
   tasks: EcsTasks;
-  queues: QueueRequest;
+  queues: SQSClient;
   machines: () => StateMachines;
 }): StartTask {
   const { functions, tasks, queues, machines } = services;
@@ -23,8 +23,12 @@ export function taskStarter(services: {
         return { ExecutedVersion: "$LATEST", Payload: payload, StatusCode: 200 };
       }
       case "sqs:sendMessage": {
-        const { MessageBody: body, ...rest } = parameters;
-        return queues("SendMessage", { ...rest, MessageBody: typeof body === "string" ? body : JSON.stringify(body) });
+        const { QueueUrl, MessageBody: body } = parameters;
+        const text = typeof body === "string" ? body : JSON.stringify(body);
+        const { MessageId, MD5OfMessageBody } = await queues.send(
+          new SendMessageCommand({ QueueUrl: String(QueueUrl), MessageBody: text }),
+        );
+        return { MessageId, MD5OfMessageBody };
       }
       case "ecs:runTask":
         return tasks.run(attempt);

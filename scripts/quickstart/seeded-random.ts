@@ -1,23 +1,17 @@
-/**
- * Seeded randomness for the toy corpora (mulberry32): the same seed gives the same text on every machine.
- * Not for cryptography.
- */
-export class SeededRandom {
-  #state: number;
+import { createRandom, type Random } from "../../shared/src/core/numeric/random.ts";
 
-  /** @param seed - any text; hashed with FNV-1a, so that streams are named by what they are for */
+/** What a grammar draws: choices and samples, from the project's one seeded stream of numbers. */
+export class SeededRandom {
+  readonly #random: Random;
+
+  /** @param seed - any text, so that streams are named by what they are for */
   constructor(seed: string) {
-    let hash = 0x811c9dc5;
-    for (let index = 0; index < seed.length; index++) hash = Math.imul(hash ^ seed.charCodeAt(index), 0x01000193);
-    this.#state = hash >>> 0;
+    this.#random = createRandom(seed);
   }
 
   /** Uniform in [0, 1). */
   next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let bits = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    bits = (bits + Math.imul(bits ^ (bits >>> 7), 61 | bits)) ^ bits;
-    return ((bits ^ (bits >>> 14)) >>> 0) / 0x1_0000_0000;
+    return this.#random.next();
   }
 
   /** Uniform in 0 … bound − 1. */

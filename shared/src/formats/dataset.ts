@@ -1,13 +1,13 @@
-import { closestName } from "../contracts/closest-name.ts";
 import { InvalidInputError } from "../core/errors.ts";
 import type { RawRecord } from "../core/samples/raw-record.ts";
+import { describeUnknownKeys, describeValue } from "./describe-value.ts";
 import { readJsonLines } from "./jsonl.ts";
-import { quote } from "./quote.ts";
 
 /** Longest file: V8's strings end at 512 MiB, and a plain text is one string. */
 export const MAX_DATASET_BYTES = 500_000_000;
 /** Keys that any record may have beside its schema's, and that nothing reads. */
 const IGNORED = ["id", "source", "meta"];
+const MESSAGE_KEYS = ["role", "content"];
 const ROLES = ["system", "user", "assistant", "tool"];
 
 type Fields = Record<string, unknown>;
@@ -55,6 +55,8 @@ const KNOWN = [...new Set(SCHEMAS.flatMap(({ required, optional }) => [...requir
  * - `{"messages":[{"role","content"},…]}`: the last message is the assistant's and is the completion; the prompt is a line
  *   `role: content` for each message before it. No chat template: it would be another text for every party
  * - `{"question" or "prompt","choices","answer"}`: answer is an index from 0, or the right choice's text; for evaluation
+ *
+ * Errors say where and of what kind, never what stands there: a file may be private.
  *
  * @param name - the file as errors name it
  * @throws InvalidInputError `DATASET_INVALID` naming the line; `JSONL_…`
@@ -108,16 +110,17 @@ function decodePlainText(bytes: Uint8Array, name: string): string {
 
 function findSchema(fields: Fields, refuse: Refuse): Schema {
   const keys = Object.keys(fields).filter((key) => !IGNORED.includes(key));
-  for (const key of keys)
-    if (!KNOWN.includes(key))
-      throw refuse(`unknown key ${quote(key)}${suggest(key, KNOWN)}; ${IGNORED.join(", ")} are ignored`);
+  const unknown = keys.filter((key) => !KNOWN.includes(key));
+  if (unknown.length > 0) throw refuse(`${describeUnknownKeys(unknown, KNOWN)}; ${IGNORED.join(", ")} are ignored`);
   const schema = SCHEMAS.find(
     ({ required, optional }) =>
       required.every((key) => keys.includes(key)) &&
       keys.every((key) => required.includes(key) || optional.includes(key)),
   );
   if (schema === undefined)
-    throw refuse(`expected one of ${SCHEMAS.map(({ name }) => name).join(", ")}, got the keys ${quote(keys)}`);
+    throw refuse(
+      `expected one of ${SCHEMAS.map(({ name }) => name).join(", ")}, got ${keys.length === 0 ? "none of their keys" : `the keys ${keys.join(", ")}`}`,
+    );
   return schema;
 }
 
@@ -139,21 +142,21 @@ function parseInstruction(fields: Fields, line: number, refuse: Refuse): RawReco
 
 function parseMessages({ messages }: Fields, line: number, refuse: Refuse): RawRecord {
   if (!Array.isArray(messages) || messages.length === 0)
-    throw refuse(`messages: expected a list of messages, got ${quote(messages)}`);
+    throw refuse(`messages: expected a list of messages, got ${describeValue(messages)}`);
   const checked = messages.map((message: unknown, index) => {
     const refuseMessage: Refuse = (reason) => refuse(`messages[${index}]: ${reason}`);
     const fields = checkObject(message, refuseMessage);
-    for (const key of Object.keys(fields))
-      if (key !== "role" && key !== "content")
-        throw refuseMessage(`unknown key ${quote(key)}${suggest(key, ["role", "content"])}`);
+    const unknown = Object.keys(fields).filter((key) => !MESSAGE_KEYS.includes(key));
+    if (unknown.length > 0) throw refuseMessage(describeUnknownKeys(unknown, MESSAGE_KEYS));
     const role = checkText(fields, "role", refuseMessage);
-    if (!ROLES.includes(role)) throw refuseMessage(`role: expected one of ${ROLES.join(", ")}, got ${quote(role)}`);
+    if (!ROLES.includes(role))
+      throw refuseMessage(`role: expected one of ${ROLES.join(", ")}, got ${describeValue(role)}`);
     return { role, content: checkText(fields, "content", refuseMessage) };
   });
   const last = checked.pop()!;
   if (last.role !== "assistant" || last.content === "")
     throw refuse(
-      `messages[${checked.length}]: expected the last message to be the assistant's and not empty, got ${quote(last)}`,
+      `messages[${checked.length}]: expected the last message to be the assistant's and not empty, got ${last.role === "assistant" ? describeValue(last.content) : `the ${last.role}'s`}`,
     );
   const prompt = checked.map(({ role, content }) => `${role}: ${content}\n`).join("");
   return { kind: "completion", line, prompt, completion: last.content };
@@ -163,38 +166,31 @@ function parseChoice(promptKey: string, fields: Fields, line: number, refuse: Re
   const prompt = checkText(fields, promptKey, refuse);
   const { choices, answer } = fields;
   if (!Array.isArray(choices) || choices.length < 2)
-    throw refuse(`choices: expected at least two, got ${quote(choices)}`);
+    throw refuse(`choices: expected at least two, got ${describeValue(choices)}`);
   const texts = choices.map((choice, index) => {
     if (typeof choice !== "string" || choice.trim() === "" || !choice.isWellFormed())
-      throw refuse(`choices[${index}]: expected text that is not empty, got ${quote(choice)}`);
-    if (choices.indexOf(choice) !== index) throw refuse(`choices[${index}]: ${quote(choice)} occurs twice`);
+      throw refuse(`choices[${index}]: expected text that is not empty, got ${describeValue(choice)}`);
+    if (choices.indexOf(choice) !== index)
+      throw refuse(`choices[${index}]: expected another text than choices[${choices.indexOf(choice)}]`);
     return choice;
   });
   const index = typeof answer === "string" ? texts.indexOf(answer) : answer;
   if (!Number.isInteger(index) || (index as number) < 0 || (index as number) >= texts.length)
     throw refuse(
-      `answer: expected an index from 0 to ${texts.length - 1} or one of the choices' texts, got ${quote(answer)}`,
+      `answer: expected an index from 0 to ${texts.length - 1} or one of the choices' texts, got ${describeValue(answer)}`,
     );
   return { kind: "choice", line, prompt, choices: texts, answer: index as number };
 }
 
-/** Names longer than this are no slips, and comparing them would cost. */
-const LONGEST_NAME = 40;
-
-function suggest(key: string, known: readonly string[]): string {
-  const closest = key.length > LONGEST_NAME ? null : closestName(key, known);
-  return closest === null ? "" : `: did you mean "${closest}"?`;
-}
-
 function checkObject(value: unknown, refuse: Refuse): Fields {
   if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw refuse(`expected an object, got ${quote(value)}`);
+    throw refuse(`expected an object, got ${describeValue(value)}`);
   return value as Fields;
 }
 
 function checkText(fields: Fields, key: string, refuse: Refuse): string {
   const text = Object.hasOwn(fields, key) ? fields[key] : undefined;
-  if (typeof text !== "string") throw refuse(`${key}: expected text, got ${quote(text)}`);
+  if (typeof text !== "string") throw refuse(`${key}: expected text, got ${describeValue(text)}`);
   if (!text.isWellFormed()) throw refuse(`${key}: expected well-formed Unicode, got half of a surrogate pair`);
   return text;
 }

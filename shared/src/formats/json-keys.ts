@@ -1,16 +1,19 @@
-import { quote } from "./quote.ts";
-
 /**
  * What JSON.parse lets pass: a key twice in one object (the last silently wins), and nesting without end.
  *
  * Runs before JSON.parse, so that neither depth nor a twice-given key costs memory; text that is not JSON passes here and
  * fails there.
  *
+ * @param nameKey - a key that occurs twice, in the problem's words; `at` is its index in the text. Keys of data may be private
  * @returns the problem in words, or null
  *
  * Time O(n); memory O(keys).
  */
-export function findJsonKeyProblem(json: string, maxDepth: number): string | null {
+export function findJsonKeyProblem(
+  json: string,
+  maxDepth: number,
+  nameKey: (key: string, at: number) => string,
+): string | null {
   const keysOfOpen: (Set<string> | null)[] = [];
   for (let at = 0; at < json.length; at++) {
     const character = json[at];
@@ -24,7 +27,7 @@ export function findJsonKeyProblem(json: string, maxDepth: number): string | nul
       const keys = keysOfOpen.at(-1);
       if (!keys || !isFollowedByColon(json, at + 1)) continue;
       const key = decodeString(json.slice(begin, at + 1));
-      if (keys.has(key)) return `the key ${quote(key)} occurs twice`;
+      if (keys.has(key)) return `the key ${nameKey(key, begin)} occurs twice`;
       keys.add(key);
     }
   }

@@ -1,5 +1,6 @@
 import { InvalidInputError } from "../core/errors.ts";
 import { findJsonKeyProblem } from "./json-keys.ts";
+import { findJsonMistake } from "./json-mistake.ts";
 
 /** Longest line and most lines of a file, unless the caller says less: a book as one record, ten million short records. */
 export const MAX_LINE_BYTES = 64 * 1024 * 1024;
@@ -16,7 +17,7 @@ export interface JsonLine {
 
 /**
  * Reads JSON Lines, one value at a time. Every line holds one; the last may or may not end in a newline. A carriage return
- * before the newline is white space.
+ * before the newline is white space. Errors say where, never what: a line may be private.
  *
  * @param what - the file as errors name it
  * @throws InvalidInputError `JSONL_EMPTY_LINE`, `JSONL_INVALID_UTF8`, `JSONL_INVALID_JSON`, `JSONL_TOO_LONG`
@@ -56,11 +57,12 @@ export function writeJsonLines(values: Iterable<unknown>): Uint8Array {
 
 function parseLine(text: string, refuse: (code: string, reason: string) => InvalidInputError): unknown {
   if (text.startsWith("\ufeff")) throw refuse("JSONL_INVALID_JSON", "expected JSON, got a byte order mark before it");
-  const problem = findJsonKeyProblem(text, MAX_DEPTH);
+  const problem = findJsonKeyProblem(text, MAX_DEPTH, (_, at) => `at column ${at + 1}`);
   if (problem !== null) throw refuse("JSONL_INVALID_JSON", problem);
   try {
     return JSON.parse(text);
-  } catch (error) {
-    throw refuse("JSONL_INVALID_JSON", `expected JSON: ${(error as Error).message}`);
+  } catch {
+    const at = findJsonMistake(text);
+    throw refuse("JSONL_INVALID_JSON", at === null ? "expected JSON" : `expected JSON: column ${at + 1} does not fit`);
   }
 }

@@ -208,7 +208,7 @@ function parseHeaderJson(bytes: Uint8Array, what: string): object {
   } catch {
     throw invalid(what, "expected the header to be UTF-8, got other bytes");
   }
-  const problem = findJsonKeyProblem(json, HEADER_DEPTH);
+  const problem = findJsonKeyProblem(json, HEADER_DEPTH, quote);
   if (problem !== null) throw invalid(what, `header: ${problem}`);
   try {
     return JSON.parse(json) as object;

@@ -1,8 +1,8 @@
 import { InvalidInputError } from "../core/errors.ts";
 import type { MultipleChoice } from "../core/samples/multiple-choice.ts";
 import { formatSampleId, identifySample, type Sample } from "../core/samples/sample.ts";
+import { describeValue } from "./describe-value.ts";
 import { readJsonLines, writeJsonLines } from "./jsonl.ts";
-import { quote } from "./quote.ts";
 import { sha256 } from "./sha256.ts";
 
 /** The hash that names samples: SHA-256. */
@@ -35,7 +35,7 @@ export function readSamples(bytes: Uint8Array, what: string): Sample[] {
     if (!Number.isSafeInteger(line) || (line as number) < 1)
       throw invalid(place, "line: expected a whole number ≥ 1", line);
     const expected = identifySample(prompt, answer, hashSample);
-    if (id !== formatSampleId(expected)) throw invalid(place, `id: expected ${formatSampleId(expected)}`, id);
+    if (id !== formatSampleId(expected)) throw invalid(place, "id: expected that of its prompt and answer", id);
     if (seen.has(id as string)) throw invalid(place, "id: expected each sample once", id);
     seen.add(id as string);
     return { id: expected, prompt, answer, kind, line: line as number };
@@ -74,5 +74,5 @@ function checkKeys(value: unknown, expected: readonly string[], place: string): 
 }
 
 function invalid(place: string, expected: string, got: unknown): InvalidInputError {
-  return new InvalidInputError("SAMPLES_INVALID", `${place}: ${expected}, got ${quote(got)}`);
+  return new InvalidInputError("SAMPLES_INVALID", `${place}: ${expected}, got ${describeValue(got)}`);
 }

@@ -33,10 +33,16 @@ describe("JSON Lines", () => {
       "JSONL_INVALID_UTF8",
       "line 2: expected UTF-8",
     ],
-    ["text that is not JSON", bytes('{"text":"a"}\n{"text":'), {}, "JSONL_INVALID_JSON", "line 2: expected JSON: "],
-    ["two values on a line", bytes("{} {}"), {}, "JSONL_INVALID_JSON", "line 1: expected JSON: "],
+    [
+      "text that is not JSON",
+      bytes('{"text":"a"}\n{"text":'),
+      {},
+      "JSONL_INVALID_JSON",
+      "line 2: expected JSON: column 9 does not fit",
+    ],
+    ["two values on a line", bytes("{} {}"), {}, "JSONL_INVALID_JSON", "line 1: expected JSON: column 4 does not fit"],
     ["a byte order mark", bytes("\ufeff{}"), {}, "JSONL_INVALID_JSON", "line 1: expected JSON, got a byte order mark"],
-    ["a key twice", bytes('{"a":1,"a":2}'), {}, "JSONL_INVALID_JSON", 'line 1: the key "a" occurs twice'],
+    ["a key twice", bytes('{"a":1,"a":2}'), {}, "JSONL_INVALID_JSON", "line 1: the key at column 8 occurs twice"],
     ["deep nesting", bytes("[".repeat(100_000)), {}, "JSONL_INVALID_JSON", "line 1: nested deeper than 32"],
     [
       "a long line",
@@ -127,19 +133,19 @@ describe("a data set", () => {
     ],
     ["a misspelt key", [{ promt: "a", completion: "b" }], 'line 1: unknown key "promt": did you mean "prompt"?'],
     ["a key in another case", [{ Text: "a" }], 'line 1: unknown key "Text": did you mean "text"?'],
-    ["a strange key", [{ text: "a", zzzzzzz: 1 }], 'line 1: unknown key "zzzzzzz"; id, source, meta are ignored'],
-    ["the key __proto__", ['{"text":"a","__proto__":{}}'], 'line 1: unknown key "__proto__"'],
+    ["a strange key", [{ text: "a", zzzzzzz: 1 }], "line 1: 1 unknown key; id, source, meta are ignored"],
+    ["the key __proto__", ['{"text":"a","__proto__":{}}'], "line 1: 1 unknown key"],
     ["keys of no schema", [{ prompt: "a" }], 'line 1: expected one of {"text"}, {"prompt","completion"}, '],
-    ["keys of two schemas", [{ text: "a", completion: "b" }], 'got the keys ["text","completion"]'],
-    ["a list", [[1]], "line 1: expected an object, got [1]"],
-    ["a number", [{ text: 5 }], "line 1: text: expected text, got 5"],
+    ["keys of two schemas", [{ text: "a", completion: "b" }], "got the keys text, completion"],
+    ["a list", [[1]], "line 1: expected an object, got a list of 1"],
+    ["a number", [{ text: 5 }], "line 1: text: expected text, got a number"],
     ["half a character", ['{"text":"\\ud800"}'], "line 1: text: expected well-formed Unicode"],
     ["an empty completion", [{ prompt: "a", completion: "" }], "line 1: completion: expected text that is not empty"],
-    ["no messages", [{ messages: [] }], "line 1: messages: expected a list of messages, got []"],
+    ["no messages", [{ messages: [] }], "line 1: messages: expected a list of messages, got an empty list"],
     [
       "a role of its own",
       [{ messages: [{ role: "bot", content: "a" }] }],
-      'line 1: messages[0]: role: expected one of system, user, assistant, tool, got "bot"',
+      "line 1: messages[0]: role: expected one of system, user, assistant, tool, got text of 3 characters",
     ],
     [
       "a message with more",
@@ -149,16 +155,20 @@ describe("a data set", () => {
     [
       "a last word of the user",
       [{ messages: [{ role: "user", content: "a" }] }],
-      "line 1: messages[0]: expected the last message to be the assistant's",
+      "line 1: messages[0]: expected the last message to be the assistant's and not empty, got the user's",
     ],
     ["one choice", [{ question: "?", choices: ["a"], answer: 0 }], "line 1: choices: expected at least two"],
-    ["equal choices", [{ question: "?", choices: ["a", "a"], answer: 0 }], 'line 1: choices[1]: "a" occurs twice'],
+    [
+      "equal choices",
+      [{ question: "?", choices: ["a", "a"], answer: 0 }],
+      "line 1: choices[1]: expected another text than choices[0]",
+    ],
     [
       "an answer outside the choices",
       [{ question: "?", choices: ["a", "b"], answer: 2 }],
       "line 1: answer: expected an index from 0 to 1",
     ],
-    ["an answer that is no choice", [{ question: "?", choices: ["a", "b"], answer: "c" }], 'got "c"'],
+    ["an answer that is no choice", [{ question: "?", choices: ["a", "b"], answer: "c" }], "got text of 1 character"],
   ])("with %s is refused by line", (_, lines, message) => {
     expect(() => parse(...lines)).toThrow(InvalidInputError);
     expect(() => parse(...lines)).toThrow(message);
@@ -172,7 +182,7 @@ describe("canonical samples", () => {
   it("refuse an id that is not the text's, another order of keys, and a sample twice", () => {
     expect(record.kind).toBe("completion");
     expect(() => readSamples(bytes(line), "public.jsonl")).toThrow(
-      /^public\.jsonl, line 1: id: expected [0-9a-f]{32}, got "4f3d7f3a"$/,
+      /^public\.jsonl, line 1: id: expected that of its prompt and answer, got text of 8 characters$/,
     );
     expect(() => readSamples(bytes('{"kind":"text","id":"4f"}'), "public.jsonl")).toThrow(
       "public.jsonl, line 1: expected an object of id, kind, line, prompt, answer",
@@ -196,7 +206,7 @@ describe("canonical samples", () => {
     const questions = [{ prompt: "?", answers: [" a", " b"], correct: 1, line: 4 }];
     expect(readQuestions(writeQuestions(questions), "set")).toEqual(questions);
     expect(() => readQuestions(writeQuestions([{ ...questions[0], correct: 2 }]), "set")).toThrow(
-      "set, line 1: correct: expected a whole number from 0 to 1, got 2",
+      "set, line 1: correct: expected a whole number from 0 to 1, got a number",
     );
     expect(writeSamples([])).toHaveLength(0);
   });

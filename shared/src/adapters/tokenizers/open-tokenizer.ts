@@ -36,12 +36,12 @@ export function openTokenizer(tokenizerJson: Uint8Array, configJson: Uint8Array,
     vocabulary,
     encode(text) {
       if (!text.isWellFormed())
-        throw unrepresentable(what, text, 0, "expected well-formed Unicode, got half a surrogate pair");
+        throw unrepresentable(what, 0, "expected well-formed Unicode, got half a surrogate pair");
       const ids = Int32Array.from(text === "" ? [] : inner.encode(text, { add_special_tokens: false }).ids);
       const space = addsSpace(text, definition);
       const written = new TextEncoder().encode((space ? " " : "") + withSpaces(text, definition.mark));
       const special = ids.findIndex((id) => tokens[id] === null && id !== vocabulary.roles.unknown);
-      if (special >= 0) throw unrepresentable(what, text, 0, `token ${ids[special]} of its writing is a special token`);
+      if (special >= 0) throw unrepresentable(what, 0, `token ${special + 1} of its writing is a special token`);
       const laid = layTokens(
         written,
         Array.from(ids, (id) => tokens[id]),
@@ -49,7 +49,7 @@ export function openTokenizer(tokenizerJson: Uint8Array, configJson: Uint8Array,
       );
       const toText = textOffsets(text, space, definition.mark);
       if ("misfit" in laid)
-        throw unrepresentable(what, text, Math.max(0, toText(laid.misfit.byte)), misfitReason(laid.misfit.token, ids));
+        throw unrepresentable(what, Math.max(0, toText(laid.misfit.byte)), misfitReason(laid.misfit.token));
       return { ids, ends: laid.ends.map(toText), startEnd: space ? -1 : 0 };
     },
     decode(ids) {
@@ -123,15 +123,15 @@ function textOffsets(text: string, space: boolean, mark: string | null): (offset
   return (offset) => (offset - shift <= 0 ? offset - shift : ends[offset - shift - 1]);
 }
 
-function misfitReason(token: number, ids: Int32Array): string {
+function misfitReason(token: number): string {
   if (token < 0) return "it has no token for what follows";
-  return `token ${ids[token]}, at place ${token}, has other bytes (the tokenizer normalises the text, or lacks one of its bytes)`;
+  return `token ${token + 1} of its writing has other bytes (the tokenizer normalises the text, or lacks one of its bytes)`;
 }
 
-function unrepresentable(what: string, text: string, byte: number, reason: string): InvalidInputError {
-  const before = new TextDecoder().decode(new TextEncoder().encode(text).subarray(byte, byte + 16));
+/** Says where the text fails, never what stands there: it may be private. */
+function unrepresentable(what: string, byte: number, reason: string): InvalidInputError {
   return new InvalidInputError(
     "UNREPRESENTABLE_TEXT",
-    `${what}: the text cannot be written in this tokenizer's tokens from byte ${byte} on, ${JSON.stringify(before)}: ${reason}`,
+    `${what}: the text cannot be written in this tokenizer's tokens from byte ${byte} on: ${reason}`,
   );
 }

@@ -29,4 +29,13 @@ describe("the optimizer against PyTorch and transformers", () => {
       ),
     ).toBeLessThan(1e-7);
   });
+
+  it("knownDivergence (transformers): a warm-up never takes a whole phase, so that a single step learns", () => {
+    for (const kind of ["constant", "linear", "cosine"] as const) {
+      expect(createSchedule(kind, 0.5, 1, 0.05)(0)).toBe(0.5);
+      expect([0, 1].map(createSchedule(kind, 0.5, 2, 1))).toEqual([0, 0.5]);
+      const whole = createSchedule(kind, 0.5, 6, 1);
+      expect(Array.from({ length: 6 }, (_, step) => whole(step))).toEqual([0, 0.1, 0.2, 0.3, 0.4, 0.5]);
+    }
+  });
 });

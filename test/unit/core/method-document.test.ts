@@ -6,7 +6,7 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
 describe("docs/method.md", () => {
   it("names the test of every difference from the paper and FATE-LLM, and every such test is named", () => {
-    const tests = globSync("test/{unit,property,golden}/{core,tokenizers}/**/*.test.ts", { cwd: ROOT })
+    const tests = globSync("test/{unit,property,golden}/{core,engine,tokenizers}/**/*.test.ts", { cwd: ROOT })
       .map((file) => readFileSync(`${ROOT}${file}`, "utf8"))
       .join("\n");
     const held = [...tests.matchAll(/["`](knownDivergence[ :].*?)["`], \(\) =>/g)].map(([, title]) => title);

@@ -12,7 +12,7 @@ export interface PrivateBucketProps {
   announceWrites?: boolean;
 }
 
-/** A bucket with the house's defaults: KMS, TLS only, nothing public; grants name prefixes and single actions. */
+/** A bucket with the house's defaults: KMS, TLS only, nothing public; grants name patterns of keys and single actions. */
 export class PrivateBucket extends Bucket {
   constructor(scope: Construct, id: string, props: PrivateBucketProps) {
     super(scope, id, {
@@ -40,26 +40,26 @@ export class PrivateBucket extends Bucket {
   }
 
   /**
-   * Reading below one prefix. Listing covers the whole bucket (names, not contents), since without it S3 answers 403
-   * instead of 404 for what is not there, and a missing object must be told from a forbidden one.
+   * Reading what patterns of keys name (`*` spans slashes). Listing covers the whole bucket (names, not contents), since
+   * without it S3 answers 403 instead of 404 for what is not there, and a missing object must be told from a forbidden one.
    */
-  grantReadBelow(grantee: IGrantable, ...prefixes: string[]): void {
-    this.allow(grantee, ["s3:GetObject"], prefixes);
+  grantReadOf(grantee: IGrantable, ...keys: string[]): void {
+    this.allow(grantee, ["s3:GetObject"], keys);
     grantee.grantPrincipal.addToPrincipalPolicy(
       new PolicyStatement({ actions: ["s3:ListBucket"], resources: [this.bucketArn] }),
     );
     this.allowKey(grantee, ["kms:Decrypt"]);
   }
 
-  /** Writing below prefixes; `kms:Decrypt` because S3 reads the parts of a multi-part upload back. */
-  grantWriteBelow(grantee: IGrantable, ...prefixes: string[]): void {
-    this.allow(grantee, ["s3:PutObject", "s3:AbortMultipartUpload"], prefixes);
+  /** Writing what patterns of keys name; `kms:Decrypt` because S3 reads the parts of a multi-part upload back. */
+  grantWriteOf(grantee: IGrantable, ...keys: string[]): void {
+    this.allow(grantee, ["s3:PutObject", "s3:AbortMultipartUpload"], keys);
     this.allowKey(grantee, ["kms:Decrypt", "kms:GenerateDataKey"]);
   }
 
-  private allow(grantee: IGrantable, actions: string[], prefixes: string[]): void {
+  private allow(grantee: IGrantable, actions: string[], keys: string[]): void {
     grantee.grantPrincipal.addToPrincipalPolicy(
-      new PolicyStatement({ actions, resources: prefixes.map((prefix) => this.arnForObjects(`${prefix}*`)) }),
+      new PolicyStatement({ actions, resources: keys.map((key) => this.arnForObjects(key)) }),
     );
   }
 

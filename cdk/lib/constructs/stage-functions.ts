@@ -4,6 +4,7 @@ import { Duration } from "aws-cdk-lib";
 import type { Code } from "aws-cdk-lib/aws-lambda";
 import { Construct } from "constructs";
 import { HouseFunction } from "./house-function.ts";
+import { KEYS } from "./key-patterns.ts";
 import type { PrivateBucket } from "./private-bucket.ts";
 import { ALIGN_TIMEOUT } from "./shard-queue.ts";
 
@@ -14,66 +15,63 @@ interface Needs {
   timeout?: Duration;
   memoryMegabytes?: number;
   readsControl?: string[];
-  readsArtefacts?: true;
+  readsArtefacts?: string[];
   writesControl?: string[];
   writesArtefacts?: string[];
 }
 
-/** Models' tokenizers and data that a deployment keeps beside its runs. */
-const MATERIAL = "material/";
-
 /** What each stage needs, and nothing else. A stage that is missing here does not compile. */
 const NEEDS: Record<LambdaStageName, Needs> = {
   "plan-run": {
-    readsControl: ["runs/", MATERIAL],
     timeout: Duration.minutes(15),
     memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
-    writesControl: ["runs/"],
+    readsControl: [KEYS.runs, KEYS.material],
+    writesControl: [KEYS.claim, KEYS.plan, KEYS.publicSet, KEYS.evaluationSets],
   },
   "map-vocabulary": {
-    readsControl: ["runs/", MATERIAL],
-    readsArtefacts: true,
     timeout: Duration.minutes(15),
     memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
-    writesArtefacts: ["runs/*/maps/"],
+    readsControl: [KEYS.plan, KEYS.material],
+    readsArtefacts: [KEYS.maps],
+    writesArtefacts: [KEYS.maps],
   },
   "align-shard": {
-    readsControl: ["runs/"],
-    readsArtefacts: true,
     timeout: ALIGN_TIMEOUT,
     memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
-    writesArtefacts: ["runs/*/round-*/aligned/"],
+    readsControl: [KEYS.plan, KEYS.publicSet, KEYS.material],
+    readsArtefacts: [KEYS.runs, KEYS.maps],
+    writesArtefacts: [KEYS.aligned],
   },
   "select-knowledge": {
-    readsControl: ["runs/"],
-    readsArtefacts: true,
     timeout: Duration.minutes(5),
     memoryMegabytes: ONE_CPU_MEGABYTES,
-    writesArtefacts: ["runs/*/round-*/selection/"],
+    readsControl: [KEYS.plan],
+    readsArtefacts: [KEYS.runs],
+    writesArtefacts: [KEYS.selections],
   },
   "average-adapters": {
-    readsControl: ["runs/"],
-    readsArtefacts: true,
     timeout: Duration.minutes(5),
     memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
-    writesArtefacts: ["runs/*/round-*/averaged/"],
+    readsControl: [KEYS.plan],
+    readsArtefacts: [KEYS.runs],
+    writesArtefacts: [KEYS.averaged],
   },
   "close-round": {
-    readsControl: ["runs/"],
-    readsArtefacts: true,
     timeout: Duration.minutes(5),
     memoryMegabytes: ONE_CPU_MEGABYTES,
-    writesArtefacts: ["runs/*/round-*/summary.json"],
+    readsControl: [KEYS.plan],
+    readsArtefacts: [KEYS.runs],
+    writesArtefacts: [KEYS.roundSummaries],
   },
   "publish-run": {
-    readsControl: ["runs/"],
-    readsArtefacts: true,
     timeout: Duration.minutes(15),
     memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
-    writesControl: ["runs/*/status.json"],
-    writesArtefacts: ["runs/*/published/"],
+    readsControl: [KEYS.plan],
+    readsArtefacts: [KEYS.runs],
+    writesControl: [KEYS.status],
+    writesArtefacts: [KEYS.published],
   },
-  "fail-run": { writesControl: ["runs/*/status.json"] },
+  "fail-run": { readsControl: [KEYS.plan, KEYS.status], writesControl: [KEYS.status] },
 };
 
 export interface StageFunctionsProps {
@@ -83,7 +81,7 @@ export interface StageFunctionsProps {
   artefacts: PrivateBucket;
 }
 
-/** One function a Lambda stage, each with the prefixes it needs and no other. */
+/** One function a Lambda stage, each with the keys it needs and no other. */
 export class StageFunctions extends Construct {
   private readonly functions: Record<LambdaStageName, HouseFunction>;
 
@@ -97,10 +95,10 @@ export class StageFunctions extends Construct {
         timeout: needs.timeout,
         memoryMegabytes: needs.memoryMegabytes,
       });
-      if (needs.readsControl) props.control.grantReadBelow(stage, ...needs.readsControl);
-      if (needs.readsArtefacts) props.artefacts.grantReadBelow(stage, "runs/");
-      if (needs.writesControl) props.control.grantWriteBelow(stage, ...needs.writesControl);
-      if (needs.writesArtefacts) props.artefacts.grantWriteBelow(stage, ...needs.writesArtefacts);
+      if (needs.readsControl) props.control.grantReadOf(stage, ...needs.readsControl);
+      if (needs.readsArtefacts) props.artefacts.grantReadOf(stage, ...needs.readsArtefacts);
+      if (needs.writesControl) props.control.grantWriteOf(stage, ...needs.writesControl);
+      if (needs.writesArtefacts) props.artefacts.grantWriteOf(stage, ...needs.writesArtefacts);
       return [name, stage];
     });
     this.functions = Object.fromEntries(built);

@@ -11,6 +11,7 @@ import {
 } from "aws-cdk-lib/aws-ecs";
 import { Construct } from "constructs";
 import { houseLogGroup } from "./house-log-group.ts";
+import { KEYS } from "./key-patterns.ts";
 import type { PrivateBucket } from "./private-bucket.ts";
 
 export interface WorkerTaskProps {
@@ -58,8 +59,9 @@ export class WorkerTask extends Construct {
       logging: LogDrivers.awsLogs({ streamPrefix: "worker", logGroup: houseLogGroup(this, "Log") }),
       readonlyRootFilesystem: false, // models are cached on the task's own disk
     });
-    props.control.grantReadBelow(this.definition.taskRole, "runs/", "material/");
-    props.artefacts.grantReadBelow(this.definition.taskRole, "runs/");
-    props.artefacts.grantWriteBelow(this.definition.taskRole, "runs/*/parties/");
+    // one role for every party: a client's own, in its own account, comes with the clients' stack
+    props.control.grantReadOf(this.definition.taskRole, KEYS.runs, KEYS.material);
+    props.artefacts.grantReadOf(this.definition.taskRole, KEYS.runs, KEYS.maps);
+    props.artefacts.grantWriteOf(this.definition.taskRole, KEYS.parties);
   }
 }

@@ -28,7 +28,7 @@ export const trainingSpec = z.strictObject({
   microBatchSize: z.int().min(1).max(4096).optional().describe("samples in one forward pass; batchSize unless given"),
   schedule: z.enum(["constant", "linear", "cosine"]).default("cosine"),
   warmupRatio: z.number().min(0).max(1).default(PAPER.warmupRatio),
-  betas: z.tuple([z.number().min(0).max(1), z.number().min(0).max(1)]).default([...PAPER.betas]),
+  betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).default([...PAPER.betas]),
   epsilon: z.number().positive().default(1e-8),
   weightDecay: z.number().min(0).default(PAPER.weightDecay),
   clipNorm: z

@@ -66,6 +66,13 @@ export async function train(
     }
     lossByEpoch.push(answers === 0 ? 0 : weighted / answers);
   }
+  // no step sees what the last update did
+  const broken = trainee.values.findIndex((value) => !Number.isFinite(value));
+  if (broken >= 0)
+    throw new InvalidInputError(
+      "TRAINING_DIVERGED",
+      `after step ${steps} of ${steps}: expected finite weights, got ${trainee.values[broken]}: is the learning rate (${training.learningRate}) too high?`,
+    );
   return { steps, lossByEpoch };
 }
 

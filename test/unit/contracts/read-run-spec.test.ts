@@ -89,6 +89,11 @@ post_fedavg: false
     expect(mistakesIn(`${SPEC}\nkd_alpha: 2\n`)).toEqual(["21 kd_alpha: expected at most 1, got 2"]);
   });
 
+  it("refuses a beta of 1, which AdamW would divide by zero for", () => {
+    const spec = SPEC.replace("learningRate: 0.002", "learningRate: 0.002, betas: [0.9, 1]");
+    expect(mistakesIn(spec)).toEqual([expect.stringMatching(/betas\[1\]: expected less than 1, got 1$/)]);
+  });
+
   it("tells a mistake within data by the form that was meant", () => {
     expect(mistakesIn(SPEC.replace("  - public.jsonl", "  - { path: p.jsonl, sample: 3 }"))).toEqual([
       "17 public[0].sample: unknown key; did you mean samples?",

@@ -104,6 +104,14 @@ describe("a model folder", () => {
       expectInvalid(await refused(model.train(toyOptions())), "TRAINING_DIVERGED", "step 1 of");
     });
   });
+
+  it("whose weights the very last update breaks is refused, since no later step would see it", async () => {
+    const training = { ...toyOptions().training, batchSize: 5, learningRate: 1e39 };
+    await withModel({}, async (model) => {
+      const reason = await model.train(toyOptions({ epochs: 1, training })).catch((error: unknown) => error);
+      expectInvalid(reason, "TRAINING_DIVERGED", "after step 1 of 1: expected finite weights, got ");
+    });
+  });
 });
 
 describe("a config.json", () => {

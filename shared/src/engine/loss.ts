@@ -31,8 +31,12 @@ export interface LossOptions {
 
 /** Least rest of the student's mass that a tail is compared with; below it the tail gives no gradient. */
 export const TAIL_EPSILON = 1e-6;
-/** Least mass of a group that is compared; below it the group gives no gradient. */
-const MASS_EPSILON = 1e-30;
+/**
+ * Least mass of a group that is compared; at and below it the group counts as this mass, 69 nats, and gives no gradient of its
+ * own. Far enough above float32's least normal number (1.2e-38) that a mass divides a probability without overflow. Single
+ * tokens need no such floor: their logarithm is taken of the logits, not of a mass.
+ */
+export const MASS_EPSILON = 1e-30;
 
 /**
  * λ·CE + (1−λ)·KD with its own gradient, fused. Dimension letters: P positions, V vocabulary, K entries kept, G partitions.

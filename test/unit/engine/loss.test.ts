@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { crossEntropy } from "../../../shared/src/core/distillation/cross-entropy.ts";
 import { sparseDistillationLoss } from "../../../shared/src/core/distillation/sparse-distillation-loss.ts";
 import { GraphBuilder } from "../../../shared/src/engine/graph/builder.ts";
-import { type KnowledgeKind, lossHead } from "../../../shared/src/engine/loss.ts";
+import { type KnowledgeKind, lossHead, MASS_EPSILON } from "../../../shared/src/engine/loss.ts";
 import type { HostTensor } from "../../../shared/src/engine/session.ts";
 import { runGraph, wave } from "./run-graph.ts";
 
@@ -141,5 +141,80 @@ describe("the loss head", () => {
     const { loss, ofHidden } = await fusedLoss(hidden, certain, "mixed", 1, 1);
     expect(Number.isFinite(loss.data[0])).toBe(true);
     expect([...ofHidden.data].every(Number.isFinite)).toBe(true);
+  });
+});
+
+describe("a row whose model is all but certain of one token", () => {
+  const entries = [0, 1];
+  const probabilities = [0.25, 0.5];
+  const tail = 0.25;
+
+  /** Learns entries 0 and 1; partition: each token its own group, but tokens 2 and 3, which share one. */
+  async function learn(kind: "token" | "group", logits: number[]) {
+    const graph = new GraphBuilder();
+    const x = graph.input("hidden", "float32", ["positions", 1], true);
+    const w = graph.input("weight", "float32", [logits.length, 1], true);
+    const { loss, seeds } = lossHead(graph, x, w, { knowledge: kind, temperature: 1, chunks: 1 });
+    graph.output("loss", loss);
+    graph.output("ofLogits", seeds[1].gradient);
+    const float = (data: number[], ...shape: number[]) => ({ data: Float32Array.from(data), shape });
+    const whole = (data: number[], ...shape: number[]) => ({ data: Int32Array.from(data), shape });
+    const all: Record<string, HostTensor> = {
+      hidden: float([1], 1, 1),
+      weight: float(logits, logits.length, 1),
+      labels: whole([0], 1),
+      labelWeights: float([0], 1),
+      entries: whole(entries, 1, 2),
+      probabilities: float(probabilities, 1, 2),
+      tails: float([tail], 1),
+      knowledgeWeights: float([1], 1),
+      partitions: whole([0, 1, 2, 2], 1, 4),
+      partitionOfRow: whole([0], 1),
+    };
+    const results = await runGraph(graph, Object.fromEntries(graph.inputs.map(({ name }) => [name, all[name]])));
+    return { loss: results.loss.data[0], gradient: [...results.ofLogits.data] };
+  }
+
+  it("pays a group without mass as one of 1e-30, and takes no gradient from it", async () => {
+    const logits = [0, -200, -1, -2];
+    const { loss, gradient } = await learn("group", logits);
+    const without = sparseDistillationLoss(logits, { entries, probabilities: [0.25, 0], tail }, 1, [0, 1, 2, 2]);
+    expect(loss).toBeCloseTo(without.loss - 0.5 * Math.log(MASS_EPSILON), 3);
+    gradient.forEach((slope, at) => {
+      expect(slope).toBeCloseTo(without.gradient[at], 6);
+    });
+  });
+
+  it("pulls at a group of little mass as hard as the definition, and never harder than its probability", async () => {
+    for (const logit of [-20, -40, -60, -68]) {
+      const logits = [0, logit, -1, -2];
+      const { loss, gradient } = await learn("group", logits);
+      const expected = sparseDistillationLoss(logits, { entries, probabilities, tail }, 1, [0, 1, 2, 2]);
+      expect(loss).toBeCloseTo(expected.loss, 4);
+      gradient.forEach((slope, at) => {
+        expect(slope).toBeCloseTo(expected.gradient[at], 5);
+        expect(Math.abs(slope)).toBeLessThanOrEqual(1);
+      });
+    }
+  });
+
+  it("pulls at a single token however little mass it has", async () => {
+    const logits = [0, -200, -1, -2];
+    const { loss, gradient } = await learn("token", logits);
+    const expected = sparseDistillationLoss(logits, { entries, probabilities, tail }, 1, null);
+    expect(loss).toBeCloseTo(expected.loss, 3);
+    expect(gradient[1]).toBeCloseTo(-0.5, 6);
+    gradient.forEach((slope, at) => {
+      expect(slope).toBeCloseTo(expected.gradient[at], 5);
+    });
+  });
+
+  it("stays finite and bounded at any certainty", async () => {
+    for (const kind of ["token", "group"] as const)
+      for (const logit of [-80, -100, -104, -1e3, -1e6]) {
+        const { loss, gradient } = await learn(kind, [0, logit, logit, logit]);
+        expect(Number.isFinite(loss)).toBe(true);
+        for (const slope of gradient) expect(Math.abs(slope)).toBeLessThanOrEqual(1);
+      }
   });
 });

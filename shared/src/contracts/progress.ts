@@ -11,7 +11,7 @@ export const progressEvent = z.object({
   phase: z.enum(["started", "training", "extracting", "scoring", "done"]),
   step: z.int().optional(),
   steps: z.int().optional(),
-  /** nats a token */
+  /** of the step: nats a token; where knowledge is learned too, λ · that + (1 − λ) · the loss to the knowledge */
   loss: z.number().optional(),
   tokensPerSecond: z.number().optional(),
 });

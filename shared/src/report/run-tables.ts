@@ -46,7 +46,7 @@ export function scoreTable(summary: RunSummary): TextTable {
         : { text: formatGain(row.gain), gain: row.gain < 0 ? ("worse" as const) : ("better" as const) },
       plain(row.against ?? "–"),
     ]),
-    note: "† a domain that only another party holds. * best of the row (bits/byte: the lower the better). gain: how much better after the last round than with the same labels and no transfer.",
+    note: "† a domain that only another party holds. * best of the row (bits/byte: the lower the better). gain: how much better after the last round than with the same labels and nothing from others: no knowledge and, under fedavg, no averaging.",
   };
 }
 
@@ -115,7 +115,7 @@ export function trainingTable(summary: RunSummary): TextTable {
       plain(steps),
       plain(formatValue(loss)),
     ]),
-    note: "loss: mean of the last epoch, nats a token.",
+    note: "loss: mean of the last epoch. client-train: of the labels, nats a token. server-distil and client-distil: λ · that + (1 − λ) · the loss to the knowledge, so compare them with their own stage only.",
   };
 }
 

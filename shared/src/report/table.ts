@@ -25,7 +25,7 @@ export interface ScoreRow {
   foreign: boolean;
   /** in the order of {@link scoreVariants}; null where a variant was not scored */
   cells: (ScoreCell | null)[];
-  /** how much better the last round is than the same labels without transfer; positive is better, whatever the metric; null without a baseline that saw labels */
+  /** how much better the last round is than the same labels with nothing from others; positive is better, whatever the metric; null without a baseline that saw labels */
   gain: number | null;
   /** that baseline */
   against: string | null;
@@ -86,8 +86,9 @@ function bestOf(metric: Score["metric"], values: readonly (number | null)[]): nu
 }
 
 /**
- * Against the baseline that saw exactly the party's labels, in the same order, without transfer: what is left is the transfer's
- * doing. Where it was not run, against the best of those that saw labels at all.
+ * Against the baseline that saw exactly the party's labels, in the same order, and nothing from others: what is left is the
+ * transfer's doing, or, under `aggregation: fedavg`, that of transfer and averaging together, which the figure cannot tell
+ * apart. Where it was not run, against the best of those that saw labels at all.
  */
 function gainOverLabels(metric: Score["metric"], variants: readonly string[], values: readonly (number | null)[]) {
   const valueUnder = (variant: string) => values[variants.indexOf(variant)] ?? null;

@@ -1,11 +1,17 @@
 import { describe, expect, it } from "@jest/globals";
 import type { RunSummary } from "../../../shared/src/contracts/summary.ts";
-import { scoreTable, transferTable } from "../../../shared/src/report/run-tables.ts";
+import { scoreTable, trainingTable, transferTable } from "../../../shared/src/report/run-tables.ts";
 import { formatBytes, formatGain, scoreRows, scoreVariants, verdicts } from "../../../shared/src/report/table.ts";
 import { SUMMARY } from "../../support/summary.ts";
 
 const row = (party: string, set: string, summary: RunSummary = SUMMARY) =>
   scoreRows(summary).find((candidate) => candidate.party === party && candidate.set === set)!;
+
+describe("the training table", () => {
+  it("says that a distillation's loss is another quantity than a training's", () => {
+    expect(trainingTable(SUMMARY).note).toContain("server-distil and client-distil: λ · that + (1 − λ) ·");
+  });
+});
 
 describe("the score table", () => {
   it("orders the columns from before to after", () => {

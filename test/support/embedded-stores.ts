@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { CreateBucketCommand, type S3Client } from "@aws-sdk/client-s3";
 import { type StatesApi, startFront } from "../../cli/src/local/front.ts";
-import { startStores } from "../../cli/src/local/loopback.ts";
+import { startStores } from "../../cli/src/local/stores.ts";
 import { s3Client } from "../../shared/src/adapters/aws/s3-object-store.ts";
 
-/** Credentials and region as the embedded AWS takes them: any. */
+/** The credentials that the embedded stores of a test ask for, and their region. */
 export const EMBEDDED = { region: "us-east-1", credentials: { accessKeyId: "test", secretAccessKey: "test" } };
 
 export interface EmbeddedStores {
@@ -22,8 +22,8 @@ export async function startEmbeddedStores(
   states: StatesApi = refuse,
 ): Promise<EmbeddedStores> {
   const folder = await mkdtemp(path.join(tmpdir(), "fedmkt-stores-"));
-  const stores = await startStores(folder);
-  const front = await startFront(stores.port, states);
+  const { fauxqs, connect } = await startStores(folder);
+  const front = await startFront({ connect, states, accessKeyId: EMBEDDED.credentials.accessKeyId });
   const s3 = s3Client({ endpoint: front.url, forcePathStyle: true, ...EMBEDDED });
   for (const bucket of buckets) await s3.send(new CreateBucketCommand({ Bucket: bucket }));
   return {
@@ -33,7 +33,7 @@ export async function startEmbeddedStores(
     stop: async () => {
       s3.destroy();
       await front.stop();
-      await stores.stop();
+      await fauxqs.stop();
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -146,12 +146,13 @@ function joined(definition: object): object {
   return { "Fn::Join": ["", parts] };
 }
 
-/** A worker's or handler's way to call Step Functions without an SDK. */
+/** A worker's or handler's way to call S3 (with `authorization`) and Step Functions without an SDK. */
 export const CALL_STATES = `
+const authorization = "AWS4-HMAC-SHA256 Credential=" + process.env.AWS_ACCESS_KEY_ID + "/a/us-east-1/s3/aws4_request";
 const states = async (operation, input) => {
   const answer = await fetch(process.env.AWS_ENDPOINT_URL, {
     method: "POST",
-    headers: { "content-type": "application/x-amz-json-1.0", "x-amz-target": "AWSStepFunctions." + operation },
+    headers: { authorization, "content-type": "application/x-amz-json-1.0", "x-amz-target": "AWSStepFunctions." + operation },
     body: JSON.stringify(input),
   });
   return { status: answer.status, ...(await answer.json()) };

@@ -11,9 +11,8 @@ import type { RunningExecution } from "./executions.ts";
 import { lockFolder } from "./folder-lock.ts";
 import { startFront } from "./front.ts";
 import { lambdaFunctions } from "./lambda-functions.ts";
-import { LOCAL_CREDENTIALS, localEnvironment } from "./local-environment.ts";
+import { localEnvironment, makeLocalCredentials } from "./local-environment.ts";
 import type { OnLocalEvent } from "./local-event.ts";
-import { startStores } from "./loopback.ts";
 import { toError } from "./named-error.ts";
 import { followObjectWrites, type ObjectCreated } from "./object-events.ts";
 import { startQueueTriggers } from "./queue-triggers.ts";
@@ -21,6 +20,7 @@ import { taskStarter } from "./start-task.ts";
 import { type StateMachines, stateMachines } from "./state-machines.ts";
 import { statesApi } from "./states-api.ts";
 import { objectsFolder } from "./stored-objects.ts";
+import { startStores } from "./stores.ts";
 import { REPOSITORY } from "./synthesize.ts";
 import { taskTokens } from "./task-tokens.ts";
 
@@ -39,8 +39,8 @@ export interface EmbeddedAwsOptions {
 }
 
 export interface EmbeddedAws {
-  endpointS3Sqs: string;
-  endpointStates: string;
+  /** of S3, SQS and Step Functions */
+  endpoint: string;
   /** variables that let AWS SDKs, in this process or another, find everything */
   environment: Record<string, string>;
   control: string;
@@ -58,7 +58,8 @@ export interface EmbeddedAws {
 
 /**
  * Brings a cloud assembly to life in this process, on loopback: S3 and SQS (fauxqs behind the front), Step Functions, Lambda in
- * worker threads, ECS tasks as child processes, EventBridge rules on object writes. Nothing of it outlives `stop`.
+ * worker threads, ECS tasks as child processes, EventBridge rules on object writes. Only this process and its children have the
+ * credentials of this start, and the endpoint serves nobody else. Nothing of it outlives `stop`.
  *
  * @throws InvalidInputError `FOLDER_IN_USE`, and what reading the assembly throws
  */
@@ -73,20 +74,19 @@ export async function startEmbeddedAws(options: EmbeddedAwsOptions): Promise<Emb
   };
   try {
     mkdirSync(logsFolder, { recursive: true });
-    const stores = await startStores(objectsFolder(options.folder));
-    undo.push(() => stores.stop());
+    const { fauxqs, connect } = await startStores(objectsFolder(options.folder));
+    undo.push(() => fauxqs.stop());
     const tokens = taskTokens();
     let machines: StateMachines;
-    const front = await startFront(
-      stores.port,
-      statesApi(tokens, () => machines),
-    );
+    const credentials = makeLocalCredentials();
+    const states = statesApi(tokens, () => machines);
+    const front = await startFront({ connect, states, accessKeyId: credentials.accessKeyId });
     undo.push(front.stop);
 
     const queueUrl = (name: string) => `${front.url}/${ACCOUNT}/${name}`;
     const { resources, outputs } = readAssembly(options.assembly, queueUrl);
-    createStores(stores, resources);
-    const environmentOf = localEnvironment(front.url);
+    createStores(fauxqs, resources);
+    const environmentOf = localEnvironment(front.url, credentials);
     const functions = lambdaFunctions({
       resources,
       environmentOf,
@@ -104,12 +104,16 @@ export async function startEmbeddedAws(options: EmbeddedAwsOptions): Promise<Emb
       onEvent,
     });
     undo.push(tasks.stop);
-    const queues = new SQSClient({
-      endpoint: `http://127.0.0.1:${stores.port}`,
+    /** all said, so that nothing is taken from the user's own settings for the cloud */
+    const here = {
+      endpoint: front.url,
       region: REGION,
-      credentials: LOCAL_CREDENTIALS,
-      useQueueUrlAsEndpoint: false,
-    });
+      credentials,
+      useDualstackEndpoint: false,
+      useFipsEndpoint: false,
+    };
+    const queues = new SQSClient({ ...here, useQueueUrlAsEndpoint: false });
+    undo.push(() => queues.destroy());
     const startTask = taskStarter({ functions, tasks, queues, machines: () => machines });
     machines = await stateMachines({ resources, tokens, startTask, onEvent });
     undo.push(() => machines.stop());
@@ -125,7 +129,7 @@ export async function startEmbeddedAws(options: EmbeddedAwsOptions): Promise<Emb
 
     const listeners: ((execution: RunningExecution, event: ObjectCreated) => void)[] = [];
     const targetsOf = rulesOf(resources);
-    followObjectWrites(stores, resources, (event) => {
+    followObjectWrites(fauxqs, resources, (event) => {
       for (const { arn, input } of targetsOf(event)) {
         try {
           const execution = machines.start(arn, input(event));
@@ -136,8 +140,7 @@ export async function startEmbeddedAws(options: EmbeddedAwsOptions): Promise<Emb
       }
     });
     return {
-      endpointS3Sqs: front.url,
-      endpointStates: front.url,
+      endpoint: front.url,
       environment: environmentOf({}),
       ...bucketsOf(resources),
       outputs,
@@ -145,12 +148,7 @@ export async function startEmbeddedAws(options: EmbeddedAwsOptions): Promise<Emb
       executions: machines,
       async upload(key, bytes, bucket = bucketsOf(resources).control) {
         const { S3ObjectStore, s3Client } = await import("@fedmkt/shared/adapters/aws/s3-object-store.ts");
-        const client = s3Client({
-          endpoint: front.url,
-          forcePathStyle: true,
-          region: REGION,
-          credentials: LOCAL_CREDENTIALS,
-        });
+        const client = s3Client({ ...here, forcePathStyle: true });
         await new S3ObjectStore(client).put(bucket, key, bytes);
         client.destroy();
       },

@@ -1,12 +1,7 @@
-import {
-  Agent,
-  createServer,
-  request as httpRequest,
-  type IncomingMessage,
-  type RequestOptions,
-  type ServerResponse,
-} from "node:http";
+import { timingSafeEqual } from "node:crypto";
+import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { type Duplex, finished } from "node:stream";
 import { keyMutex } from "./key-mutex.ts";
 import { toError } from "./named-error.ts";
 
@@ -16,6 +11,14 @@ export const MAX_BODY_BYTES = 11 * 1024 * 1024;
 /** Answers a Step Functions call: the operation's name and its JSON body. Throws errors whose name is the AWS error code. */
 export type StatesApi = (operation: string, input: Record<string, unknown>) => unknown;
 
+export interface FrontOptions {
+  /** a connection to S3 and SQS */
+  connect: () => Duplex;
+  states: StatesApi;
+  /** requests under any other access key are refused */
+  accessKeyId: string;
+}
+
 export interface Front {
   /** `http://127.0.0.1:<port>`, the one endpoint for S3, SQS and Step Functions */
   url: string;
@@ -23,13 +26,14 @@ export interface Front {
 }
 
 /**
- * The HTTP front of the embedded AWS on 127.0.0.1. Step Functions calls are answered here; S3 and SQS go on to fauxqs. What fauxqs
- * leaves open is closed here: `If-None-Match: *` on PutObject and CompleteMultipartUpload is enforced, atomically against every
- * other write of the same key (412 as S3 answers), and other conditions on writes are refused (501) instead of being ignored.
+ * The HTTP front of the embedded AWS on 127.0.0.1, and the only way to it. Other users of the machine reach the port too, so
+ * requests must name the access key of this start, which nobody can guess; its holder is believed without checking the signature.
+ * Foreign Host headers, by which a web page would come, are refused. Step Functions calls are answered here; S3 and SQS go on
+ * to fauxqs. What fauxqs leaves open is closed here: `If-None-Match: *` on PutObject and CompleteMultipartUpload is enforced,
+ * atomically against every other write of the same key (412 as S3 answers), and other conditions on writes are refused (501).
  */
-export async function startFront(storesPort: number, states: StatesApi): Promise<Front> {
+export async function startFront({ connect, states, accessKeyId }: FrontOptions): Promise<Front> {
   const oneWriterAKey = keyMutex();
-  const stores: RequestOptions = { host: "127.0.0.1", port: storesPort, agent: new Agent({ keepAlive: true }) };
   const server = createServer((request, response) => {
     answer(request, response).catch((error) => {
       if (!response.headersSent) sendS3Error(response, 503, "ServiceUnavailable", toError(error).message);
@@ -38,70 +42,68 @@ export async function startFront(storesPort: number, states: StatesApi): Promise
   });
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const length = Number(request.headers["content-length"] ?? 0);
-    if (length > MAX_BODY_BYTES) {
+    const refuse = (status: number, code: string, message: string) => {
       request.resume();
-      return sendS3Error(
-        response,
-        413,
-        "EntityTooLarge",
-        `${length} bytes; the most is ${MAX_BODY_BYTES}: upload in parts`,
-      );
-    }
+      sendS3Error(response, status, code, message);
+    };
+    const { port } = server.address() as AddressInfo;
+    if (![`127.0.0.1:${port}`, `localhost:${port}`].includes(request.headers.host ?? ""))
+      return refuse(403, "AccessDenied", "The Host header names another machine");
+    if (!isSame(accessKeyOf(request), accessKeyId))
+      return refuse(403, "InvalidAccessKeyId", "The access key is not the one of this run");
+    const length = Number(request.headers["content-length"] ?? 0);
+    if (length > MAX_BODY_BYTES)
+      return refuse(413, "EntityTooLarge", `${length} bytes; the most is ${MAX_BODY_BYTES}: upload in parts`);
     const target = String(request.headers["x-amz-target"] ?? "");
     if (target.startsWith("AWSStepFunctions.")) return answerStates(states, target, request, response);
     if (target.startsWith("AmazonSQS.")) return pass(request, response, "/"); // SDKs may post to the queue's own URL
     if (!isObjectWrite(request)) return pass(request, response, request.url ?? "/");
 
     const condition = request.headers["if-none-match"];
-    if ((condition !== undefined && condition !== "*") || request.headers["if-match"] !== undefined) {
-      request.resume();
-      return sendS3Error(
-        response,
-        501,
-        "NotImplemented",
-        "Of the conditions on writes only If-None-Match: * is served",
-      );
-    }
+    if ((condition !== undefined && condition !== "*") || request.headers["if-match"] !== undefined)
+      return refuse(501, "NotImplemented", "Of the conditions on writes only If-None-Match: * is served");
     const body = await readBody(request); // before the lock, so that a slow sender holds up nobody
     const objectPath = new URL(request.url ?? "/", "http://front").pathname;
-    await oneWriterAKey(objectPath, async () => {
-      if (condition === "*" && (await exists(objectPath))) {
-        return sendS3Error(
-          response,
-          412,
-          "PreconditionFailed",
-          "At least one of the pre-conditions you specified did not hold",
-        );
-      }
-      await pass(request, response, request.url ?? "/", body);
+    // the lock is held until the stores have answered, whether or not the client still waits
+    const answered = await oneWriterAKey(objectPath, async () => {
+      if (response.destroyed) return null;
+      if (condition === "*" && (await ask("HEAD", objectPath, {})).status === 200) return "exists";
+      const { "if-none-match": _, ...headers } = onwardHeaders(request);
+      return ask(request.method!, request.url ?? "/", headers, body);
     });
+    if (answered === "exists")
+      sendS3Error(response, 412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
+    else if (answered !== null) response.writeHead(answered.status, answered.headers).end(answered.body);
   }
 
-  function pass(request: IncomingMessage, response: ServerResponse, path: string, body?: Buffer): Promise<void> {
-    const { expect: _, "if-none-match": conditional, ...headers } = request.headers;
-    if (conditional !== undefined && !isObjectWrite(request)) headers["if-none-match"] = conditional;
+  /** Passes bytes through in both directions, as long as the client is there. */
+  function pass(request: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
+    if (response.destroyed) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      const onward = httpRequest({ ...stores, method: request.method, path, headers }, (answered) => {
-        response.writeHead(answered.statusCode ?? 502, answered.headers);
-        answered.pipe(response);
-        answered.on("error", reject);
-        response.on("close", resolve);
+      const options = { createConnection: connect, method: request.method, path, headers: onwardHeaders(request) };
+      const onward = httpRequest(options, (answered) => {
+        response.writeHead(answered.statusCode ?? 502, backHeaders(answered));
+        answered.on("error", reject).pipe(response);
       });
       onward.on("error", reject);
-      response.on("close", () => onward.destroy());
-      if (body) onward.end(body);
-      else request.pipe(onward);
+      finished(response, () => {
+        onward.destroy();
+        resolve();
+      });
+      request.pipe(onward);
     });
   }
 
-  function exists(path: string): Promise<boolean> {
-    return new Promise((resolve, reject) => {
-      const head = httpRequest({ ...stores, method: "HEAD", path }, (answered) => {
-        answered.resume();
-        resolve(answered.statusCode === 200);
+  /** One short question to the stores. */
+  function ask(method: string, path: string, headers: IncomingMessage["headers"], body?: Buffer) {
+    return new Promise<{ status: number; headers: IncomingMessage["headers"]; body: Buffer }>((resolve, reject) => {
+      const onward = httpRequest({ createConnection: connect, method, path, headers }, (answered) => {
+        readBody(answered).then(
+          (read) => resolve({ status: answered.statusCode ?? 502, headers: backHeaders(answered), body: read }),
+          reject,
+        );
       });
-      head.on("error", reject).end();
+      onward.on("error", reject).end(body);
     });
   }
 
@@ -112,9 +114,29 @@ export async function startFront(storesPort: number, states: StatesApi): Promise
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
-        (stores.agent as Agent).destroy();
       }),
   };
+}
+
+/** The access key that a request is signed under, in its header or (presigned) in its URL; empty where there is none. */
+function accessKeyOf({ headers, url }: IncomingMessage): string {
+  const inHeader = /^AWS4-HMAC-SHA256 Credential=([^/,\s]+)\//.exec(headers.authorization ?? "")?.[1];
+  const inUrl = new URL(url ?? "/", "http://front").searchParams.get("X-Amz-Credential")?.split("/")[0];
+  return inHeader ?? inUrl ?? "";
+}
+
+function isSame(given: string, expected: string): boolean {
+  const [left, right] = [Buffer.from(given), Buffer.from(expected)];
+  return left.length === right.length && timingSafeEqual(left, right);
+}
+
+/** Each request to the stores has a connection of its own: headers about the client's stay behind. */
+function onwardHeaders({ headers: { expect: _, connection: __, ...headers } }: IncomingMessage) {
+  return headers;
+}
+
+function backHeaders({ headers: { connection: _, "keep-alive": __, ...headers } }: IncomingMessage) {
+  return headers;
 }
 
 /** PutObject, CopyObject and CompleteMultipartUpload: what makes an object appear. */

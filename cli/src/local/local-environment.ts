@@ -1,8 +1,19 @@
+import { randomBytes } from "node:crypto";
+import os from "node:os";
 import path from "node:path";
 import { ACCOUNT, REGION } from "./assembly.ts";
 import { REPOSITORY } from "./synthesize.ts";
 
-export const LOCAL_CREDENTIALS = { accessKeyId: "local", secretAccessKey: "local" };
+export interface LocalCredentials {
+  accessKeyId: string;
+  secretAccessKey: string;
+}
+
+/** Credentials of one start: the front serves whoever holds them, this process and its children, and nobody else. */
+export function makeLocalCredentials(): LocalCredentials {
+  const secret = () => randomBytes(20).toString("hex");
+  return { accessKeyId: `LOCAL${secret()}`, secretAccessKey: secret() };
+}
 
 /** What this machine decides, whatever the template says: models and data may lie on its disk. */
 const LOCAL_OVERRIDES = { FEDMKT_LOCAL_FILES: "true" };
@@ -13,15 +24,18 @@ const INHERITED = ["PATH", "HOME", "TMPDIR", "TEMP", "SystemRoot"];
 /** Builds the environment of a function or a task from the template's variables: what leads to the local endpoint, theirs, ours. */
 export type EnvironmentOf = (templateVariables: Record<string, string>) => Record<string, string>;
 
-export function localEnvironment(endpoint: string): EnvironmentOf {
+export function localEnvironment(endpoint: string, credentials: LocalCredentials): EnvironmentOf {
   const base: Record<string, string> = {
     AWS_ENDPOINT_URL: endpoint,
     AWS_REGION: REGION,
     AWS_DEFAULT_REGION: REGION,
     AWS_ACCOUNT_ID: ACCOUNT,
-    AWS_ACCESS_KEY_ID: LOCAL_CREDENTIALS.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: LOCAL_CREDENTIALS.secretAccessKey,
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
     AWS_EC2_METADATA_DISABLED: "true",
+    // the user's own settings (endpoints, profiles, FIPS) are about the cloud
+    AWS_CONFIG_FILE: os.devNull,
+    AWS_SHARED_CREDENTIALS_FILE: os.devNull,
     NODE_NO_WARNINGS: "1",
     // stripping and compiling some two hundred modules costs a worker a third of a second; the next one finds it done
     NODE_COMPILE_CACHE: path.join(REPOSITORY, ".cache", "compile"),

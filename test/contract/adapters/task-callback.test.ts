@@ -1,3 +1,4 @@
+import { PassThrough } from "node:stream";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { type Front, startFront } from "../../../cli/src/local/front.ts";
 import {
@@ -12,9 +13,13 @@ const calls: [string, Record<string, unknown>][] = [];
 /** A server that speaks the Step Functions API and answers every call alike. */
 async function callbackTo(answer: () => unknown, now?: () => number): Promise<StepFunctionsCallback> {
   calls.length = 0;
-  front = await startFront(1, (operation, input) => {
-    calls.push([operation, input]);
-    return answer() ?? {};
+  front = await startFront({
+    connect: () => new PassThrough(),
+    states: (operation, input) => {
+      calls.push([operation, input]);
+      return answer() ?? {};
+    },
+    accessKeyId: EMBEDDED.credentials.accessKeyId,
   });
   return new StepFunctionsCallback(stepFunctionsClient({ endpoint: front.url, maxAttempts: 1, ...EMBEDDED }), now);
 }

@@ -375,8 +375,23 @@ describe("the embedded cloud", () => {
     await aws.stop();
     expect((await running.ended).status).toBe("ABORTED");
     expect(pids.filter(isAlive)).toEqual([]);
-    await expect(fetch(aws.endpointS3Sqs)).rejects.toThrow();
+    await expect(fetch(aws.endpoint)).rejects.toThrow();
   }, 20_000);
+
+  it("serves nobody without the credentials of this start, which are other ones at every start", async () => {
+    const { folder, assembly } = writeSmallAssembly({ machines: {} });
+    const first = await startEmbeddedAws({ assembly, folder, concurrentTasks: 1 });
+    const earlier = first.environment.AWS_ACCESS_KEY_ID;
+    await first.stop();
+    cloud = await startEmbeddedAws({ assembly, folder, concurrentTasks: 1 });
+    expect(cloud.environment.AWS_ACCESS_KEY_ID).not.toBe(earlier);
+    for (const key of [undefined, "local", earlier]) {
+      const headers = key ? { authorization: `AWS4-HMAC-SHA256 Credential=${key}/a/us-east-1/s3/aws4_request` } : {};
+      const put = { method: "PUT", body: "public: [{ path: /some/secret }]", headers };
+      expect((await fetch(`${cloud.endpoint}/${cloud.control}/runs/evil/run.yaml`, put)).status).toBe(403);
+    }
+    expect(cloud.executions.all()).toEqual([]);
+  });
 
   it("finds the objects of its folder again, and no message of the time before", async () => {
     const { folder, assembly } = writeSmallAssembly({
@@ -395,12 +410,18 @@ describe("the embedded cloud", () => {
     });
     await first.stop();
     cloud = await startEmbeddedAws({ assembly, folder, concurrentTasks: 1 });
-    const kept = await fetch(`${cloud.endpointS3Sqs}/${cloud.control}/runs/a/kept.json`);
+    const key = cloud.environment.AWS_ACCESS_KEY_ID;
+    const authorization = `AWS4-HMAC-SHA256 Credential=${key}/a/us-east-1/s3/aws4_request`;
+    const kept = await fetch(`${cloud.endpoint}/${cloud.control}/runs/a/kept.json`, { headers: { authorization } });
     expect(await kept.text()).toBe("{}");
-    const received = await fetch(cloud.endpointS3Sqs, {
+    const received = await fetch(cloud.endpoint, {
       method: "POST",
-      headers: { "content-type": "application/x-amz-json-1.0", "x-amz-target": "AmazonSQS.ReceiveMessage" },
-      body: JSON.stringify({ QueueUrl: `${cloud.endpointS3Sqs}/000000000000/State-Work` }),
+      headers: {
+        authorization,
+        "content-type": "application/x-amz-json-1.0",
+        "x-amz-target": "AmazonSQS.ReceiveMessage",
+      },
+      body: JSON.stringify({ QueueUrl: `${cloud.endpoint}/000000000000/State-Work` }),
     });
     expect(((await received.json()) as { Messages?: unknown[] }).Messages ?? []).toEqual([]);
   });

@@ -9,11 +9,11 @@ const worker = `${CALL_STATES}
   const { TOKEN: taskToken, KEY, AWS_ENDPOINT_URL, FEDMKT_ARTEFACT_BUCKET, FEDMKT_LOCAL_FILES } = process.env;
   console.log(JSON.stringify({ level: "INFO", message: "progress", progress: { run: "a", round: 1, stage: "client-train", party: "harbour", phase: "training", step: 1, steps: 2 } }));
   const object = AWS_ENDPOINT_URL + "/" + FEDMKT_ARTEFACT_BUCKET + "/" + KEY + ".done";
-  const before = await fetch(object);
+  const before = await fetch(object, { headers: { authorization } });
   if (KEY.includes("bad")) await states("SendTaskFailure", { taskToken, error: "InvalidInputError", cause: "line 3 of " + KEY });
   else if (KEY.includes("long")) setInterval(() => {}, 1000);
   else {
-    await fetch(object, { method: "PUT", body: before.ok ? "found " + await before.text() : "local files " + FEDMKT_LOCAL_FILES });
+    await fetch(object, { method: "PUT", headers: { authorization }, body: before.ok ? "found " + await before.text() : "local files " + FEDMKT_LOCAL_FILES });
     await states("SendTaskSuccess", { taskToken, output: "{}" });
   }`;
 const environment = [

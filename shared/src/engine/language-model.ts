@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { InvalidInputError, invariant } from "../core/errors.ts";
 import type { EncodedSample, OpenModel, SampleKnowledge, TrainOptions, TrainProgress } from "../ports/engine.ts";
 import { llamaLinears } from "./architectures/llama.ts";
@@ -159,7 +158,7 @@ function openBank(checkpoint: Checkpoint, options: OpenModel): ParameterBank {
   }
   const linears = llamaLinears(checkpoint.config);
   if (!adapter) return freshLoraBank(linears, lora, seed);
-  return loadLoraBank(linears, lora, adapter, `adapter for ${join(folder, "model.safetensors")}`);
+  return loadLoraBank(linears, lora, adapter, `the adapter given for ${folder}`);
 }
 
 function wholeBank(checkpoint: Checkpoint): ParameterBank {

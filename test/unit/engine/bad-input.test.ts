@@ -199,6 +199,13 @@ describe("an adapter", () => {
       message,
     );
   });
+
+  it("is named by the model that it was given for, not by the model's own file", async () => {
+    const folder = toyFolder();
+    const adapter = changedAdapter((tensors) => delete tensors[name]);
+    const reason = await withModel({ folder, adapter }, async () => null).catch((error: unknown) => error);
+    expectInvalid(reason, "ADAPTER_INVALID", `the adapter given for ${folder}: `);
+  });
 });
 
 describe("what a model is asked", () => {

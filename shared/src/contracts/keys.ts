@@ -13,10 +13,13 @@ export const controlKeys = {
   status: (run: string) => `runs/${run}/status.json`,
 };
 
+/** Raised when maps are computed otherwise, so that no old one is taken for a new one. */
+const MAP_VERSION = "1";
+
 export const artefactKeys = {
-  /** outside the runs: a map depends on its rule and the two tokenizers alone, so every run with them finds it done */
-  map: (rule: string, sourceTokenizerHash: string, targetTokenizerHash: string) =>
-    `vocabulary-maps/${rule}/${sourceTokenizerHash}--${targetTokenizerHash}.safetensors`,
+  /** outside the runs: a map depends on its rule and the two vocabularies alone, so every run with them finds it done */
+  map: (rule: string, sourceVocabularyHash: string, targetVocabularyHash: string) =>
+    `vocabulary-maps/${MAP_VERSION}/${rule}/${sourceVocabularyHash}--${targetVocabularyHash}.safetensors`,
   /** the folder of one job's outputs; its manifest.json commits them */
   job: (run: string, round: number, stage: string, party: string) =>
     `runs/${run}/parties/${party}/round-${round}/${stage}`,
@@ -28,6 +31,16 @@ export const artefactKeys = {
   roundSummary: (run: string, round: number) => `runs/${run}/round-${round}/summary.json`,
   published: (run: string) => `runs/${run}/published`,
 };
+
+/**
+ * Where a job's output lies. Its name carries the beginning of its SHA-256, so that two attempts at one job that did not write
+ * the same bytes never overwrite each other: the manifest says which are meant.
+ * @example outputKey("a/b", "knowledge/shard-00000.safetensors", "0f3c…") // "a/b/knowledge/shard-00000.0f3c….safetensors"
+ */
+export function outputKey(folder: string, name: string, sha256: string): string {
+  const dot = name.lastIndexOf(".");
+  return `${folder}/${name.slice(0, dot)}.${sha256.slice(0, 16)}${name.slice(dot)}`;
+}
 
 export const MANIFEST = "manifest.json";
 

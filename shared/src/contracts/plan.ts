@@ -8,7 +8,11 @@ const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 export const partyPlan = z.strictObject({
   id: z.string(),
   tokenizerHash: sha256,
+  /** over the tokenizer and the roles of its tokens: what vocabulary maps are known by */
+  vocabularyHash: sha256,
   configHash: sha256,
+  /** over the weight files' names, sizes and samples of their bytes: cheap, and another model's differs */
+  weightsFingerprint: sha256,
   vocabularySize: z.int().min(1),
   contextTokens: z.int().min(1),
 });

@@ -34,7 +34,7 @@ export function readSamples(bytes: Uint8Array, what: string): Sample[] {
       throw invalid(place, "answer: expected text that is not empty", answer);
     if (!Number.isSafeInteger(line) || (line as number) < 1)
       throw invalid(place, "line: expected a whole number ≥ 1", line);
-    const expected = identifySample(prompt, answer, hashSample);
+    const expected = identifySample(kind, prompt, answer, hashSample);
     if (id !== formatSampleId(expected)) throw invalid(place, "id: expected that of its prompt and answer", id);
     if (seen.has(id as string)) throw invalid(place, "id: expected each sample once", id);
     seen.add(id as string);

@@ -5,11 +5,12 @@ import { alignByByteOffset } from "../core/alignment/byte-offset.ts";
 import { writeAlignedShard } from "../formats/aligned-shard.ts";
 import { readKnowledgeShard } from "../formats/knowledge-shard.ts";
 import { writePairedLosses } from "../formats/paired-losses.ts";
+import { checkTokens } from "./check-tokens.ts";
 import type { StageDependencies } from "./dependencies.ts";
 import { finishedJob, JobOutputs, readOutput } from "./job-outputs.ts";
 import { loadPlan, partyOf } from "./load-plan.ts";
 import { loadVocabularyMap } from "./map-vocabulary.ts";
-import { ALIGNED, knowledgeName, knowledgeOffered, knowledgeOwned, LOSSES } from "./party-outputs.ts";
+import { ALIGNED, type KnowledgeOf, knowledgeName, knowledgeOffered, knowledgeOwned, LOSSES } from "./party-outputs.ts";
 
 /**
  * Translates one shard. Both shards are checked on arrival, claimed losses included; the small file of losses beside the
@@ -26,8 +27,8 @@ export function alignShard(deps: StageDependencies) {
     const folder = artefactKeys.aligned(run, round, source, target, shard);
     if (await finishedJob(deps, folder)) return { manifest: `${folder}/${MANIFEST}` };
     const plan = await loadPlan(deps, run);
-    const offered = await loadKnowledge(deps, plan, knowledgeOffered(plan, round, source), source, shard);
-    const owned = await loadKnowledge(deps, plan, knowledgeOwned(plan, round, target), target, shard);
+    const offered = await loadKnowledge(deps, plan, knowledgeOffered(plan, round, source), shard);
+    const owned = await loadKnowledge(deps, plan, knowledgeOwned(plan, round, target), shard);
     const map = await loadVocabularyMap(deps, plan, source, target);
     const { learn, temperature } = plan.spec.distillation;
     const aligned = alignByByteOffset(offered.knowledge, owned.knowledge, map, learn, temperature);
@@ -49,16 +50,24 @@ export function alignShard(deps: StageDependencies) {
   };
 }
 
-async function loadKnowledge(deps: StageDependencies, plan: Plan, folder: string, party: string, shard: number) {
+async function loadKnowledge(
+  deps: StageDependencies,
+  plan: Plan,
+  { party, round, folder }: KnowledgeOf,
+  shard: number,
+) {
   const bytes = await readOutput(deps, folder, knowledgeName(shard));
   const { tokenizerHash, vocabularySize } = partyOf(plan, party);
-  const { knowledge } = readKnowledgeShard(bytes, `${party}: ${folder}/${knowledgeName(shard)}`, {
+  const what = `${party}: ${folder}/${knowledgeName(shard)}`;
+  const { knowledge } = readKnowledgeShard(bytes, what, {
     run: plan.run,
+    round,
     party,
     shard,
     tokenizerHash,
     vocabularySize,
     datasetHash: plan.public.hash,
   });
+  await checkTokens(deps, plan, party, shard, knowledge, what);
   return { knowledge, bytes: bytes.length };
 }

@@ -42,9 +42,9 @@ export function averageAdapters(deps: StageDependencies) {
         `aggregation: fedavg averages equal models only, but the weights of ${other.party}'s model differ from those of ${adapters[0].party}'s`,
       );
     const averaged = averageWeights(
-      adapters.map(({ weight, tensors }) => ({
+      adapters.map(({ party, weight, tensors }) => ({
         weight,
-        tensors: new Map([...tensors].map(([name, tensor]) => [name, tensor.data as Float32Array])),
+        tensors: new Map([...tensors].map(([name, tensor]) => [name, finiteWeights(tensor, `${party}: ${name}`)])),
       })),
     );
     const shapes = adapters[0].tensors;
@@ -58,4 +58,12 @@ export function averageAdapters(deps: StageDependencies) {
     await outputs.write(ADAPTER, bytes);
     return outputs.commit({ clients: adapters.length });
   };
+}
+
+/** @throws InvalidInputError `ADAPTER_INVALID`: one client's NaN would be everybody's */
+function finiteWeights({ dtype, data }: Tensor, what: string): Float32Array {
+  if (dtype !== "F32") throw new InvalidInputError("ADAPTER_INVALID", `${what}: expected F32, got ${dtype}`);
+  if (!(data as Float32Array).every(Number.isFinite))
+    throw new InvalidInputError("ADAPTER_INVALID", `${what}: expected finite weights, got NaN or infinity`);
+  return data as Float32Array;
 }

@@ -1,6 +1,7 @@
 import type { Knowledge } from "../core/knowledge.ts";
 import type { Sample } from "../core/samples/sample.ts";
 import { writeKnowledgeShard } from "../formats/knowledge-shard.ts";
+import { sha256 } from "../formats/sha256.ts";
 import { partyOf } from "./load-plan.ts";
 import type { OpenParty } from "./open-party.ts";
 import { knowledgeName } from "./party-outputs.ts";
@@ -27,7 +28,7 @@ export async function extractKnowledge(
       round: identity.round,
       party: open.party,
       shard,
-      modelHash: planned.configHash,
+      modelHash: sha256(`${planned.configHash} ${planned.weightsFingerprint}`),
       tokenizerHash: planned.tokenizerHash,
       datasetHash: plan.public.hash,
       vocabularySize: planned.vocabularySize,
@@ -43,7 +44,7 @@ export async function extractKnowledge(
 }
 
 async function knowledgeOf(open: OpenParty, samples: readonly Sample[], topK: number): Promise<Knowledge> {
-  const encoded = samples.map(open.encode);
+  const encoded = samples.map(open.encodeScored);
   const kept = Math.min(topK, open.model.vocabularySize);
   const tokenOffsets = offsetsOf(encoded.map((text) => text.ids.length));
   const positionCounts = encoded.map((text) => text.answer.reduce((sum, flag) => sum + flag, 0));

@@ -1,5 +1,5 @@
 import { encodeJson } from "../contracts/json-document.ts";
-import { MANIFEST } from "../contracts/keys.ts";
+import { MANIFEST, outputKey } from "../contracts/keys.ts";
 import { type Manifest, manifest } from "../contracts/manifest.ts";
 import { InvalidInputError } from "../core/errors.ts";
 import { sha256 } from "../formats/sha256.ts";
@@ -25,7 +25,7 @@ export async function finishedJob(deps: StageDependencies, folder: string): Prom
 
 /**
  * Collects a job's outputs below one folder and commits them by a manifest, written last and only where none is. Whoever
- * comes second finds the first one's manifest; since jobs are deterministic, both wrote the same bytes.
+ * comes second finds the first one's manifest, and that one counts; outputs are named by their hash, so neither spoils the other's.
  */
 export class JobOutputs {
   readonly #deps: StageDependencies;
@@ -40,8 +40,9 @@ export class JobOutputs {
   }
 
   async write(name: string, bytes: Uint8Array): Promise<void> {
-    await this.#deps.objects.put(this.#deps.buckets.artefacts, `${this.#folder}/${name}`, bytes);
-    this.#outputs.push({ name, bytes: bytes.length, sha256: sha256(bytes) });
+    const hash = sha256(bytes);
+    await this.#deps.objects.put(this.#deps.buckets.artefacts, outputKey(this.#folder, name, hash), bytes);
+    this.#outputs.push({ name, bytes: bytes.length, sha256: hash });
   }
 
   async commit(metrics: Record<string, number>, facts: Record<string, string> = {}): Promise<{ manifest: string }> {
@@ -73,12 +74,13 @@ export async function readListedOutput(
       "OUTPUT_MISSING",
       `${folder}: ${MANIFEST} lists no ${name}; it has ${done.outputs.map((o) => o.name).join(", ")}`,
     );
-  const bytes = await deps.objects.get(deps.buckets.artefacts, `${folder}/${name}`, MAX_OUTPUT_BYTES);
+  const key = outputKey(folder, name, listed.sha256);
+  const bytes = await deps.objects.get(deps.buckets.artefacts, key, MAX_OUTPUT_BYTES);
   const found = sha256(bytes);
   if (found !== listed.sha256)
     throw new InvalidInputError(
       "OUTPUT_CHANGED",
-      `${folder}/${name}: expected SHA-256 ${listed.sha256} as its manifest says, found ${found} (${bytes.length} bytes)`,
+      `${key}: expected SHA-256 ${listed.sha256} as its manifest says, found ${found} (${bytes.length} bytes)`,
     );
   return bytes;
 }

@@ -51,7 +51,7 @@ export async function loadVocabularyMap(
 function mapKey(plan: Plan, source: string, target: string): string {
   return artefactKeys.map(
     plan.spec.distillation.vocabularyMap,
-    partyOf(plan, source).tokenizerHash,
-    partyOf(plan, target).tokenizerHash,
+    partyOf(plan, source).vocabularyHash,
+    partyOf(plan, target).vocabularyHash,
   );
 }

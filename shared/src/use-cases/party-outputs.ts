@@ -29,16 +29,24 @@ export function adapterAfterRound(plan: Plan, { round, party }: PartyInRound): s
   return artefactKeys.job(plan.run, round, "client-distil", party);
 }
 
-/** The job that holds the knowledge a source offers in this round. */
-export function knowledgeOffered(plan: Plan, round: number, source: string): string {
-  return artefactKeys.job(plan.run, round, source === "server" ? "server-distil" : "client-train", source);
+/** A party's knowledge: the job that extracted it, and in which round. */
+export interface KnowledgeOf {
+  party: string;
+  round: number;
+  folder: string;
 }
 
-/** The job that holds the target's own knowledge, against which its selection weighs what is offered. */
-export function knowledgeOwned(plan: Plan, round: number, target: string): string {
-  if (target !== "server") return artefactKeys.job(plan.run, round, "client-train", target);
-  if (round === 1) return artefactKeys.job(plan.run, 1, "server-extract", target);
-  return artefactKeys.job(plan.run, round - 1, "server-distil", target);
+/** The knowledge that a source offers in this round. */
+export function knowledgeOffered(plan: Plan, round: number, party: string): KnowledgeOf {
+  const stage = party === "server" ? "server-distil" : "client-train";
+  return { party, round, folder: artefactKeys.job(plan.run, round, stage, party) };
+}
+
+/** The target's own knowledge, against which its selection weighs what is offered. */
+export function knowledgeOwned(plan: Plan, round: number, party: string): KnowledgeOf {
+  if (party !== "server") return knowledgeOffered(plan, round, party);
+  if (round > 1) return knowledgeOffered(plan, round - 1, party);
+  return { party, round, folder: artefactKeys.job(plan.run, round, "server-extract", party) };
 }
 
 /** From whom a target may learn: the server from every client, a client from the server. */

@@ -1,20 +1,20 @@
 import { encodeJson } from "../contracts/json-document.ts";
 import { controlKeys } from "../contracts/keys.ts";
-import { type PartyPlan, type Plan, plan } from "../contracts/plan.ts";
+import type { Plan } from "../contracts/plan.ts";
 import { readRunSpec } from "../contracts/read-run-spec.ts";
-import { partySpec, type RunSpec } from "../contracts/run-spec.ts";
+import type { RunSpec } from "../contracts/run-spec.ts";
 import type { PlannedRun, StageInput, StageOutput } from "../contracts/stages.ts";
-import { encodeSample } from "../core/alignment/encode-sample.ts";
 import { InvalidInputError } from "../core/errors.ts";
 import { dropDuplicateSamples } from "../core/samples/prepare-samples.ts";
 import type { Sample } from "../core/samples/sample.ts";
-import { parseModelConfig } from "../formats/model-config.ts";
 import { writeQuestions, writeSamples } from "../formats/samples.ts";
 import { sha256 } from "../formats/sha256.ts";
+import { checkPublicSet } from "./check-public-set.ts";
 import { claimRun } from "./claim-run.ts";
 import type { StageDependencies } from "./dependencies.ts";
-import { MAX_CONFIG_BYTES, partyTokenizer } from "./party-tokenizer.ts";
+import { type PlannedParty, planParties } from "./plan-parties.ts";
 import { readHeldOutSet, readQuestionSet, readSampleSet } from "./prepare-samples.ts";
+import { writePlan } from "./write-plan.ts";
 
 /** Largest run.yaml. */
 const MAX_SPEC_BYTES = 1024 * 1024;
@@ -34,69 +34,39 @@ export function planRun(deps: StageDependencies) {
         "RUN_MISPLACED",
         `${key}: a run named "${run}" is uploaded as ${controlKeys.spec(run)}`,
       );
-    const specHash = sha256(bytes);
-    await claimRun(deps, run, specHash);
-
-    const parties: PartyPlan[] = [];
-    for (const id of ["server", ...spec.clients.map((client) => client.id)])
-      parties.push(await planParty(deps, spec, id));
-    refuseUnequalModels(spec, parties);
-
-    const { samples: publicSet, duplicates } = await readPublicSet(deps, spec);
-    await refuseLongSamples(deps, spec, parties, publicSet);
-    const publicBytes = writeSamples(publicSet);
-    await deps.objects.put(deps.buckets.control, controlKeys.publicSet(run), publicBytes);
-    const shards = Math.ceil(publicSet.length / spec.samplesPerShard);
-
+    const parties = await planParties(deps, spec);
+    const { samples, duplicates } = await readPublicSet(deps, spec);
+    checkPublicSet(spec, parties, samples);
+    const evaluation = await readEvaluation(deps, spec);
+    const publicBytes = writeSamples(samples);
+    const shards = Math.ceil(samples.length / spec.samplesPerShard);
     const document: Plan = {
       version: 1,
       run,
-      specHash,
+      specHash: sha256(bytes),
       spec,
-      parties,
+      parties: parties.map(({ tokenizer: _, ...party }) => party),
       public: {
         key: controlKeys.publicSet(run),
         hash: sha256(publicBytes),
-        samples: publicSet.length,
+        samples: samples.length,
         duplicates,
         shards,
-        answerBytes: publicSet.reduce((sum, sample) => sum + new TextEncoder().encode(sample.answer).length, 0),
+        answerBytes: samples.reduce((sum, sample) => sum + new TextEncoder().encode(sample.answer).length, 0),
       },
-      evaluation: await planEvaluation(deps, spec),
+      evaluation: evaluation.map(({ bytes: set, ...planned }) => ({ ...planned, hash: set && sha256(set) })),
       machine: machineOf(spec, parties, shards),
     };
-    await deps.objects.put(deps.buckets.control, controlKeys.plan(run), encodeJson(plan.parse(document)));
+    refuseLargeMachine(document.machine);
+
+    // everything was looked at: only now is the run's id taken and anything written
+    await claimRun(deps, run, document.specHash);
+    await writePlan(deps, document);
+    await deps.objects.put(deps.buckets.control, document.public.key, publicBytes);
+    for (const { key: setKey, bytes: set } of evaluation)
+      if (setKey !== null && set !== null) await deps.objects.put(deps.buckets.control, setKey, set);
     return document.machine;
   };
-}
-
-async function planParty(deps: StageDependencies, spec: RunSpec, id: string): Promise<PartyPlan> {
-  const { model } = partySpec(spec, id);
-  const config = await deps.material.read(`${model}/config.json`, MAX_CONFIG_BYTES);
-  const { vocabularySize, contextTokens } = parseModelConfig(config, `${id}: ${model}/config.json`);
-  const tokenizer = await partyTokenizer(deps, spec, id);
-  const tokens = tokenizer.vocabulary.tokens.length;
-  if (tokens > vocabularySize)
-    throw new InvalidInputError(
-      "VOCABULARY_TOO_LARGE",
-      `${id}: ${model}/tokenizer.json has ${tokens} tokens, but the model has only ${vocabularySize} (vocab_size in config.json)`,
-    );
-  return { id, tokenizerHash: tokenizer.hash, configHash: sha256(config), vocabularySize, contextTokens };
-}
-
-/** FedAvg averages weights, which means something between equal models only. */
-function refuseUnequalModels(spec: RunSpec, parties: readonly PartyPlan[]): void {
-  if (spec.aggregation !== "fedavg") return;
-  const clients = parties.filter((party) => party.id !== "server");
-  const first = clients[0];
-  const other = clients.find(
-    (party) => party.configHash !== first.configHash || party.tokenizerHash !== first.tokenizerHash,
-  );
-  if (other)
-    throw new InvalidInputError(
-      "MODELS_DIFFER",
-      `aggregation: fedavg averages equal models only, but config.json or tokenizer.json of ${other.id} differ from those of ${first.id}`,
-    );
 }
 
 async function readPublicSet(
@@ -111,49 +81,52 @@ async function readPublicSet(
   return dropDuplicateSamples(joined);
 }
 
-/**
- * A token stands for at least one byte, save an added space, BOS and EOS: a party whose context holds sampleBytes and those
- * three fits every sample. For the others the public set is tokenised to find out.
- */
-async function refuseLongSamples(
-  deps: StageDependencies,
-  spec: RunSpec,
-  parties: readonly PartyPlan[],
-  samples: readonly Sample[],
-): Promise<void> {
-  for (const party of parties.filter(({ contextTokens }) => contextTokens < spec.sampleBytes + 3)) {
-    const tokenizer = await partyTokenizer(deps, spec, party.id);
-    for (const sample of samples) encodeSample(sample, tokenizer, party.contextTokens, party.id);
-  }
+interface ReadSet {
+  name: string;
+  /** null where the set stays with its owner */
+  key: string | null;
+  bytes: Uint8Array | null;
 }
 
 /** Sets that nobody owns, and in a simulation all sets, are cut once here; an owner's own set stays where it is. */
-async function planEvaluation(deps: StageDependencies, spec: RunSpec): Promise<Plan["evaluation"]> {
-  const planned: Plan["evaluation"] = [];
-  for (const set of spec.evaluation) {
-    if (set.owner !== undefined && !spec.simulation) {
-      planned.push({ name: set.name, key: null, hash: null });
-      continue;
-    }
-    const what = `evaluation ${set.name}`;
-    const bytes =
-      set.task === "text"
-        ? writeSamples(await readHeldOutSet(deps, set.data, spec.sampleBytes, what))
-        : writeQuestions(await readQuestionSet(deps, set.data, what));
-    const key = controlKeys.evaluationSet(spec.name, set.name);
-    await deps.objects.put(deps.buckets.control, key, bytes);
-    planned.push({ name: set.name, key, hash: sha256(bytes) });
+async function readEvaluation(deps: StageDependencies, spec: RunSpec): Promise<ReadSet[]> {
+  const sets: ReadSet[] = [];
+  for (const { name, owner, task, data } of spec.evaluation) {
+    const what = `evaluation ${name}`;
+    if (owner !== undefined && !spec.simulation) sets.push({ name, key: null, bytes: null });
+    else
+      sets.push({
+        name,
+        key: controlKeys.evaluationSet(spec.name, name),
+        bytes:
+          task === "text"
+            ? writeSamples(await readHeldOutSet(deps, data, spec.sampleBytes, what))
+            : writeQuestions(await readQuestionSet(deps, data, spec.sampleBytes, what)),
+      });
   }
-  return planned;
+  return sets;
 }
 
-function machineOf(spec: RunSpec, parties: readonly PartyPlan[], shards: number): PlannedRun {
+/** A state's input and output hold at most 256 KiB; the rest is for the machine's own words. */
+const MAX_MACHINE_BYTES = 200 * 1024;
+
+/** @throws InvalidInputError `RUN_TOO_LARGE`: better now than on the state machine, after hours of training */
+function refuseLargeMachine(machine: PlannedRun): void {
+  const bytes = encodeJson(machine).length;
+  if (bytes > MAX_MACHINE_BYTES)
+    throw new InvalidInputError(
+      "RUN_TOO_LARGE",
+      `${machine.clients.length} clients and ${machine.toServer.length / machine.clients.length} shards make a state of ${bytes} bytes, over ${MAX_MACHINE_BYTES}; raise samplesPerShard, or take fewer public samples`,
+    );
+}
+
+function machineOf(spec: RunSpec, parties: readonly PlannedParty[], shards: number): PlannedRun {
   const clients = spec.clients.map(({ id }) => ({ id }));
   const directed = clients.map(({ id }) => ({ source: id, target: "server" }));
-  const tokenizerHash = (id: string) => parties.find((party) => party.id === id)!.tokenizerHash;
+  const vocabulary = (id: string) => parties.find((party) => party.id === id)!.vocabularyHash;
   const pairs = new Map<string, { source: string; target: string }>();
   for (const pair of [...directed, ...directed.map(({ source, target }) => ({ source: target, target: source }))]) {
-    const hashes = `${tokenizerHash(pair.source)} ${tokenizerHash(pair.target)}`;
+    const hashes = `${vocabulary(pair.source)} ${vocabulary(pair.target)}`;
     if (!pairs.has(hashes)) pairs.set(hashes, pair);
   }
   const eachShard = (source: string, target: string) =>

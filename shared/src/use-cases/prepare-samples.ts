@@ -21,11 +21,8 @@ export async function readSampleSet(
   sampleBytes: number,
   what: string,
 ): Promise<Sample[]> {
-  const name = `${what}: ${data.path}`;
-  const records = parseDataset(await deps.material.read(data.path, MAX_SET_BYTES), name);
-  const { keepCharactersOf } = data;
-  const keepCharacters = keepCharactersOf === undefined ? undefined : await charactersOf(deps, keepCharactersOf, what);
-  return prepareSamples(records, { ...data, keepCharacters, sampleBytes }, hashSample, name);
+  const { records, preparation, name } = await readRecords(deps, data, sampleBytes, what);
+  return prepareSamples(records, preparation, hashSample, name);
 }
 
 /** A client's private set, cut as the plan says; read where it lies, by its owner. */
@@ -45,14 +42,23 @@ export async function readHeldOutSet(
   return dropDuplicateSamples(await readSampleSet(deps, data, sampleBytes, what)).samples;
 }
 
-/** Reads a multiple-choice set. */
+/** Reads a multiple-choice set: cleaned as texts are, never cut. */
 export async function readQuestionSet(
   deps: StageDependencies,
   data: DataSpec,
+  sampleBytes: number,
   what: string,
 ): Promise<MultipleChoice[]> {
+  const { records, preparation, name } = await readRecords(deps, data, sampleBytes, what);
+  return prepareQuestions(records, preparation, name);
+}
+
+async function readRecords(deps: StageDependencies, data: DataSpec, sampleBytes: number, what: string) {
   const name = `${what}: ${data.path}`;
-  return prepareQuestions(parseDataset(await deps.material.read(data.path, MAX_SET_BYTES), name), data, name);
+  const records = parseDataset(await deps.material.read(data.path, MAX_SET_BYTES), name);
+  const { keepCharactersOf } = data;
+  const keepCharacters = keepCharactersOf === undefined ? undefined : await charactersOf(deps, keepCharactersOf, what);
+  return { name, records, preparation: { ...data, keepCharacters, sampleBytes } };
 }
 
 /** The characters that a tokenizer has a token of its own for, and the space. */

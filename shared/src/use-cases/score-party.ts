@@ -42,7 +42,7 @@ export async function scoreParty({ deps, plan, identity, open }: RunningJob, var
 
 /** Loss of the whole set: all answer nats over all answer bytes, in bits. */
 async function scoreText(open: OpenParty, samples: readonly Sample[]): Promise<number> {
-  const encoded = samples.map(open.encode);
+  const encoded = samples.map(open.encodeScored);
   const nats = await open.model.score(encoded, open.training.batchSize);
   const bytes = encoded.reduce((sum, text) => sum + text.answerBytes, 0);
   return bitsPerByte(
@@ -54,8 +54,8 @@ async function scoreText(open: OpenParty, samples: readonly Sample[]): Promise<n
 async function scoreChoices(open: OpenParty, questions: readonly MultipleChoice[]): Promise<Record<string, number>> {
   const encoded = questions.flatMap(({ prompt, answers, line }) =>
     answers.map((answer) => {
-      const id = identifySample(prompt, answer, hashSample);
-      return withoutEnd(open.encode({ id, prompt, answer, kind: "completion", line }));
+      const id = identifySample("completion", prompt, answer, hashSample);
+      return withoutEnd(open.encodeScored({ id, prompt, answer, kind: "completion", line }));
     }),
   );
   const nats = await open.model.score(encoded, open.training.batchSize);
@@ -77,7 +77,7 @@ async function samplesOf(deps: WorkerDependencies, plan: Plan, set: EvaluationSe
 
 async function questionsOf(deps: WorkerDependencies, plan: Plan, set: EvaluationSet): Promise<MultipleChoice[]> {
   const planned = plannedSet(plan, set);
-  if (planned.key === null) return readQuestionSet(deps, set.data, `evaluation ${set.name}`);
+  if (planned.key === null) return readQuestionSet(deps, set.data, plan.spec.sampleBytes, `evaluation ${set.name}`);
   const bytes = await deps.objects.get(deps.buckets.control, planned.key, MAX_SET_BYTES);
   if (sha256(bytes) !== planned.hash)
     throw new InvalidInputError(

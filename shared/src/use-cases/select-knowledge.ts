@@ -30,6 +30,12 @@ export function selectKnowledge(deps: StageDependencies) {
         for (const name of Object.keys(sum) as (keyof typeof sum)[]) sum[name] += done.metrics[name];
         const losses = readPairedLosses(await readListedOutput(deps, folder, done, LOSSES), `${folder}/${LOSSES}`);
         const first = shard * plan.spec.samplesPerShard;
+        const expected = Math.min(plan.spec.samplesPerShard, plan.public.samples - first);
+        if (losses.answerBytes.length !== expected)
+          throw new InvariantError(
+            "SHARD_MISSIZED",
+            `${folder}: expected losses of ${expected} samples, got ${losses.answerBytes.length}`,
+          );
         losses.sourceNats.forEach((nats, index) => {
           lossPerByte[first + index] = bitsPerByte(nats, losses.answerBytes[index]);
           own[first + index] = bitsPerByte(losses.targetNats[index], losses.answerBytes[index]);

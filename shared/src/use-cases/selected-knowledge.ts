@@ -61,7 +61,7 @@ export async function loadSelectedKnowledge(
   return { targets, partitions };
 }
 
-/** One sample's slice, without copying. */
+/** One sample's slice, copied, so that the shard around it can go. */
 function targetOf(
   aligned: AlignedKnowledge,
   index: number,
@@ -77,11 +77,11 @@ function targetOf(
   const [first, last] = [aligned.positionOffsets[index], aligned.positionOffsets[index + 1]];
   const [begin, end] = [aligned.entryOffsets[first], aligned.entryOffsets[last]];
   return {
-    positions: aligned.positions.subarray(first, last),
-    offsets: aligned.entryOffsets.subarray(first, last + 1).map((offset) => offset - begin),
-    entries: aligned.entries.subarray(begin, end),
-    probabilities: aligned.probabilities.subarray(begin, end),
-    tail: aligned.tail.subarray(first, last),
+    positions: aligned.positions.slice(first, last),
+    offsets: aligned.entryOffsets.slice(first, last + 1).map((offset) => offset - begin),
+    entries: aligned.entries.slice(begin, end),
+    probabilities: aligned.probabilities.slice(begin, end),
+    tail: aligned.tail.slice(first, last),
     partition,
   };
 }

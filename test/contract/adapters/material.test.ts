@@ -114,6 +114,17 @@ describe.each(cases)("material in $name", ({ material, at }) => {
       .update("model-00002-of-00002.safetensors\x006\0second");
     expect(await material().weightsHash(at("models/whole"))).toBe(expected.digest("hex"));
   });
+
+  it("tells other weights from these by their fingerprint, and these again", async () => {
+    const before = await material().fingerprint(at("models/whole"));
+    expect(before).toMatch(/^[0-9a-f]{64}$/);
+    expect(await material().fingerprint(at("models/whole"))).toBe(before);
+    await put("models/other/config.json", "{}");
+    await put("models/other/tokenizer.json", "{}");
+    await put("models/other/model-00001-of-00002.safetensors", "first");
+    await put("models/other/model-00002-of-00002.safetensors", "tuned!");
+    expect(await material().fingerprint(at("models/other"))).not.toBe(before);
+  });
 });
 
 describe("a model in S3", () => {

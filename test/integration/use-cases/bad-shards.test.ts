@@ -2,12 +2,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
-import { artefactKeys } from "../../../shared/src/contracts/keys.ts";
+import { artefactKeys, outputKey } from "../../../shared/src/contracts/keys.ts";
 import { readKnowledgeShard, type ShardHeader } from "../../../shared/src/formats/knowledge-shard.ts";
 import { readSafetensors, type Tensor, writeSafetensors } from "../../../shared/src/formats/safetensors.ts";
 import { sha256 } from "../../../shared/src/formats/sha256.ts";
 import { alignShard } from "../../../shared/src/use-cases/align-shard.ts";
 import { clientTrain } from "../../../shared/src/use-cases/client-train.ts";
+import { readOutput } from "../../../shared/src/use-cases/job-outputs.ts";
 import { mapVocabulary } from "../../../shared/src/use-cases/map-vocabulary.ts";
 import { serverExtract } from "../../../shared/src/use-cases/server-extract.ts";
 import { plan, type StageRun, stageRun } from "../../support/run-stages.ts";
@@ -30,14 +31,14 @@ describe("a bad shard", () => {
     await clientTrain(run.deps)({ run: "tiny", round: 1, party: "ships" });
     await serverExtract(run.deps)({ run: "tiny", round: 1, party: "server" });
     await mapVocabulary(run.deps)({ run: "tiny", source: "ships", target: "server" });
-    honest = await run.objects.get("artefacts", `${FOLDER}/${SHARD}`, ANY);
+    honest = await readOutput(run.deps, FOLDER, SHARD);
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   beforeEach(() => submit(honest));
 
   /** Puts a shard in the honest one's place and makes the manifest fit it, as a client that lies on purpose would. */
   async function submit(bytes: Uint8Array): Promise<void> {
-    await run.objects.put("artefacts", `${FOLDER}/${SHARD}`, bytes);
+    await run.objects.put("artefacts", outputKey(FOLDER, SHARD, sha256(bytes)), bytes);
     const manifest = JSON.parse(
       new TextDecoder().decode(await run.objects.get("artefacts", `${FOLDER}/manifest.json`, ANY)),
     );
@@ -92,9 +93,37 @@ describe("a bad shard", () => {
     await expectRefused("SHARD_LIE", /client ships, shard-00000: sample 0.*loss/);
   });
 
+  it("whose tokens are not those of the public text is refused, however well its losses fit them", async () => {
+    await submit(
+      changed(({ tokenIds, topIds, topLogProbs, tailMass, lossNats, tokenOffsets, positionOffsets }) => {
+        // every answer token "was" the position's likeliest: losses then follow, and all of them are small
+        for (let sample = 0; sample < lossNats.data.length; sample++) {
+          let nats = 0;
+          const first = Number(positionOffsets.data[sample]);
+          for (let at = first; at < Number(positionOffsets.data[sample + 1]); at++) {
+            const token = Number(tokenOffsets.data[sample]) + (at - first) + 1;
+            (tokenIds.data as Int32Array)[token] = Number(topIds.data[at * 16]);
+            nats -= Number(topLogProbs.data[at * 16]);
+          }
+          (lossNats.data as Float64Array)[sample] = nats;
+        }
+        expect(tailMass.data.length).toBeGreaterThan(0);
+      }),
+    );
+    await expectRefused(
+      "SHARD_LIE",
+      /ships.*shard-00000, sample 0: expected the tokens that the party's tokenizer gives/,
+    );
+  });
+
+  it("of another round is refused: what was said once may not be said again", async () => {
+    await submit(changed((_, metadata) => Object.assign(metadata, { round: "2" })));
+    await expectRefused("SHARD_MISMATCH", /round/);
+  });
+
   it("whose bytes are not those of its manifest is refused", async () => {
-    await run.objects.put("artefacts", `${FOLDER}/${SHARD}`, honest.slice(0, -4));
-    await expectRefused("OUTPUT_CHANGED", /shard-00000\.safetensors: expected SHA-256/);
+    await run.objects.put("artefacts", outputKey(FOLDER, SHARD, sha256(honest)), honest.slice(0, -4));
+    await expectRefused("OUTPUT_CHANGED", /shard-00000\.[0-9a-f]{16}\.safetensors: expected SHA-256/);
   });
 
   it("is not what an honest one is: that one is aligned", async () => {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { FileMaterial } from "../../../shared/src/adapters/material/file-material.ts";
 import { openTokenizer } from "../../../shared/src/adapters/tokenizers/open-tokenizer.ts";
 import { createEngine } from "../../../shared/src/engine/engine.ts";
+import { readOutput } from "../../../shared/src/use-cases/job-outputs.ts";
 import { runBaseline } from "../../../shared/src/use-cases/run-baseline.ts";
 import { plan, type StageRun, stageRun } from "../../support/run-stages.ts";
 import { type TinySpec, writeTinyFederation } from "../../support/tiny-federation.ts";
@@ -34,7 +35,7 @@ describe("a multiple-choice evaluation set", () => {
   it("is answered by the likeliest text after the prompt, summed over the choice's own tokens", async () => {
     const scores = JSON.parse(
       new TextDecoder().decode(
-        await run.objects.get("artefacts", "runs/tiny/parties/ships/baselines/zero-shot/scores.json", 1 << 20),
+        await readOutput(run.deps, "runs/tiny/parties/ships/baselines/zero-shot", "scores.json"),
       ),
     );
     const model = spec.clients[0].model;

@@ -7,6 +7,7 @@ import { runSummary } from "../../../shared/src/contracts/summary.ts";
 import { readKnowledgeShard } from "../../../shared/src/formats/knowledge-shard.ts";
 import { parsePeftAdapter } from "../../../shared/src/formats/peft-adapter.ts";
 import { sha256 } from "../../../shared/src/formats/sha256.ts";
+import { readOutput } from "../../../shared/src/use-cases/job-outputs.ts";
 import { plan, runStages, type StageRun, stageRun } from "../../support/run-stages.ts";
 import { type TinySpec, writeTinyFederation } from "../../support/tiny-federation.ts";
 
@@ -147,15 +148,12 @@ describe("a federation, stage by stage", () => {
         await averaged.objects.get("artefacts", `runs/tiny/published/adapters/${party}/adapter_model.safetensors`, ANY),
       );
     expect(await adapter("ships")).toBe(await adapter("boats"));
-    expect(await adapter("ships")).not.toBe(
-      sha256(
-        await averaged.objects.get(
-          "artefacts",
-          `${artefactKeys.job("tiny", 1, "client-distil", "ships")}/adapter.safetensors`,
-          ANY,
-        ),
-      ),
+    const own = await readOutput(
+      averaged.deps,
+      artefactKeys.job("tiny", 1, "client-distil", "ships"),
+      "adapter.safetensors",
     );
+    expect(await adapter("ships")).not.toBe(sha256(own));
   });
 
   it("refuses to average models that differ", async () => {
@@ -173,10 +171,9 @@ describe("a federation, stage by stage", () => {
         ["client-train", "ships"],
         ["client-train", "wards"],
       ]) {
-        const key = `${artefactKeys.job("tiny", 1, stage, party)}/knowledge/shard-0000${shard}.safetensors`;
-        ids.push(
-          readKnowledgeShard(await first.objects.get("artefacts", key, ANY), key, {}).knowledge.sampleIds.join(),
-        );
+        const name = `knowledge/shard-0000${shard}.safetensors`;
+        const bytes = await readOutput(first.deps, artefactKeys.job("tiny", 1, stage, party), name);
+        ids.push(readKnowledgeShard(bytes, name, {}).knowledge.sampleIds.join());
       }
       expect(new Set(ids).size).toBe(1);
     }

@@ -90,7 +90,7 @@ describe("what is written is read back", () => {
       })
       .map(({ prompt, answer, kind, line }) => {
         const read = kind === "text" ? "" : prompt;
-        return { id: identifySample(read, answer, hashSample), prompt: read, answer, kind, line } as Sample;
+        return { id: identifySample(kind, read, answer, hashSample), prompt: read, answer, kind, line } as Sample;
       });
     fc.assert(
       fc.property(fc.uniqueArray(sample, { selector: ({ id }) => id.join() }), (samples) => {

@@ -37,8 +37,8 @@ describe("samples", () => {
     const [one] = cutIntoSamples({ kind: "text", line: 1, text: "a b" }, 8, hashSample, "file");
     const [other] = cutIntoSamples({ kind: "text", line: 7, text: " a b " }, 8, hashSample, "file");
     expect(other).toEqual({ ...one, line: 7 });
-    // printf '\0a b' | sha256sum
-    expect(formatSampleId(one.id)).toBe("522207d2812973c795ac025decd86c6d");
+    // printf 'text 0 a b' | sha256sum
+    expect(formatSampleId(one.id)).toBe("1bb7658b41203a25107f7a621ffb99f7");
     expect(one.id).toHaveLength(16);
   });
 

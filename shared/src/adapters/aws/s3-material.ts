@@ -6,13 +6,13 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { GetObjectCommand, ListObjectsV2Command, type S3Client } from "@aws-sdk/client-s3";
 import { InvalidInputError } from "../../core/errors.ts";
-import { modelFiles } from "../../formats/model-files.ts";
+import { modelFiles, weightFiles } from "../../formats/model-files.ts";
 import type { Material } from "../../ports/material.ts";
 import { awsFailure } from "./aws-failure.ts";
 import { S3ObjectStore } from "./s3-object-store.ts";
 
 /** Models and data in S3. A model folder is downloaded once and kept under a name that its objects' ETags determine. */
-export class S3Material implements Pick<Material, "read" | "folder"> {
+export class S3Material implements Pick<Material, "read" | "folder" | "fingerprint"> {
   readonly #client: S3Client;
   readonly #cacheFolder: string;
 
@@ -26,11 +26,15 @@ export class S3Material implements Pick<Material, "read" | "folder"> {
     return new S3ObjectStore(this.#client).get(bucket, key, maxBytes);
   }
 
+  async fingerprint(location: string): Promise<string> {
+    const { etags, files } = await this.#model(location);
+    const hash = createHash("sha256");
+    for (const file of weightFiles(files)) hash.update(`${file}\0${etags.get(file)}\0`);
+    return hash.digest("hex");
+  }
+
   async folder(location: string): Promise<string> {
-    const { bucket, key } = parseLocation(location);
-    const prefix = key.endsWith("/") ? key : `${key}/`;
-    const etags = await this.#etags(bucket, prefix, location);
-    const files = modelFiles([...etags.keys()], location);
+    const { bucket, prefix, etags, files } = await this.#model(location);
     const identity = createHash("sha256");
     for (const file of files) identity.update(`${bucket}/${prefix}${file}\0${etags.get(file)}\0`);
     const folder = path.join(this.#cacheFolder, identity.digest("hex"));
@@ -47,6 +51,13 @@ export class S3Material implements Pick<Material, "read" | "folder"> {
       await rm(unfinished, { recursive: true, force: true });
     }
     return folder;
+  }
+
+  async #model(location: string) {
+    const { bucket, key } = parseLocation(location);
+    const prefix = key.endsWith("/") ? key : `${key}/`;
+    const etags = await this.#etags(bucket, prefix, location);
+    return { bucket, prefix, etags, files: modelFiles([...etags.keys()], location) };
   }
 
   /** ETags by file name of what lies directly below a prefix. */

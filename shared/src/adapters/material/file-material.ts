@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { InvalidInputError, TransientError } from "../../core/errors.ts";
 import { modelFiles } from "../../formats/model-files.ts";
 import type { Material } from "../../ports/material.ts";
+import { fingerprintWeights } from "./fingerprint-weights.ts";
 import { hashWeights } from "./hash-weights.ts";
 
 /** System errors by which a place is simply not what was expected. */
@@ -35,6 +36,10 @@ export class FileMaterial implements Material {
       throw fileFailure(location, "a model folder", cause);
     }
     return folder;
+  }
+
+  async fingerprint(location: string): Promise<string> {
+    return fingerprintWeights(await this.folder(location));
   }
 
   async weightsHash(location: string): Promise<string> {

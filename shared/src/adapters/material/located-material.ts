@@ -3,7 +3,7 @@ import type { Material } from "../../ports/material.ts";
 import { hashWeights } from "./hash-weights.ts";
 
 /** One kind of place that material comes from; what is done with a folder on this machine is the same for all. */
-export type MaterialSource = Pick<Material, "read" | "folder">;
+export type MaterialSource = Pick<Material, "read" | "folder" | "fingerprint">;
 
 /** Sends each location to where it lies: `s3://…` to S3, everything else to this machine, where that is allowed. */
 export class LocatedMaterial implements Material {
@@ -22,6 +22,10 @@ export class LocatedMaterial implements Material {
 
   async folder(location: string): Promise<string> {
     return this.#of(location).folder(location);
+  }
+
+  async fingerprint(location: string): Promise<string> {
+    return this.#of(location).fingerprint(location);
   }
 
   async weightsHash(location: string): Promise<string> {

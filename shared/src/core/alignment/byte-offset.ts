@@ -64,9 +64,11 @@ export function alignByByteOffset(
     for (let pair = matched.offsets[sample]; pair < matched.offsets[sample + 1]; pair++) {
       const row = matched.source[pair];
       const first = row * topK;
-      let total = temperature === 1 ? tailMass[row] : tailMass[row] ** exponent;
+      // relative to the likeliest, so that no temperature makes everything vanish
+      const peak = temperature === 1 ? 0 : Math.max(topLogProbs[first], Math.log(tailMass[row]));
+      let total = temperature === 1 ? tailMass[row] : Math.exp((Math.log(tailMass[row]) - peak) * exponent);
       for (let k = 0; k < topK; k++) {
-        masses[k] = Math.exp(topLogProbs[first + k] * exponent);
+        masses[k] = Math.exp((topLogProbs[first + k] - peak) * exponent);
         total += masses[k];
       }
       let exact = 0;

@@ -21,7 +21,7 @@ export function cutIntoSamples(
   const { kind, line } = record;
   if (kind === "text")
     return cutText(record.text, sampleBytes).map((answer) => ({
-      id: identifySample("", answer, sha256),
+      id: identifySample("text", "", answer, sha256),
       prompt: "",
       answer,
       kind,
@@ -39,5 +39,5 @@ export function cutIntoSamples(
       "EMPTY_COMPLETION",
       `${what}, line ${line}: expected a completion, got none once characters were dropped`,
     );
-  return [{ id: identifySample(prompt, completion, sha256), prompt, answer: completion, kind, line }];
+  return [{ id: identifySample(kind, prompt, completion, sha256), prompt, answer: completion, kind, line }];
 }

@@ -3,7 +3,7 @@
  * cut before any tokenizer, so that all parties mean the same bytes by the same id.
  */
 export interface Sample {
-  /** [16] the first half of SHA-256 over prompt, a zero byte, and answer */
+  /** [16] the first half of SHA-256 over kind, the prompt's bytes counted, prompt and answer */
   id: Uint8Array;
   /** read, not learned; empty where kind is text */
   prompt: string;
@@ -20,13 +20,11 @@ export type Sha256 = (bytes: Uint8Array) => Uint8Array;
 export const SAMPLE_ID_BYTES = 16;
 
 /** @returns [16] the sample's id: equal for equal prompt and answer, whatever file and line they stand in */
-export function identifySample(prompt: string, answer: string, sha256: Sha256): Uint8Array {
+export function identifySample(kind: Sample["kind"], prompt: string, answer: string, sha256: Sha256): Uint8Array {
   const encoder = new TextEncoder();
   const before = encoder.encode(prompt);
-  const after = encoder.encode(answer);
-  const bytes = new Uint8Array(before.length + 1 + after.length);
-  bytes.set(before);
-  bytes.set(after, before.length + 1);
+  // the count keeps prompt and answer apart, whatever bytes they hold
+  const bytes = encoder.encode(`${kind} ${before.length} ${prompt}${answer}`);
   return new Uint8Array(sha256(bytes).subarray(0, SAMPLE_ID_BYTES));
 }
 

@@ -64,14 +64,14 @@ export function openCheckpoint(folder: string): Checkpoint {
   };
 }
 
-function readConfig(path: string): string {
+function readConfig(path: string): Uint8Array {
   const bytes = sizeOf(path);
   if (bytes > MAX_CONFIG_BYTES)
     throw new InvalidInputError(
       "MODEL_CONFIG_INVALID",
       `${path}: expected at most ${MAX_CONFIG_BYTES} bytes, got ${bytes}`,
     );
-  return readFileSync(path, "utf8");
+  return readFileSync(path);
 }
 
 function readTensorPlaces(path: string): Map<string, TensorInfo> {

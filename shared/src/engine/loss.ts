@@ -1,3 +1,4 @@
+import { TAIL_EPSILON } from "../core/distillation/sparse-distillation-loss.ts";
 import type { Dimension, GraphBuilder, Value } from "./graph/builder.ts";
 import type { GradientSeed } from "./graph/gradient.ts";
 import {
@@ -29,8 +30,6 @@ export interface LossOptions {
   chunks: number;
 }
 
-/** Least rest of the student's mass that a tail is compared with; below it the tail gives no gradient. */
-export const TAIL_EPSILON = 1e-6;
 /**
  * Least mass of a group that is compared; at and below it the group counts as this mass, 69 nats, and gives no gradient of its
  * own. Far enough above float32's least normal number (1.2e-38) that a mass divides a probability without overflow. Single

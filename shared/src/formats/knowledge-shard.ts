@@ -1,5 +1,6 @@
 import { shardName } from "../contracts/keys.ts";
 import type { Knowledge } from "../core/knowledge.ts";
+import { MAX_VOCABULARY } from "../core/model-limits.ts";
 import { SAMPLE_ID_BYTES } from "../core/samples/sample.ts";
 import { checkClaimedLoss } from "./claimed-loss.ts";
 import { checkKnowledge } from "./knowledge-checks.ts";
@@ -18,8 +19,6 @@ import { readSafetensors, writeSafetensors } from "./safetensors.ts";
 
 /** Longest shard: a Lambda function reads one whole, with room for what it makes of it. */
 export const MAX_SHARD_BYTES = 64 * 1024 * 1024;
-/** Larger than any tokenizer's vocabulary (the largest known has 262,144); bounds what a check allocates. */
-export const MAX_VOCABULARY = 4_000_000;
 
 /** What a shard says of itself: which run's, whose, about what, made with what. */
 export interface ShardHeader {

@@ -1,45 +1,66 @@
 import { InvalidInputError } from "../core/errors.ts";
+import { MAX_CONTEXT, MAX_VOCABULARY } from "../core/model-limits.ts";
+import { quote } from "./quote.ts";
 
-/** What a run's plan needs of a model's config.json; the engine reads the rest. */
+/** What a run's plan needs of a model's config.json; the engine's parser of the architecture reads the rest. */
 export interface ModelConfig {
   modelType: string;
   vocabularySize: number;
   contextTokens: number;
 }
 
-/** Largest vocabulary and context believed: far above any model's, far below what would exhaust memory. */
-const MAX_VOCABULARY = 4_000_000;
-const MAX_CONTEXT = 100_000_000;
+/** A config.json that is a JSON object, and how its fields are read and refused. */
+export interface ConfigFields {
+  readonly fields: Readonly<Record<string, unknown>>;
+  /** Says `MODEL_CONFIG_INVALID`, naming the file. */
+  refuse(reason: string): InvalidInputError;
+  /** @returns a whole number from 1 to `most`; `otherwise` where the field is missing or null */
+  whole(name: string, most: number, otherwise?: number): number;
+}
 
 /** @throws InvalidInputError `MODEL_CONFIG_INVALID` naming the file, the field, what was expected and what came */
 export function parseModelConfig(bytes: Uint8Array, what: string): ModelConfig {
-  let config: Record<string, unknown>;
-  try {
-    config = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw new InvalidInputError("MODEL_CONFIG_INVALID", `${what}: expected JSON (${(cause as Error).message})`, {
-      cause,
-    });
-  }
-  if (config === null || typeof config !== "object" || Array.isArray(config))
-    throw new InvalidInputError("MODEL_CONFIG_INVALID", `${what}: expected a JSON object`);
-  const integer = (field: string, largest: number): number => {
-    const value = config[field];
-    if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > largest)
-      throw new InvalidInputError(
-        "MODEL_CONFIG_INVALID",
-        `${what}: ${field}: expected a whole number from 1 to ${largest}, got ${JSON.stringify(value) ?? "nothing"}`,
-      );
-    return value as number;
-  };
-  if (typeof config.model_type !== "string")
-    throw new InvalidInputError(
-      "MODEL_CONFIG_INVALID",
-      `${what}: model_type: expected a name such as "llama", got ${JSON.stringify(config.model_type) ?? "nothing"}`,
-    );
+  return readModelConfig(openConfigFields(bytes, what));
+}
+
+/** The part that is alike for all architectures. @throws InvalidInputError `MODEL_CONFIG_INVALID` */
+export function readModelConfig({ fields, refuse, whole }: ConfigFields): ModelConfig {
+  if (typeof fields.model_type !== "string")
+    throw refuse(`model_type: expected a name such as "llama", got ${showField(fields.model_type)}`);
   return {
-    modelType: config.model_type,
-    vocabularySize: integer("vocab_size", MAX_VOCABULARY),
-    contextTokens: integer("max_position_embeddings", MAX_CONTEXT),
+    modelType: fields.model_type,
+    vocabularySize: whole("vocab_size", MAX_VOCABULARY),
+    contextTokens: whole("max_position_embeddings", MAX_CONTEXT),
   };
+}
+
+/**
+ * @param what - the file as errors name it
+ * @throws InvalidInputError `MODEL_CONFIG_INVALID`
+ */
+export function openConfigFields(bytes: Uint8Array, what: string): ConfigFields {
+  const refuse = (reason: string) => new InvalidInputError("MODEL_CONFIG_INVALID", `${what}: ${reason}`);
+  let fields: Record<string, unknown>;
+  try {
+    fields = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw refuse(`expected JSON (${(cause as Error).message})`);
+  }
+  if (fields === null || typeof fields !== "object" || Array.isArray(fields))
+    throw refuse(`expected an object, got ${quote(fields)}`);
+  return {
+    fields,
+    refuse,
+    whole(name, most, otherwise) {
+      const value = fields[name] ?? otherwise;
+      if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > most)
+        throw refuse(`${name}: expected a whole number from 1 to ${most}, got ${showField(value)}`);
+      return value as number;
+    },
+  };
+}
+
+/** A field's value as errors show it. */
+export function showField(value: unknown): string {
+  return value === undefined ? "nothing" : quote(value);
 }

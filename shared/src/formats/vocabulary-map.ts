@@ -1,5 +1,5 @@
 import { MAPPED, type VocabularyMap } from "../core/knowledge.ts";
-import { MAX_VOCABULARY } from "./knowledge-shard.ts";
+import { MAX_VOCABULARY } from "../core/model-limits.ts";
 import {
   checkExpected,
   checkShapes,

@@ -2,14 +2,18 @@ import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { InvalidInputError } from "../../../shared/src/core/errors.ts";
+import { MAX_CONTEXT, MAX_VOCABULARY } from "../../../shared/src/core/model-limits.ts";
 import { llamaLinears } from "../../../shared/src/engine/architectures/llama.ts";
 import { parseLlamaConfig } from "../../../shared/src/engine/architectures/llama-config.ts";
 import { checkSamples, checkTargets } from "../../../shared/src/engine/check-input.ts";
 import { openCheckpoint } from "../../../shared/src/engine/checkpoint.ts";
 import { freshLoraBank, loadLoraBank, saveBank } from "../../../shared/src/engine/lora-bank.ts";
+import { parseModelConfig } from "../../../shared/src/formats/model-config.ts";
 import { readSafetensors, type Tensor, writeSafetensors } from "../../../shared/src/formats/safetensors.ts";
 import type { EncodedSample, SampleTarget } from "../../../shared/src/ports/engine.ts";
 import { TOY_CONFIG, TOY_LORA, toyFolder, toyOptions, toySamples, withModel } from "./toy-model.ts";
+
+const utf8 = (value: object) => new TextEncoder().encode(JSON.stringify(value));
 
 /** The weights of a toy folder, changed. */
 function rewriteWeights(folder: string, change: (tensors: Record<string, Tensor>) => void): void {
@@ -138,18 +142,42 @@ describe("a config.json", () => {
   ];
 
   it.each(cases)("%s is refused", (_name, changes, message) => {
-    const parse = () => parseLlamaConfig(JSON.stringify({ ...TOY_CONFIG, ...changes }), "folder/config.json");
+    const parse = () => parseLlamaConfig(utf8({ ...TOY_CONFIG, ...changes }), "folder/config.json");
     expect(parse).toThrow(InvalidInputError);
     expect(parse).toThrow(`folder/config.json: ${message}`);
   });
 
   it("that is no JSON object is refused", () => {
-    expect(() => parseLlamaConfig("{", "config.json")).toThrow("expected JSON");
-    expect(() => parseLlamaConfig("[]", "config.json")).toThrow("expected an object");
+    expect(() => parseLlamaConfig(Uint8Array.of(0x7b), "config.json")).toThrow("expected JSON");
+    expect(() => parseLlamaConfig(utf8([]), "config.json")).toThrow("expected an object");
+  });
+
+  it("is refused alike by the plan's reader and the engine's", () => {
+    const refusal = (parse: (bytes: Uint8Array, what: string) => unknown, changes: object) => {
+      try {
+        parse(utf8({ ...TOY_CONFIG, ...changes }), "config.json");
+        return null;
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    for (const changes of [
+      { vocab_size: MAX_VOCABULARY + 1 },
+      { vocab_size: "29" },
+      { max_position_embeddings: MAX_CONTEXT + 1 },
+      { max_position_embeddings: null },
+      { model_type: 7 },
+    ]) {
+      const refused = refusal(parseModelConfig, changes);
+      expect(refused).not.toBeNull();
+      expect(refusal(parseLlamaConfig, changes)).toBe(refused);
+    }
+    const most = { vocab_size: MAX_VOCABULARY, max_position_embeddings: MAX_CONTEXT };
+    for (const parse of [parseModelConfig, parseLlamaConfig]) expect(refusal(parse, most)).toBeNull();
   });
 
   it("may have θ in either place", () => {
-    const parsed = (changes: object) => parseLlamaConfig(JSON.stringify({ ...TOY_CONFIG, ...changes }), "config.json");
+    const parsed = (changes: object) => parseLlamaConfig(utf8({ ...TOY_CONFIG, ...changes }), "config.json");
     expect(parsed({ rope_theta: 5e5 }).ropeTheta).toBe(5e5);
     expect(parsed({ rope_parameters: { rope_type: "default", rope_theta: 2e4 } }).ropeTheta).toBe(2e4);
     expect(parsed({}).ropeTheta).toBe(1e4);
@@ -157,7 +185,7 @@ describe("a config.json", () => {
 });
 
 describe("an adapter", () => {
-  const linears = llamaLinears(parseLlamaConfig(JSON.stringify(TOY_CONFIG), "config.json"));
+  const linears = llamaLinears(parseLlamaConfig(utf8(TOY_CONFIG), "config.json"));
   const changedAdapter = (change: (tensors: Record<string, Tensor>) => void) => {
     const bytes = saveBank(freshLoraBank(linears, TOY_LORA, 1));
     const tensors = Object.fromEntries(readSafetensors(bytes, "adapter").tensors);

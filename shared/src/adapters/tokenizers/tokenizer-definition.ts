@@ -1,10 +1,9 @@
 import { InvalidInputError } from "../../core/errors.ts";
+import { MAX_VOCABULARY } from "../../core/model-limits.ts";
 import { isJsonObject, type JsonObject, parseJsonObject } from "./parse-json-object.ts";
 
 /** The largest tokenizer.json seen (250,000 tokens with merges) has 17 MB. */
 export const MAX_TOKENIZER_BYTES = 64 * 1024 * 1024;
-/** Four times the largest vocabulary in use (256,000). */
-export const MAX_VOCABULARY = 1_000_000;
 
 export interface AddedToken {
   id: number;

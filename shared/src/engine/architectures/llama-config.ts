@@ -1,4 +1,4 @@
-import { InvalidInputError } from "../../core/errors.ts";
+import { openConfigFields, readModelConfig, showField } from "../../formats/model-config.ts";
 
 /** A LLaMA model's config.json, as far as the engine needs it; Hugging Face's meanings. */
 export interface LlamaConfig {
@@ -23,43 +23,31 @@ export interface LlamaConfig {
 /** Far above any LLaMA's sizes; they keep a wrong file from asking for all memory. */
 const MAX_SIZE = 1 << 20;
 const MAX_LAYERS = 1024;
-const MAX_CONTEXT = 1 << 24;
 
 /**
  * @param json - config.json
  * @param what - the file as errors name it
  * @throws InvalidInputError `MODEL_CONFIG_INVALID` naming file, field, expected and got
  */
-export function parseLlamaConfig(json: string, what: string): LlamaConfig {
-  const refuse = (reason: string) => new InvalidInputError("MODEL_CONFIG_INVALID", `${what}: ${reason}`);
-  let fields: Record<string, unknown>;
-  try {
-    fields = JSON.parse(json);
-  } catch (error) {
-    throw refuse(`expected JSON: ${(error as Error).message}`);
-  }
-  if (typeof fields !== "object" || fields === null || Array.isArray(fields)) throw refuse("expected an object");
-  const whole = (name: string, most: number, otherwise?: number): number => {
-    const value = fields[name] ?? otherwise;
-    if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > most)
-      throw refuse(`${name}: expected a whole number from 1 to ${most}, got ${show(value)}`);
-    return value as number;
-  };
+export function parseLlamaConfig(json: Uint8Array, what: string): LlamaConfig {
+  const config = openConfigFields(json, what);
+  const { fields, refuse, whole } = config;
   const positive = (holder: Record<string, unknown>, name: string, otherwise: number): number => {
     const value = holder[name] ?? otherwise;
     if (typeof value !== "number" || !(value > 0) || !Number.isFinite(value))
-      throw refuse(`${name}: expected a number above 0, got ${show(value)}`);
+      throw refuse(`${name}: expected a number above 0, got ${showField(value)}`);
     return value;
   };
   const flag = (name: string): boolean => {
     const value = fields[name] ?? false;
-    if (typeof value !== "boolean") throw refuse(`${name}: expected true or false, got ${show(value)}`);
+    if (typeof value !== "boolean") throw refuse(`${name}: expected true or false, got ${showField(value)}`);
     return value;
   };
-  if (fields.model_type !== "llama")
-    throw refuse(`model_type: expected "llama", the only architecture yet, got ${show(fields.model_type)}`);
+  const { modelType, vocabularySize, contextTokens } = readModelConfig(config);
+  if (modelType !== "llama")
+    throw refuse(`model_type: expected "llama", the only architecture yet, got ${showField(modelType)}`);
   if ((fields.hidden_act ?? "silu") !== "silu")
-    throw refuse(`hidden_act: expected "silu", got ${show(fields.hidden_act)}`);
+    throw refuse(`hidden_act: expected "silu", got ${showField(fields.hidden_act)}`);
   const hiddenSize = whole("hidden_size", MAX_SIZE);
   const heads = whole("num_attention_heads", MAX_SIZE);
   const keyValueHeads = whole("num_key_value_heads", heads, heads);
@@ -77,7 +65,7 @@ export function parseLlamaConfig(json: string, what: string): LlamaConfig {
     const kind =
       (scaling as Record<string, unknown> | null | undefined)?.rope_type ?? (scaling as { type?: unknown })?.type;
     if (scaling != null && (kind ?? (name === "rope_scaling" ? null : "default")) !== "default")
-      throw refuse(`${name}: expected none or "default", got ${show(kind)}: scaled RoPE is not supported`);
+      throw refuse(`${name}: expected none or "default", got ${showField(kind)}: scaled RoPE is not supported`);
   }
   return {
     hiddenSize,
@@ -86,8 +74,8 @@ export function parseLlamaConfig(json: string, what: string): LlamaConfig {
     heads,
     keyValueHeads,
     headSize,
-    vocabularySize: whole("vocab_size", MAX_SIZE),
-    contextTokens: whole("max_position_embeddings", MAX_CONTEXT),
+    vocabularySize,
+    contextTokens,
     normEpsilon: positive(fields, "rms_norm_eps", 1e-6),
     ropeTheta: positive(rope.rope_theta == null ? fields : rope, "rope_theta", 10000),
     attentionBias: flag("attention_bias"),
@@ -95,9 +83,4 @@ export function parseLlamaConfig(json: string, what: string): LlamaConfig {
     tiedHead: flag("tie_word_embeddings"),
     initializerRange: positive(fields, "initializer_range", 0.02),
   };
-}
-
-function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? "nothing";
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }

@@ -11,7 +11,7 @@ import { parseLlamaConfig } from "./llama-config.ts";
  * @returns model.safetensors in f32; the same bytes for the same config and seed
  */
 export function initializeLlama(configJson: string, seed: number): Uint8Array {
-  const config = parseLlamaConfig(configJson, "config.json");
+  const config = parseLlamaConfig(new TextEncoder().encode(configJson), "config.json");
   const random = createRandom(seed);
   const tensors: Record<string, Tensor> = {};
   for (const { name, shape } of llamaWeights(config)) {

@@ -40,37 +40,47 @@ export function ecsTasks(options: {
   const running = new Map<ChildProcess, Promise<number>>();
   let stopping = false;
 
-  async function run({ stateName, pattern, parameters, waiting, signal }: TaskAttempt): Promise<unknown> {
+  /** @returns the exit code, once everything that the task wrote lies in its log */
+  async function follow(child: ChildProcess, stateName: string, log: string): Promise<number> {
+    const exited = new Promise<number>((resolve) => {
+      child.once("error", () => resolve(-1));
+      child.once("exit", (code, killedBy) => resolve(code ?? (killedBy ? -1 : 0)));
+    });
+    // without memory or file descriptors for a process there are no streams either
+    const streams = { out: child.stdout as Readable | null, err: child.stderr as Readable | null };
+    const output =
+      streams.out && streams.err
+        ? followOutput(stateName, log, { out: streams.out, err: streams.err }, options.onEvent)
+        : null;
+    const code = await exited;
+    running.delete(child);
+    await output?.close();
+    return code;
+  }
+
+  async function run({ stateName, pattern, parameters, waiting, begin, signal }: TaskAttempt): Promise<unknown> {
     const containerEnvironment = environmentOf(definitions, parameters);
     const leave = await room.take(signal);
     if (stopping) {
       leave();
       throw namedError("States.TaskFailed", "the local run is being stopped");
     }
-    waiting?.start();
-    const child = spawn(
-      process.execPath,
-      ["--import", new URL("./die-with-parent.ts", import.meta.url).href, options.workerEntry],
-      {
-        stdio: ["ignore", "pipe", "pipe", "ipc"],
-        env: options.environmentOf(containerEnvironment),
-      },
-    );
-    const output = followOutput(
-      stateName,
-      logFile(options.logsFolder, stateName),
-      { out: child.stdout as Readable, err: child.stderr as Readable },
-      options.onEvent,
-    );
-    const ended = new Promise<number>((resolve) => {
-      child.once("error", () => resolve(-1));
-      child.once("exit", (code, killedBy) => resolve(code ?? (killedBy ? -1 : 0)));
-    }).finally(async () => {
-      running.delete(child);
+    let child: ChildProcess;
+    let ended: Promise<number>;
+    try {
+      const log = logFile(options.logsFolder, stateName); // first: a full disk must not leave a process without an owner
+      child = spawn(
+        process.execPath,
+        ["--import", new URL("./die-with-parent.ts", import.meta.url).href, options.workerEntry],
+        { stdio: ["ignore", "pipe", "pipe", "ipc"], env: options.environmentOf(containerEnvironment) },
+      );
+      ended = follow(child, stateName, log).finally(leave);
+      running.set(child, ended);
+    } catch (error) {
       leave();
-      await output.close();
-    });
-    running.set(child, ended);
+      throw error;
+    }
+    begin();
     signal.addEventListener("abort", () => endSoon(child, waiting?.answer), { once: true });
     if (signal.aborted) endSoon(child, waiting?.answer);
     ended.then((code) =>

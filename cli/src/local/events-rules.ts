@@ -2,7 +2,7 @@ import type { LocalResource } from "./assembly.ts";
 
 export interface RuleTarget {
   arn: string;
-  /** what the target gets for an event: the event itself, a part of it, or a constant */
+  /** what the target gets for an event: the event itself */
   input: (event: unknown) => unknown;
 }
 
@@ -23,40 +23,20 @@ export function rulesOf(resources: readonly LocalResource[]): (event: unknown) =
 
 /**
  * Whether an EventBridge pattern matches an event. A pattern's objects nest like the event's; its leaves are lists, of which one
- * item must match: a plain value, or `{prefix}`, `{suffix}`, `{wildcard}`, `{exists}`, `{anything-but}`, `{equals-ignore-case}`.
+ * item must match: a plain value, or `{wildcard}`; rules with another operator are refused.
  */
 export function matches(pattern: unknown, event: unknown): boolean {
-  if (Array.isArray(pattern)) {
-    const values = Array.isArray(event) ? event : [event];
-    return pattern.some((leaf) => values.some((value) => matchesLeaf(leaf, value)));
-  }
-  if (typeof pattern !== "object" || pattern === null) return pattern === event;
-  return Object.entries(pattern).every(([key, part]) => {
-    if (key === "$or") return (part as unknown[]).some((alternative) => matches(alternative, event));
-    return matches(part, (event as Record<string, unknown> | undefined)?.[key]);
-  });
+  if (Array.isArray(pattern)) return pattern.some((leaf) => matchesLeaf(leaf, event));
+  return Object.entries(pattern as object).every(([key, part]) =>
+    matches(part, (event as Record<string, unknown> | undefined)?.[key]),
+  );
 }
 
 function matchesLeaf(leaf: unknown, value: unknown): boolean {
   if (typeof leaf !== "object" || leaf === null) return leaf === value;
   const [[operator, operand]] = Object.entries(leaf) as [[string, unknown]];
-  const text = typeof value === "string" ? value : undefined;
-  switch (operator) {
-    case "prefix":
-      return text?.startsWith(String(operand)) ?? false;
-    case "suffix":
-      return text?.endsWith(String(operand)) ?? false;
-    case "wildcard":
-      return text !== undefined && wildcard(String(operand)).test(text);
-    case "equals-ignore-case":
-      return text?.toLowerCase() === String(operand).toLowerCase();
-    case "exists":
-      return (value !== undefined) === operand;
-    case "anything-but":
-      return value !== undefined && ![operand].flat().some((excluded) => matchesLeaf(excluded, value));
-    default:
-      throw new Error(`event pattern: the operator ${operator} is not served locally`);
-  }
+  if (operator !== "wildcard") throw new Error(`event pattern: the operator ${operator} is not served locally`);
+  return typeof value === "string" && wildcard(String(operand)).test(value);
 }
 
 /** `*` stands for any characters, also none and also slashes; `\*` for a star. */
@@ -69,31 +49,7 @@ function wildcard(pattern: string): RegExp {
 }
 
 function inputOf(target: Record<string, unknown>): (event: unknown) => unknown {
-  if (typeof target.Input === "string") {
-    const constant: unknown = JSON.parse(target.Input);
-    return () => constant;
-  }
-  if (typeof target.InputPath === "string") return (event) => at(event, target.InputPath as string);
-  const transformer = target.InputTransformer as
-    | { InputPathsMap?: Record<string, string>; InputTemplate: string }
-    | undefined;
-  if (!transformer) return (event) => event;
-  return (event) => {
-    const value = (name: string) => at(event, transformer.InputPathsMap?.[name] ?? "");
-    // a whole string literal, in which <names> stand as text, or a bare <name>, which stands for its JSON value
-    const filled = transformer.InputTemplate.replace(/"(?:[^"\\]|\\.)*"|<([^<>]+)>/g, (part, bare?: string) => {
-      if (bare !== undefined) return JSON.stringify(value(bare) ?? null);
-      return part.replace(/<([^<>]+)>/g, (_, name: string) => JSON.stringify(String(value(name) ?? "")).slice(1, -1));
-    });
-    return JSON.parse(filled) as unknown;
-  };
-}
-
-/** Dotted paths only, such as `$.detail.object.key`: what CDK writes. */
-function at(event: unknown, path: string): unknown {
-  return path
-    .replace(/^\$\.?/, "")
-    .split(".")
-    .filter(Boolean)
-    .reduce((part, key) => (part as Record<string, unknown> | undefined)?.[key], event);
+  const other = ["Input", "InputPath", "InputTransformer"].find((name) => target[name] !== undefined);
+  if (other) throw new Error(`event rule: ${other} is not served locally, targets get the event`);
+  return (event) => event;
 }

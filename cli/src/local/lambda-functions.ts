@@ -16,11 +16,19 @@ export interface LambdaFunctions {
    * Invokes a function and waits for its answer.
    *
    * @param name - the function's name or ARN, with or without a version or alias
+   * @param wait - `begin` is called when an environment is free; where `signal` is aborted before, the event is dropped. As on AWS,
+   *   an invocation that has begun goes on whether or not somebody still waits for it
    * @throws an error with the name the handler's error had and Lambda's JSON as message; `Sandbox.Timedout` after the function's
    *   time-out, `Runtime.ExitError` where its environment died, `Lambda.ResourceNotFoundException` for an unknown name
    */
-  invoke(name: string, event: unknown): Promise<unknown>;
+  invoke(name: string, event: unknown, wait?: Wait): Promise<unknown>;
   stop(): Promise<void>;
+}
+
+/** How an event waits for a free environment. */
+export interface Wait {
+  begin(): void;
+  signal: AbortSignal;
 }
 
 /**
@@ -40,10 +48,10 @@ export function lambdaFunctions(options: {
     if (resource.type === "AWS::Lambda::Function") functions.set(resource.name, lambdaFunction(resource, options));
   }
   return {
-    async invoke(name, event) {
+    async invoke(name, event, wait) {
       const found = functions.get(/(?:^|:function:)([^:]+)(?::[^:]+)?$/.exec(name)?.[1] ?? name);
       if (!found) throw namedError("Lambda.ResourceNotFoundException", `Function not found: ${name}`);
-      return found.invoke(event);
+      return found.invoke(event, wait);
     },
     async stop() {
       await Promise.all([...functions.values()].map((each) => each.stop()));
@@ -52,7 +60,7 @@ export function lambdaFunctions(options: {
 }
 
 interface LambdaFunction {
-  invoke(event: unknown): Promise<unknown>;
+  invoke(event: unknown, wait?: Wait): Promise<unknown>;
   stop(): Promise<void>;
 }
 
@@ -86,7 +94,7 @@ function lambdaFunction(
   };
   const idle: Thread[] = [];
   const threads = new Set<Thread>();
-  const queue: ((thread: Thread) => void)[] = [];
+  const queue: { take(thread: Thread): void; drop(reason: unknown): void }[] = [];
 
   function open(): Thread {
     const worker = new Worker(new URL("./lambda-thread-main.ts", import.meta.url), {
@@ -110,27 +118,41 @@ function lambdaFunction(
       threads.delete(thread);
       clearTimeout(thread.idleTimer);
       if (idle.includes(thread)) idle.splice(idle.indexOf(thread), 1);
-      const next = queue.shift();
-      next?.(open());
+      if (queue.length > 0) queue.shift()!.take(open());
     });
     return thread;
   }
 
-  function acquire(): Promise<Thread> {
+  function acquire(signal?: AbortSignal): Promise<Thread> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
     const warm = idle.pop();
     if (warm) {
       clearTimeout(warm.idleTimer);
       return Promise.resolve(warm);
     }
     if (threads.size < concurrency) return Promise.resolve(open());
-    return new Promise((resolve) => queue.push(resolve));
+    return new Promise((resolve, reject) => {
+      const drop = (reason: unknown) => {
+        signal?.removeEventListener("abort", aborted);
+        queue.splice(queue.indexOf(waiting), 1);
+        reject(reason);
+      };
+      const aborted = () => drop(signal!.reason);
+      const take = (thread: Thread) => {
+        signal?.removeEventListener("abort", aborted);
+        resolve(thread);
+      };
+      const waiting = { take, drop };
+      queue.push(waiting);
+      signal?.addEventListener("abort", aborted, { once: true });
+    });
   }
 
   function release(thread: Thread): void {
     if (!threads.has(thread)) return; // it died; its exit served the queue
     const next = queue.shift();
     if (next) {
-      next(thread);
+      next.take(thread);
       return;
     }
     idle.push(thread);
@@ -141,8 +163,9 @@ function lambdaFunction(
   }
 
   return {
-    async invoke(event) {
-      const thread = await acquire();
+    async invoke(event, wait) {
+      const thread = await acquire(wait?.signal);
+      wait?.begin();
       try {
         return await invokeOn(thread, event);
       } finally {
@@ -150,7 +173,7 @@ function lambdaFunction(
       }
     },
     async stop() {
-      queue.length = 0;
+      for (const waiting of [...queue]) waiting.drop(namedError("States.TaskFailed", "the local run is being stopped"));
       await Promise.all(
         [...threads].map(async ({ worker, output }) => {
           await worker.terminate();

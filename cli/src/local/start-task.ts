@@ -15,11 +15,11 @@ export function taskStarter(services: {
 }): StartTask {
   const { functions, tasks, queues, machines } = services;
   return async (attempt) => {
-    const { service, parameters, waiting } = attempt;
-    if (service !== "ecs:runTask") waiting?.start();
+    const { service, parameters, begin } = attempt;
+    if (service === "sqs:sendMessage" || service === "states:startExecution") begin(); // the others wait for a place first
     switch (service) {
       case "lambda:invoke": {
-        const payload = await functions.invoke(String(parameters.FunctionName), parameters.Payload ?? {});
+        const payload = await functions.invoke(String(parameters.FunctionName), parameters.Payload ?? {}, attempt);
         return { ExecutedVersion: "$LATEST", Payload: payload, StatusCode: 200 };
       }
       case "sqs:sendMessage": {
@@ -35,7 +35,7 @@ export function taskStarter(services: {
       case "states:startExecution":
         return startExecution(attempt, machines());
       default:
-        if (/^arn:aws[^:]*:lambda:/.test(service)) return functions.invoke(service, parameters);
+        if (/^arn:aws[^:]*:lambda:/.test(service)) return functions.invoke(service, parameters, attempt);
         throw namedError("States.Runtime", `${attempt.stateName}: the integration ${service} is not served locally`);
     }
   };

@@ -5,7 +5,6 @@ export interface State {
   Resource?: string;
   TimeoutSeconds?: number;
   HeartbeatSeconds?: number;
-  Retry?: { ErrorEquals: string[]; MaxAttempts?: number }[];
   Iterator?: Definition;
   ItemProcessor?: Definition;
   Branches?: Definition[];
@@ -58,34 +57,14 @@ export function interpretable(definition: Definition): Definition {
 }
 
 const TOKEN = "@@task-token@@";
-const RETRY_COUNT = "@@retry-count@@";
-const STATE_NAME = "@@state-name@@";
-const ENTERED = "@@entered-time@@";
 
-/** What the interpreter's context object lacks, as marks that {@link fillIn} replaces once the task is about to start. */
-export const CONTEXT_MARKS = {
-  Task: { Token: TOKEN },
-  State: { Name: STATE_NAME, RetryCount: RETRY_COUNT, EnteredTime: ENTERED },
-};
+/** What the interpreter's context object lacks, as a mark that {@link putToken} replaces once the task is about to start. */
+export const CONTEXT_MARKS = { Task: { Token: TOKEN } };
 
-/** Replaces the marks in a task's parameters, also inside texts that intrinsic functions built. */
-export function fillIn(
-  parameters: unknown,
-  values: { token: string; retryCount: number; name: string; enteredTime: string },
-): unknown {
-  const walk = (value: unknown): unknown => {
-    if (value === RETRY_COUNT) return values.retryCount;
-    if (typeof value === "string") {
-      return value
-        .replaceAll(TOKEN, values.token)
-        .replaceAll(`"${RETRY_COUNT}"`, String(values.retryCount)) // States.JsonToString quotes the mark
-        .replaceAll(RETRY_COUNT, String(values.retryCount))
-        .replaceAll(STATE_NAME, values.name)
-        .replaceAll(ENTERED, values.enteredTime);
-    }
-    if (Array.isArray(value)) return value.map(walk);
-    if (typeof value !== "object" || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, walk(item)]));
-  };
-  return walk(parameters);
+/** Puts the token in the mark's place in a task's parameters, also inside texts that intrinsic functions built. */
+export function putToken(parameters: unknown, token: string): unknown {
+  if (typeof parameters === "string") return parameters.replaceAll(TOKEN, token);
+  if (Array.isArray(parameters)) return parameters.map((item) => putToken(item, token));
+  if (typeof parameters !== "object" || parameters === null) return parameters;
+  return Object.fromEntries(Object.entries(parameters).map(([key, item]) => [key, putToken(item, token)]));
 }

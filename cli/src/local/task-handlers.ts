@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { namedError, toError } from "./named-error.ts";
-import { fillIn, type State, type TaskState } from "./state-definition.ts";
+import { putToken, type State, type TaskState } from "./state-definition.ts";
 import { MAX_TIMER_MS, type TaskTokens, type WaitingTask } from "./task-tokens.ts";
 
 /** What is open in one execution. */
@@ -20,8 +20,13 @@ export interface TaskAttempt {
   service: string;
   pattern: "request-response" | "sync" | "wait-for-task-token";
   parameters: Record<string, unknown>;
-  /** settles the wait for a token from this side, and starts its clocks; null where nobody waits for one */
+  /** settles the wait for a token from this side; null where nobody waits for one */
   waiting: WaitingTask | null;
+  /**
+   * Starts the state's clocks: to be called once the task has its place, process or thread. Until then it has not begun: in a cloud it
+   * would have a machine of its own. Calls after the first do nothing.
+   */
+  begin(): void;
   /** aborted when the state no longer waits for the attempt: answered, timed out, or its execution ended */
   signal: AbortSignal;
 }
@@ -38,38 +43,25 @@ export function taskHandlers(
   TimeoutError: new () => Error,
 ): Record<string, (raw: unknown) => Promise<unknown>> {
   return Object.fromEntries(
-    tasks.map(({ name, state, within }) => {
-      const attempts = retryCounts(state);
-      return [
-        name,
-        async (raw: unknown) => {
-          await setImmediate(); // until the log of states, from which `cancelled` is kept, has caught up
-          if (scope.ended || (within !== null && scope.cancelled.has(within))) {
-            throw namedError("States.TaskFailed", "the execution has ended");
-          }
-          const key = JSON.stringify(raw);
-          try {
-            const result = await attempt(name, state, within, raw, attempts.of(key));
-            attempts.succeeded(key);
-            return result;
-          } catch (error) {
-            attempts.failed(key);
-            throw toError(error).name === "States.Timeout"
-              ? Object.assign(new TimeoutError(), { message: toError(error).message })
-              : error;
-          }
-        },
-      ];
-    }),
+    tasks.map(({ name, state, within }) => [
+      name,
+      async (raw: unknown) => {
+        await setImmediate(); // until the log of states, from which `cancelled` is kept, has caught up
+        if (scope.ended || (within !== null && scope.cancelled.has(within))) {
+          throw namedError("States.TaskFailed", "the execution has ended");
+        }
+        try {
+          return await attempt(name, state, within, raw);
+        } catch (error) {
+          throw toError(error).name === "States.Timeout"
+            ? Object.assign(new TimeoutError(), { message: toError(error).message })
+            : error;
+        }
+      },
+    ]),
   );
 
-  async function attempt(
-    name: string,
-    state: State,
-    within: string | null,
-    raw: unknown,
-    retryCount: number,
-  ): Promise<unknown> {
+  async function attempt(name: string, state: State, within: string | null, raw: unknown): Promise<unknown> {
     const { service, pattern } = serviceOf(state.Resource ?? "");
     const limits = { heartbeatSeconds: state.HeartbeatSeconds, timeoutSeconds: state.TimeoutSeconds };
     const waitsForToken = pattern === "wait-for-task-token";
@@ -81,12 +73,13 @@ export function taskHandlers(
     const entry = { within, fail };
     scope.open.add(entry);
     let timer: NodeJS.Timeout | undefined;
-    if (!waiting && state.TimeoutSeconds !== undefined) {
+    const begin = () => {
+      waiting?.start();
+      if (waiting || timer || over.signal.aborted || state.TimeoutSeconds === undefined) return;
       const late = () => fail("States.Timeout", `no result within ${state.TimeoutSeconds} s`);
       timer = setTimeout(late, Math.min(state.TimeoutSeconds * 1000, MAX_TIMER_MS));
-    }
-    const values = { token: waiting?.token ?? "", retryCount, name, enteredTime: new Date().toISOString() };
-    const parameters = fillIn(raw, values) as Record<string, unknown>;
+    };
+    const parameters = putToken(raw, waiting?.token ?? "") as Record<string, unknown>;
     try {
       const started = startTask({
         stateName: name,
@@ -95,8 +88,10 @@ export function taskHandlers(
         pattern,
         parameters,
         waiting,
+        begin,
         signal: over.signal,
       });
+      started.catch(() => {}); // it may fail when nobody waits any more
       if (!waiting) return await Promise.race([started, given.promise]);
       started.catch((error) => waiting.fail(toError(error).name, toError(error).message));
       return await waiting.answer;
@@ -116,22 +111,4 @@ function serviceOf(resource: string): Pick<TaskAttempt, "service" | "pattern"> {
   }
   const sync = /^(.*)\.sync(:2)?$/.exec(integration);
   return sync ? { service: sync[1]!, pattern: "sync" } : { service: integration, pattern: "request-response" };
-}
-
-/**
- * `$$.State.RetryCount`, which the interpreter does not tell. Attempts are known by their parameters: a failed one that the state's
- * retriers cover is followed by another with the same parameters; a success, or the last attempt, begins anew.
- */
-function retryCounts(state: State) {
-  const counts = new Map<string, number>();
-  const most = (state.Retry ?? []).reduce((sum, { MaxAttempts = 3 }) => sum + MaxAttempts, 0);
-  return {
-    of: (key: string) => counts.get(key) ?? 0,
-    succeeded: (key: string) => counts.delete(key),
-    failed: (key: string) => {
-      const count = (counts.get(key) ?? 0) + 1;
-      if (count > most) counts.delete(key);
-      else counts.set(key, count);
-    },
-  };
 }

@@ -1,3 +1,5 @@
+import { renameSync } from "node:fs";
+import path from "node:path";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { type EmbeddedAws, startEmbeddedAws } from "../../../cli/src/local/embedded-aws.ts";
 import type { LocalEvent } from "../../../cli/src/local/local-event.ts";
@@ -6,6 +8,7 @@ import { CALL_STATES, type SmallAssembly, writeSmallAssembly } from "../../suppo
 const TASKS = "arn:aws:states:::";
 let cloud: EmbeddedAws | undefined;
 let events: LocalEvent[] = [];
+let small: ReturnType<typeof writeSmallAssembly>;
 
 afterEach(async () => {
   await cloud?.stop();
@@ -13,7 +16,8 @@ afterEach(async () => {
 });
 
 async function start(parts: SmallAssembly, concurrentTasks = 2): Promise<EmbeddedAws> {
-  const { folder, assembly, worker } = writeSmallAssembly(parts);
+  small = writeSmallAssembly(parts);
+  const { folder, assembly, worker } = small;
   events = [];
   cloud = await startEmbeddedAws({
     assembly,
@@ -50,7 +54,6 @@ const workerTask = (more: object = {}) => ({
           Environment: [
             { Name: "TOKEN", "Value.$": "$$.Task.Token" },
             { Name: "JOB", "Value.$": "States.JsonToString($)" },
-            { Name: "TRY", "Value.$": "States.Format('{}', $$.State.RetryCount)" },
           ],
         },
       ],
@@ -59,7 +62,7 @@ const workerTask = (more: object = {}) => ({
   ...more,
 });
 const WORKER = `${CALL_STATES}
-const { TOKEN: taskToken, JOB, TRY } = process.env;
+const { TOKEN: taskToken, JOB } = process.env;
 const job = JSON.parse(JOB);`;
 
 const isAlive = (pid: number) => {
@@ -154,17 +157,21 @@ describe("the embedded cloud", () => {
     expect(await run(aws, {}, "Eats_")).toMatchObject({ error: "Runtime.ExitError" });
   });
 
-  it("gives each retry a new token, and tells its number", async () => {
+  it("gives each retry a new token", async () => {
     const aws = await start({
-      worker: `${WORKER}
-        if (TRY === "0") await states("SendTaskFailure", { taskToken, error: "TransientError", cause: taskToken });
-        else await states("SendTaskSuccess", { taskToken, output: JSON.stringify({ taskToken, TRY, party: job.party }) });`,
+      worker: `import { existsSync, writeFileSync } from "node:fs";
+        ${WORKER}
+        const tried = new URL("./tried", import.meta.url);
+        const isRetry = existsSync(tried);
+        writeFileSync(tried, "");
+        if (!isRetry) await states("SendTaskFailure", { taskToken, error: "TransientError", cause: taskToken });
+        else await states("SendTaskSuccess", { taskToken, output: JSON.stringify({ taskToken, party: job.party }) });`,
       machines: {
         Machine: one(workerTask({ Retry: [{ ErrorEquals: ["TransientError"], IntervalSeconds: 1, MaxAttempts: 1 }] })),
       },
     });
     const { output } = await run(aws, { party: "harbour" });
-    expect(output).toMatchObject({ TRY: "1", party: "harbour" });
+    expect(output).toMatchObject({ party: "harbour" });
     const failed = events.find((event) => event.kind === "state-failed");
     expect(failed).toMatchObject({ error: "TransientError" });
     expect((failed as { cause: string }).cause).not.toBe(output!.taskToken);
@@ -228,6 +235,55 @@ describe("the embedded cloud", () => {
       1,
     );
     expect(await run(aws, { items: [{ n: 1 }, { n: 2 }, { n: 3 }] })).toMatchObject({ status: "SUCCEEDED" });
+  });
+
+  it("lets a function's event wait for a free environment without its time-out running, and drops it when nobody waits", async () => {
+    const invoke = (TimeoutSeconds: number) => ({
+      ...one({
+        Resource: `${TASKS}lambda:invoke`,
+        Parameters: { FunctionName: { Ref: "Slow" }, "Payload.$": "$" },
+        OutputPath: "$.Payload",
+        TimeoutSeconds,
+      }),
+    });
+    const all = (inner: object) => ({
+      StartAt: "All",
+      States: { All: { Type: "Map", ItemsPath: "$.items", ItemProcessor: inner, End: true } },
+    });
+    const { folder, assembly } = writeSmallAssembly({
+      functions: {
+        Slow: `let calls = 0;
+          export const handler = async ({ fail }) => {
+            const call = ++calls;
+            await new Promise((resolve) => setTimeout(resolve, 700));
+            if (fail) throw new Error("no");
+            return call;
+          };`,
+      },
+      machines: { Machine: all(invoke(1)) },
+    });
+    cloud = await startEmbeddedAws({ assembly, folder, concurrentTasks: 1, lambdaConcurrency: 1 });
+    const { status, output } = await run(cloud, { items: [{}, {}, {}] });
+    expect([status, output]).toEqual(["SUCCEEDED", [1, 2, 3]]);
+    expect(await run(cloud, { items: [{ fail: true }, {}, {}] })).toMatchObject({ status: "FAILED" });
+    // the fifth call took the failed one's place at once, before the Map knew; the sixth was still waiting
+    expect(await run(cloud, { items: [{}] })).toMatchObject({ output: [6] });
+  });
+
+  it("gives the place of a task back that cannot be started, its log for instance not opened", async () => {
+    const aws = await start(
+      {
+        worker: `${WORKER} await states("SendTaskSuccess", { taskToken, output: "{}" });`,
+        machines: { Machine: one(workerTask()) },
+      },
+      1,
+    );
+    const logs = path.join(path.dirname(small.assembly), "logs");
+    renameSync(logs, `${logs}.away`);
+    expect(await run(aws)).toMatchObject({ status: "FAILED", cause: expect.stringContaining("ENOENT") });
+    expect(aws.workerProcesses()).toEqual([]);
+    renameSync(`${logs}.away`, logs);
+    expect(await run(aws)).toMatchObject({ status: "SUCCEEDED" });
   });
 
   it("gives a failed child's whole description as the cause of States.TaskFailed, and a good one's output parsed", async () => {

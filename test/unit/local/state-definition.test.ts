@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { CONTEXT_MARKS, fillIn, interpretable, tasksOf } from "../../../cli/src/local/state-definition.ts";
+import { CONTEXT_MARKS, interpretable, putToken, tasksOf } from "../../../cli/src/local/state-definition.ts";
 
 const task = { Type: "Task", Resource: "r", TimeoutSeconds: 5, ResultPath: "$", End: true };
 const definition = {
@@ -32,23 +32,10 @@ describe("a definition for the interpreter", () => {
   });
 });
 
-describe("filling in what the context object lacks", () => {
-  it("puts token, name and retry count in their place, also inside texts", () => {
-    const { Task, State } = CONTEXT_MARKS;
-    const parameters = {
-      token: Task.Token,
-      count: State.RetryCount,
-      json: JSON.stringify({ t: Task.Token, n: State.RetryCount }),
-      list: [State.Name],
-      other: 1,
-    };
-    const values = { token: "T", retryCount: 2, name: "Train", enteredTime: "now" };
-    expect(fillIn(parameters, values)).toEqual({
-      token: "T",
-      count: 2,
-      json: '{"t":"T","n":2}',
-      list: ["Train"],
-      other: 1,
-    });
+describe("the token of a task", () => {
+  it("is put in its place, also inside texts", () => {
+    const { Token } = CONTEXT_MARKS.Task;
+    const parameters = { token: Token, json: JSON.stringify({ t: Token }), list: [Token], other: 1 };
+    expect(putToken(parameters, "T")).toEqual({ token: "T", json: '{"t":"T"}', list: ["T"], other: 1 });
   });
 });

@@ -7,6 +7,8 @@ import { readQuestions, readSamples } from "../../../shared/src/formats/samples.
 import { byteLevelTokenizerJson, characterTokenizerJson, openJson } from "../../support/tiny-tokenizers.ts";
 
 const SECRET = "Ålice0wes7Marks9";
+/** Looks like a name of a field, so that only its distance from the known ones tells that it is none. */
+const SECRET_KEY = "Ramsey_Walid7";
 const LEAK_CHARACTERS = 6;
 
 /** What a party's file may hold, with the secret in keys and values of every kind. */
@@ -16,7 +18,7 @@ const value: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
     fc.constantFrom<unknown>(SECRET, `${SECRET}\ud800`, "", "assistant", "user", "a", 7, -1, null, true),
     fc.array(tie("value"), { maxLength: 3 }),
     fc.dictionary(
-      fc.constantFrom("role", "content", "text", "contents", SECRET, `text${SECRET}`, "__proto__"),
+      fc.constantFrom("role", "content", "text", "contents", SECRET, SECRET_KEY, `text${SECRET}`, "__proto__"),
       tie("value"),
     ),
   ),
@@ -25,7 +27,19 @@ const value: fc.Arbitrary<unknown> = fc.letrec((tie) => ({
 const record = fc.oneof(
   value,
   fc.dictionary(
-    fc.constantFrom("text", "prompt", "completion", "messages", "question", "choices", "answer", "id", "txet", SECRET),
+    fc.constantFrom(
+      "text",
+      "prompt",
+      "completion",
+      "messages",
+      "question",
+      "choices",
+      "answer",
+      "id",
+      "txet",
+      SECRET,
+      SECRET_KEY,
+    ),
     value,
     { maxKeys: 4 },
   ),
@@ -57,8 +71,8 @@ function messageOf(action: () => unknown): string | null {
 }
 
 function expectNoLeak(message: string): void {
-  const parts = Array.from({ length: SECRET.length - LEAK_CHARACTERS + 1 }, (_, at) =>
-    SECRET.slice(at, at + LEAK_CHARACTERS),
+  const parts = [SECRET, SECRET_KEY].flatMap((secret) =>
+    Array.from({ length: secret.length - LEAK_CHARACTERS + 1 }, (_, at) => secret.slice(at, at + LEAK_CHARACTERS)),
   );
   if (parts.some((part) => message.includes(part))) throw new Error(`leaks: ${message}`);
 }

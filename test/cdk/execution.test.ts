@@ -34,7 +34,9 @@ const plan: PlannedRun = {
 };
 
 /** Both machines with every stage's input checked by the table; `fail` may throw in a state's place. */
-function federation(options: { rounds?: number; plan?: Partial<PlannedRun>; fail?: (state: string) => void } = {}) {
+function federation(
+  options: { rounds?: number; key?: string; plan?: Partial<PlannedRun>; fail?: (state: string) => void } = {},
+) {
   const done: string[] = [];
   const inputs: unknown[] = [];
 
@@ -64,12 +66,17 @@ function federation(options: { rounds?: number; plan?: Partial<PlannedRun>; fail
     return { manifest: "runs/manifest.json" };
   }
 
-  return { done, inputs, start: () => executeDefinition(run, event, work) };
+  return { done, inputs, start: () => executeDefinition(run, uploaded(options.key), work) };
 }
 
 interface Overrides {
   Overrides: { ContainerOverrides: [{ Environment: { Name: string; Value: string }[] }] };
 }
+/** The event that S3 sends, of another key where one is given. */
+const uploaded = (key: string = event.detail.object.key) => ({
+  ...event,
+  detail: { ...event.detail, object: { ...event.detail.object, key } },
+});
 const named = (name: string, message: string): Error => Object.assign(new Error(message), { name });
 const count = (names: string[], name: string): number => names.filter((one) => one === name).length;
 
@@ -157,9 +164,30 @@ describe("the deployed machines, interpreted", () => {
         run: RUN,
         error: "InvalidInputError",
         cause: expect.stringContaining("rounds: expected a number"),
+        planned: false,
       },
     ]);
   });
+
+  it.each(["PublishRun", "ClientTrain"])("say that the failing run had its plan where %s fails", async (failing) => {
+    const { start, inputs } = federation({
+      rounds: 2,
+      fail: (state) => {
+        if (state === failing) throw named("InvalidInputError", "no adapters");
+      },
+    });
+    await expect(start()).rejects.toThrow();
+    expect(inputs.at(-1)).toMatchObject({ stage: "fail-run", run: RUN, planned: true });
+  });
+
+  it.each([`runs/${RUN}/parties/harbour/run.yaml`, `runs/${RUN}/run.yaml/run.yaml`, "runs/run.yaml", "run.yaml"])(
+    "refuse the upload of %s without touching any run",
+    async (key) => {
+      const { start, done } = federation({ key });
+      await expect(start()).rejects.toMatchObject({ name: "InvalidInputError" });
+      expect(done).toEqual([]);
+    },
+  );
 
   it("fail with the run's own error even where the note of it could not be written", async () => {
     const { start } = federation({

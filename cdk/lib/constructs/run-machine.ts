@@ -1,3 +1,4 @@
+import { controlKeys } from "@fedmkt/shared/contracts/keys.ts";
 import { Duration } from "aws-cdk-lib";
 import {
   Choice,
@@ -54,22 +55,52 @@ export class RunMachine extends Construct {
         .when(Condition.booleanEquals("$.closed.done", true), publish.next(new Succeed(this, "RunSucceeded")))
         .otherwise(this.nextRound().next(runRound)),
     );
-    const definition = this.takeRun()
+    const start = this.takeRun();
+    start
       .next(caught(this.plan(stages)))
       .next(caught(this.mapVocabularies(stages)))
       .next(caught(this.runBaselines(stages)))
       .next(rounds);
+    const definition = this.takeKey().next(this.refuseOtherKeys(start));
     this.machine = new HouseMachine(this, "Machine", { definition, timeout: RUN_TIMEOUT, comment: "FedMKT: one run" });
   }
 
-  /** From the S3 event: the run's name is the second part of the key `runs/<run>/run.yaml`. */
+  /** From the S3 event: where the file lies, and of how many parts its key is. */
+  private takeKey(): Pass {
+    const key = JsonPath.stringAt("$.detail.object.key");
+    return new Pass(this, "TakeKey", {
+      parameters: {
+        bucket: JsonPath.stringAt("$.detail.bucket.name"),
+        key,
+        parts: JsonPath.arrayLength(JsonPath.stringSplit(key, "/")),
+      },
+    });
+  }
+
+  /** The rule's `*` spans slashes. What lies deeper belongs to a run, but is not its spec: it must not become its failure. */
+  private refuseOtherKeys(start: IChainable): IChainable {
+    return new Choice(this, "IsRunFile")
+      .when(
+        Condition.and(Condition.numberEquals("$.parts", 3), Condition.stringMatches("$.key", controlKeys.spec("*"))),
+        start,
+      )
+      .otherwise(
+        new Fail(this, "KeyRefused", {
+          error: "InvalidInputError",
+          cause: `a run starts with the upload of ${controlKeys.spec("<run>")}; this key is another`,
+        }),
+      );
+  }
+
+  /** The run's name is the second part of the key. `plan` is what plan-run gives, once it has. */
   private takeRun(): Pass {
     return new Pass(this, "TakeRun", {
       parameters: {
-        run: JsonPath.arrayGetItem(JsonPath.stringSplit(JsonPath.stringAt("$.detail.object.key"), "/"), 1),
-        bucket: JsonPath.stringAt("$.detail.bucket.name"),
-        key: JsonPath.stringAt("$.detail.object.key"),
+        run: JsonPath.arrayGetItem(JsonPath.stringSplit(JsonPath.stringAt("$.key"), "/"), 1),
+        bucket: JsonPath.stringAt("$.bucket"),
+        key: JsonPath.stringAt("$.key"),
         round: 1,
+        plan: { planned: false },
         failure: { Error: "Unknown", Cause: "no cause was given" },
       },
     });
@@ -82,7 +113,10 @@ export class RunMachine extends Construct {
       "plan-run",
       { bucket: JsonPath.stringAt("$.bucket"), key: JsonPath.stringAt("$.key") },
       {
-        resultSelector: Object.fromEntries(PLANNED.map((name) => [name, JsonPath.objectAt(`$.Payload.${name}`)])),
+        resultSelector: {
+          planned: true,
+          ...Object.fromEntries(PLANNED.map((name) => [name, JsonPath.objectAt(`$.Payload.${name}`)])),
+        },
         resultPath: "$.plan",
       },
     );
@@ -153,6 +187,7 @@ export class RunMachine extends Construct {
     const gather = new Pass(this, "GatherFailure", {
       parameters: {
         run: RUN,
+        planned: JsonPath.objectAt("$.plan.planned"),
         failure: JsonPath.jsonMerge(JsonPath.objectAt("$.failure"), JsonPath.objectAt("$.caught")),
       },
     });
@@ -160,6 +195,7 @@ export class RunMachine extends Construct {
       run: RUN,
       error: JsonPath.stringAt("$.failure.Error"),
       cause: JsonPath.stringAt("$.failure.Cause"),
+      planned: JsonPath.objectAt("$.planned"),
     });
     const end = new Fail(this, "RunFailed", { errorPath: "$.failure.Error", causePath: "$.failure.Cause" });
     // the run fails with its own error even where the note could not be written

@@ -118,7 +118,8 @@ export const STAGES = {
   "fail-run": {
     host: "lambda",
     does: "writes down why the run failed, for `fedmkt status`",
-    input: z.strictObject({ run, error: z.string(), cause: z.string() }),
+    /** planned: whether the upload that failed had become the run's plan */
+    input: z.strictObject({ run, error: z.string(), cause: z.string(), planned: z.boolean() }),
     output: z.strictObject({ status: z.string() }),
   },
 } as const satisfies Record<string, StageDefinition>;
@@ -146,4 +147,19 @@ export const RETRYABLE_LAMBDA_ERRORS = [
   "Lambda.AWSLambdaException",
   "Lambda.SdkClientException",
   "Lambda.TooManyRequestsException",
+] as const;
+
+/** The same of the services behind the other tasks: throttling, no capacity, a broken connection. */
+export const RETRYABLE_ECS_ERRORS = [
+  "ECS.AmazonECSException",
+  "ECS.ServerException",
+  "ECS.ThrottlingException",
+  "ECS.SdkClientException",
+] as const;
+export const RETRYABLE_SQS_ERRORS = ["SQS.AmazonSQSException", "SQS.SdkClientException"] as const;
+export const RETRYABLE_STEP_FUNCTIONS_ERRORS = [
+  "StepFunctions.ExecutionLimitExceeded",
+  "StepFunctions.ExecutionLimitExceededException",
+  "StepFunctions.AWSStepFunctionsException",
+  "StepFunctions.SdkClientException",
 ] as const;

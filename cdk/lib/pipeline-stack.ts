@@ -1,7 +1,7 @@
 import type { Environment } from "@fedmkt/shared/contracts/environment.ts";
 import { CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
 import { Match, Rule } from "aws-cdk-lib/aws-events";
-import { SfnStateMachine } from "aws-cdk-lib/aws-events-targets";
+import { LambdaFunction, SfnStateMachine } from "aws-cdk-lib/aws-events-targets";
 import { type IRole, Policy, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import { SqsEventSource } from "aws-cdk-lib/aws-lambda-event-sources";
 import type { StateMachine } from "aws-cdk-lib/aws-stepfunctions";
@@ -19,7 +19,7 @@ export interface PipelineStackProps extends StackProps {
   state: StateStack;
 }
 
-/** The keys whose upload starts a run. EventBridge's `*` spans slashes too: plan-run refuses what is not runs/<run>/run.yaml. */
+/** The keys whose upload starts a run. EventBridge's `*` spans slashes too: the machine refuses what is not runs/<run>/run.yaml. */
 export const RUN_KEY_PATTERN = "runs/*/run.yaml";
 
 /** A shard takes seconds; two share an invocation, so that one start-up serves both. */
@@ -75,6 +75,15 @@ export class PipelineStack extends Stack {
         detail: { bucket: { name: [control.bucketName] }, object: { key: Match.wildcard(RUN_KEY_PATTERN) } },
       },
       targets: [new SfnStateMachine(this.run)],
+    });
+    // a rule of its own: no Catch sees a time-out of the execution, a stop by hand or States.Runtime
+    new Rule(this, "RunEnded", {
+      eventPattern: {
+        source: ["aws.states"],
+        detailType: ["Step Functions Execution Status Change"],
+        detail: { status: ["FAILED", "TIMED_OUT", "ABORTED"], stateMachineArn: [this.run.stateMachineArn] },
+      },
+      targets: [new LambdaFunction(functions.of("fail-run"))],
     });
     new CfnOutput(this, "RunMachine", { value: this.run.stateMachineArn });
   }

@@ -127,9 +127,12 @@ describe("a run's failure", () => {
   });
 });
 
+const ruleOf = (id: string) =>
+  propertiesOf(pipeline, "AWS::Events::Rule").find(([logicalId]) => logicalId.startsWith(id))![1];
+
 describe("the rule that starts a run", () => {
   const event = JSON.parse(readFileSync(new URL("../../events/run/run-uploaded.json", import.meta.url), "utf8"));
-  const [[, rule]] = propertiesOf(pipeline, "AWS::Events::Rule");
+  const rule = ruleOf("RunUploaded");
   const pattern = JSON.parse(
     JSON.stringify(rule.EventPattern, (key, value) => (key === "name" ? [event.detail.bucket.name] : value)),
   );
@@ -154,5 +157,35 @@ describe("the rule that starts a run", () => {
   it("starts the run machine and nothing else", () => {
     expect(rule.Targets).toHaveLength(1);
     expect(JSON.stringify(rule.Targets)).toContain("RunMachine");
+  });
+});
+
+describe("the rule for runs that did not succeed", () => {
+  const event = JSON.parse(readFileSync(new URL("../../events/fail-run/run-timed-out.json", import.meta.url), "utf8"));
+  const rule = ruleOf("RunEnded");
+  const pattern = JSON.parse(
+    JSON.stringify(rule.EventPattern, (key, value) =>
+      key === "stateMachineArn" ? [event.detail.stateMachineArn] : value,
+    ),
+  );
+  const withDetail = (detail: object) => ({ ...event, detail: { ...event.detail, ...detail } });
+
+  it.each(["FAILED", "TIMED_OUT", "ABORTED"])("matches the run machine's %s", (status) => {
+    expect(matches(pattern, withDetail({ status }))).toBe(true);
+  });
+
+  it("leaves runs that go on or succeed, other machines and uploads alone", () => {
+    for (const status of ["RUNNING", "SUCCEEDED"]) expect(matches(pattern, withDetail({ status }))).toBe(false);
+    expect(matches(pattern, withDetail({ stateMachineArn: "another" }))).toBe(false);
+    expect(matches(pattern, { ...event, source: "aws.s3", "detail-type": "Object Created" })).toBe(false);
+    expect(JSON.stringify(rule.EventPattern)).toContain("RunMachine");
+  });
+
+  it("invokes fail-run, which lets EventBridge in", () => {
+    expect(JSON.stringify(rule.Targets)).toContain("StagesFailRun");
+    const permissions = propertiesOf(pipeline, "AWS::Lambda::Permission").map(([, permission]) => permission);
+    expect(permissions).toContainEqual(
+      expect.objectContaining({ Action: "lambda:InvokeFunction", Principal: "events.amazonaws.com" }),
+    );
   });
 });

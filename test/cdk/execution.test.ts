@@ -141,6 +141,16 @@ describe("the deployed machines, interpreted", () => {
     await transient.start();
     expect(count(transient.done, "ServerDistil")).toBe(3);
 
+    let refusals = 8;
+    const throttled = federation({
+      rounds: 1,
+      fail: (state) => {
+        if (state === "ServerDistil" && refusals-- > 0) throw named("ECS.AmazonECSException", "Rate exceeded");
+      },
+    });
+    await throttled.start();
+    expect(count(throttled.done, "ServerDistil")).toBe(9);
+
     const invalid = federation({
       fail: (state) => {
         if (state === "ServerDistil") throw named("InvalidInputError", "server: model.safetensors is truncated");

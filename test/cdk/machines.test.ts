@@ -3,8 +3,11 @@ import { createRequire } from "node:module";
 import { describe, expect, it } from "@jest/globals";
 import { matches } from "../../cli/src/local/events-rules.ts";
 import {
+  RETRYABLE_ECS_ERRORS,
   RETRYABLE_ERRORS,
   RETRYABLE_LAMBDA_ERRORS,
+  RETRYABLE_SQS_ERRORS,
+  RETRYABLE_STEP_FUNCTIONS_ERRORS,
   STAGES,
   type StageName,
 } from "../../shared/src/contracts/stages.ts";
@@ -65,18 +68,34 @@ describe("the states of both machines", () => {
     for (const [, state] of waiting) expect(Number(state.HeartbeatSeconds)).toBeLessThan(Number(state.TimeoutSeconds));
   });
 
-  it("retry exactly what says of itself that it may pass, except a whole round", () => {
+  it("retry what says of itself that it may pass, and trouble of the service behind them", () => {
+    const ofService: Record<string, readonly string[]> = {
+      "lambda:invoke": RETRYABLE_LAMBDA_ERRORS,
+      "ecs:runTask.waitForTaskToken": RETRYABLE_ECS_ERRORS,
+      "sqs:sendMessage.waitForTaskToken": RETRYABLE_SQS_ERRORS,
+      "states:startExecution.sync:2": RETRYABLE_STEP_FUNCTIONS_ERRORS,
+    };
     for (const [name, state] of tasks) {
-      const isLambda = resourceOf(state) === "lambda:invoke";
-      const expected = name === "RunRound" ? [] : [...RETRYABLE_ERRORS, ...(isLambda ? RETRYABLE_LAMBDA_ERRORS : [])];
+      const service = ofService[resourceOf(state)];
+      // a round that failed has tried again inside, whatever could be
+      const expected = name === "RunRound" ? service : [...RETRYABLE_ERRORS, ...service];
       expect([name, retriedBy(state)]).toEqual([name, expected]);
     }
   });
 
-  it("back off between tries, with jitter", () => {
+  it("back off between tries, with jitter, and have more patience with a service than with our own work", () => {
     for (const [, state] of tasks)
-      for (const retry of (state.Retry ?? []) as object[])
-        expect(retry).toMatchObject({ BackoffRate: 2, JitterStrategy: "FULL", MaxDelaySeconds: 60 });
+      for (const retry of state.Retry as { ErrorEquals: string[] }[]) {
+        const ours = retry.ErrorEquals.includes("TransientError");
+        const patience = ours ? { MaxAttempts: 3, MaxDelaySeconds: 60 } : { MaxAttempts: 8, MaxDelaySeconds: 300 };
+        expect(retry).toMatchObject({ BackoffRate: 2, JitterStrategy: "FULL", ...patience });
+      }
+  });
+
+  it("start a bounded number of workers at a time, whatever the number of parties", () => {
+    const maps = all.filter(([, state]) => state.Type === "Map");
+    const bounded = maps.filter(([, state]) => state.MaxConcurrency === 10).map(([name]) => name);
+    expect(bounded.sort()).toEqual(["DistilClients", "EvaluateParties", "RunBaselines", "TrainClients"]);
   });
 
   it("use only services that run locally too", () => {

@@ -1,20 +1,19 @@
-import { RETRYABLE_ERRORS, RETRYABLE_LAMBDA_ERRORS } from "@fedmkt/shared/contracts/stages.ts";
+import { RETRYABLE_ERRORS } from "@fedmkt/shared/contracts/stages.ts";
 import { Duration } from "aws-cdk-lib";
 import { JitterType, type TaskStateBase } from "aws-cdk-lib/aws-stepfunctions";
 
-const BACK_OFF = {
-  interval: Duration.seconds(2),
-  backoffRate: 2,
-  maxDelay: Duration.minutes(1),
-  jitterStrategy: JitterType.FULL,
-};
+const BACK_OFF = { interval: Duration.seconds(2), backoffRate: 2, jitterStrategy: JitterType.FULL };
 
 /** Retried is what says of itself that it may pass; everything else fails the state at once. */
 export function retryTransient(task: TaskStateBase): void {
-  task.addRetry({ errors: [...RETRYABLE_ERRORS], maxAttempts: 3, ...BACK_OFF });
+  task.addRetry({ errors: [...RETRYABLE_ERRORS], maxAttempts: 3, maxDelay: Duration.minutes(1), ...BACK_OFF });
 }
 
-/** For Lambda in addition: trouble of the service itself (throttling most of all), which is worth more patience. */
-export function retryLambdaService(task: TaskStateBase): void {
-  task.addRetry({ errors: [...RETRYABLE_LAMBDA_ERRORS], maxAttempts: 6, ...BACK_OFF });
+/**
+ * For trouble of the service behind the task itself, which is worth more patience: throttling lasts as long as others are
+ * busy, and capacity comes back in minutes. Nothing was started then, so nothing is done twice.
+ * @param errors - the service's `RETRYABLE_…_ERRORS`
+ */
+export function retryService(task: TaskStateBase, errors: readonly string[]): void {
+  task.addRetry({ errors: [...errors], maxAttempts: 8, maxDelay: Duration.minutes(5), ...BACK_OFF });
 }

@@ -11,7 +11,7 @@ import {
 } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
 import { HouseMachine } from "./house-machine.ts";
-import type { StageStates } from "./stage-states.ts";
+import { type StageStates, WORKERS_AT_A_TIME } from "./stage-states.ts";
 
 const RUN_AND_ROUND = { run: JsonPath.stringAt("$.run"), round: JsonPath.numberAt("$.round") };
 const ITEM = "$$.Map.Item.Value";
@@ -96,6 +96,7 @@ export class RoundMachine extends Construct {
     return new MapState(this, stateName, {
       itemsPath,
       itemSelector: { stage, ...RUN_AND_ROUND, party: JsonPath.stringAt(`${ITEM}.id`) },
+      maxConcurrency: WORKERS_AT_A_TIME,
       resultPath: JsonPath.DISCARD,
     }).itemProcessor(each);
   }

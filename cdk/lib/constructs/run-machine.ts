@@ -1,4 +1,5 @@
 import { controlKeys } from "@fedmkt/shared/contracts/keys.ts";
+import { RETRYABLE_STEP_FUNCTIONS_ERRORS } from "@fedmkt/shared/contracts/stages.ts";
 import { Duration } from "aws-cdk-lib";
 import {
   Choice,
@@ -19,7 +20,8 @@ import {
 import { StepFunctionsStartExecution } from "aws-cdk-lib/aws-stepfunctions-tasks";
 import { Construct } from "constructs";
 import { HouseMachine } from "./house-machine.ts";
-import type { StageStates } from "./stage-states.ts";
+import { retryService } from "./retry.ts";
+import { type StageStates, WORKERS_AT_A_TIME } from "./stage-states.ts";
 
 const RUN = JsonPath.stringAt("$.run");
 const ITEM = "$$.Map.Item.Value";
@@ -27,9 +29,6 @@ const ITEM = "$$.Map.Item.Value";
 /** What plan-run gives, kept under `$.plan`. */
 const PLANNED = ["clients", "parties", "maps", "toServer", "toClients", "baselines", "aggregation"] as const;
 const ROUND_NEEDS = ["clients", "parties", "toServer", "toClients", "aggregation"] as const;
-
-/** Baselines train too; more at a time would starve the account's capacity without ending sooner. */
-const BASELINE_CONCURRENCY = 8;
 
 /** The longest run: EventBridge starts it with the S3 event of `runs/<run>/run.yaml`. */
 const RUN_TIMEOUT = Duration.days(30);
@@ -149,14 +148,14 @@ export class RunMachine extends Construct {
         party: JsonPath.stringAt(`${ITEM}.party`),
         baseline: JsonPath.stringAt(`${ITEM}.baseline`),
       },
-      maxConcurrency: BASELINE_CONCURRENCY,
+      maxConcurrency: WORKERS_AT_A_TIME,
       resultPath: JsonPath.DISCARD,
     }).itemProcessor(stages.worker(this, "RunBaseline", "run-baseline", "$"));
   }
 
-  /** No retry here: what can be retried was retried inside, and the parent only ever sees `States.TaskFailed`. */
+  /** A failed round is not retried: what can be, was inside, and the parent only ever sees `States.TaskFailed`. */
   private runRound(round: IStateMachine): StepFunctionsStartExecution {
-    return new StepFunctionsStartExecution(this, "RunRound", {
+    const state = new StepFunctionsStartExecution(this, "RunRound", {
       stateMachine: round,
       integrationPattern: IntegrationPattern.RUN_JOB,
       associateWithParent: true,
@@ -169,6 +168,8 @@ export class RunMachine extends Construct {
       resultSelector: { done: JsonPath.objectAt("$.Output.done") },
       resultPath: "$.closed",
     });
+    retryService(state, RETRYABLE_STEP_FUNCTIONS_ERRORS);
+    return state;
   }
 
   private nextRound(): Pass {

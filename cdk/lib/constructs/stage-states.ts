@@ -1,4 +1,10 @@
-import type { LambdaStageName, WorkerStageName } from "@fedmkt/shared/contracts/stages.ts";
+import {
+  type LambdaStageName,
+  RETRYABLE_ECS_ERRORS,
+  RETRYABLE_LAMBDA_ERRORS,
+  RETRYABLE_SQS_ERRORS,
+  type WorkerStageName,
+} from "@fedmkt/shared/contracts/stages.ts";
 import { Duration } from "aws-cdk-lib";
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import { Queue } from "aws-cdk-lib/aws-sqs";
@@ -10,7 +16,7 @@ import {
   SqsSendMessage,
 } from "aws-cdk-lib/aws-stepfunctions-tasks";
 import { Construct } from "constructs";
-import { retryLambdaService, retryTransient } from "./retry.ts";
+import { retryService, retryTransient } from "./retry.ts";
 import { RunWorkerTask } from "./run-worker-task.ts";
 import type { ShardQueue } from "./shard-queue.ts";
 import type { StageFunctions } from "./stage-functions.ts";
@@ -25,6 +31,12 @@ export interface StageHosts {
   /** longest that one job may take */
   workerTimeout: Duration;
 }
+
+/**
+ * Workers that one state starts side by side. Each has 4 vCPU or a GPU of its own; an account grants a limited number of them,
+ * and whatever is started beyond it only uses up its tries and its heartbeat's time on waiting for capacity.
+ */
+export const WORKERS_AT_A_TIME = 10;
 
 /** A shard waits in the queue, then is translated: longer than one redelivery, so that the queue's own retry comes first. */
 const SHARD_HEARTBEAT = Duration.minutes(15);
@@ -64,7 +76,7 @@ export class StageStates extends Construct {
       ...keep,
     });
     retryTransient(state);
-    retryLambdaService(state);
+    retryService(state, RETRYABLE_LAMBDA_ERRORS);
     return state;
   }
 
@@ -96,6 +108,7 @@ export class StageStates extends Construct {
       resultPath: JsonPath.DISCARD,
     });
     retryTransient(state);
+    retryService(state, RETRYABLE_ECS_ERRORS);
     return state;
   }
 
@@ -123,6 +136,7 @@ export class StageStates extends Construct {
       resultPath: JsonPath.DISCARD,
     });
     retryTransient(state);
+    retryService(state, RETRYABLE_SQS_ERRORS);
     return state;
   }
 

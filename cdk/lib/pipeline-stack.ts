@@ -25,6 +25,12 @@ export const RUN_KEY_PATTERN = "runs/*/run.yaml";
 /** A shard takes seconds; two share an invocation, so that one start-up serves both. */
 const SHARDS_AT_A_TIME = 2;
 
+/**
+ * Batches at work at the same time: a hundred shards in seconds, and far below the thousand invocations that an account's
+ * functions share, so that a large run does not starve the others' functions.
+ */
+const SHARD_BATCHES_AT_A_TIME = 50;
+
 const WORKER_HEARTBEAT = Duration.minutes(10);
 const WORKER_TIMEOUT = Duration.days(2);
 
@@ -62,7 +68,11 @@ export class PipelineStack extends Stack {
 
     const alignShard = functions.of("align-shard");
     alignShard.addEventSource(
-      new SqsEventSource(shards.queue, { batchSize: SHARDS_AT_A_TIME, reportBatchItemFailures: true }),
+      new SqsEventSource(shards.queue, {
+        batchSize: SHARDS_AT_A_TIME,
+        maxConcurrency: SHARD_BATCHES_AT_A_TIME,
+        reportBatchItemFailures: true,
+      }),
     );
     failShard.addEventSource(new SqsEventSource(shards.deadLetters, { batchSize: 10, reportBatchItemFailures: true }));
     this.answersTokens("ShardCallback", [alignShard.role!, failShard.role!], [this.round]);

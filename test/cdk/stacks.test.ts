@@ -61,8 +61,8 @@ describe("the shard queue", () => {
     expect(policies.match(/"aws:SecureTransport":"false"/g)).toHaveLength(2);
   });
 
-  it("gives a message up after three deliveries", () => {
-    expect(queues.map(([, queue]) => queue.RedrivePolicy).filter(Boolean)).toMatchObject([{ maxReceiveCount: 3 }]);
+  it("gives a message up after five deliveries", () => {
+    expect(queues.map(([, queue]) => queue.RedrivePolicy).filter(Boolean)).toMatchObject([{ maxReceiveCount: 5 }]);
   });
 
   it("hides a message six times as long as its function may take", () => {
@@ -74,6 +74,13 @@ describe("the shard queue", () => {
     const mappings = propertiesOf(pipeline, "AWS::Lambda::EventSourceMapping");
     expect(mappings).toHaveLength(2);
     for (const [, mapping] of mappings) expect(mapping.FunctionResponseTypes).toEqual(["ReportBatchItemFailures"]);
+  });
+
+  it("keeps its function from taking all of the account's invocations", () => {
+    const bounds = propertiesOf(pipeline, "AWS::Lambda::EventSourceMapping").map(
+      ([, mapping]) => mapping.ScalingConfig,
+    );
+    expect(bounds).toContainEqual({ MaximumConcurrency: 50 });
   });
 });
 
@@ -151,6 +158,12 @@ describe("the policies", () => {
 
   it("attach no managed policy", () => {
     for (const [, role] of propertiesOf(pipeline, "AWS::IAM::Role")) expect(role.ManagedPolicyArns).toBeUndefined();
+  });
+
+  it("let align-shard find its queue and hand a message back", () => {
+    const aligning = granted.filter(({ id }) => id.startsWith("StagesAlignShardRole"));
+    const actions = aligning.flatMap(({ statement }) => actionsOf(statement));
+    expect(actions).toEqual(expect.arrayContaining(["sqs:GetQueueUrl", "sqs:ChangeMessageVisibility"]));
   });
 
   it("let only those answer task tokens who hold some", () => {

@@ -7,8 +7,11 @@ import { Construct } from "constructs";
 export const ALIGN_TIMEOUT = Duration.minutes(2);
 const VISIBILITY_TIMEOUT = Duration.seconds(ALIGN_TIMEOUT.toSeconds() * 6);
 
-/** A message that three deliveries could not get rid of is poisoned. */
-export const MAX_RECEIVE_COUNT = 3;
+/**
+ * A message that so many deliveries could not get rid of is poisoned. Deliveries after trouble of a service come within 5, 10,
+ * 20 and 40 s, and Lambda itself may use one up where it is throttled: three would be over within seconds.
+ */
+const MAX_RECEIVE_COUNT = 5;
 
 /** The align-shard queue and its dead-letter queue, both encrypted and TLS only. */
 export class ShardQueue extends Construct {

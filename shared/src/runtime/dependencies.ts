@@ -2,12 +2,14 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { S3Material } from "../adapters/aws/s3-material.ts";
 import { S3ObjectStore, s3Client } from "../adapters/aws/s3-object-store.ts";
+import { SqsMessageQueue, sqsClient } from "../adapters/aws/sqs-message-queue.ts";
 import { StepFunctionsCallback, stepFunctionsClient } from "../adapters/aws/step-functions-callback.ts";
 import { FileMaterial } from "../adapters/material/file-material.ts";
 import { LocatedMaterial } from "../adapters/material/located-material.ts";
 import { openTokenizer } from "../adapters/tokenizers/open-tokenizer.ts";
 import { environment } from "../contracts/environment.ts";
 import { InvalidInputError } from "../core/errors.ts";
+import type { MessageQueue } from "../ports/message-queue.ts";
 import type { TaskCallback } from "../ports/task-callback.ts";
 import type { StageDependencies } from "../use-cases/dependencies.ts";
 import { houseLogger } from "./house-logger.ts";
@@ -35,4 +37,9 @@ export function stageDependencies(variables: NodeJS.ProcessEnv): StageDependenci
 /** The machine's side of task tokens, for whoever answers them. */
 export function taskCallback(): TaskCallback {
   return new StepFunctionsCallback(stepFunctionsClient());
+}
+
+/** The queues that messages come from. */
+export function messageQueue(): MessageQueue {
+  return new SqsMessageQueue(sqsClient());
 }

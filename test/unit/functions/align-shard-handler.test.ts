@@ -3,6 +3,7 @@ import { describe, expect, it } from "@jest/globals";
 import type { SQSEvent } from "aws-lambda";
 import type { StageInput } from "../../../shared/src/contracts/stages.ts";
 import { InvalidInputError, TransientError } from "../../../shared/src/core/errors.ts";
+import type { MessageQueue } from "../../../shared/src/ports/message-queue.ts";
 import { createAlignShardHandler } from "../../../shared/src/runtime/create-align-shard-handler.ts";
 import { createFailShardHandler } from "../../../shared/src/runtime/create-fail-shard-handler.ts";
 import { lambdaContext } from "../../support/lambda-context.ts";
@@ -13,6 +14,15 @@ const eventOf = (file: string): SQSEvent =>
   JSON.parse(readFileSync(new URL(`../../../events/${file}.json`, import.meta.url), "utf8"));
 const tokenOf = (event: SQSEvent, index: number): string => JSON.parse(event.Records[index].body).taskToken;
 
+/** Writes down which messages were handed back, and for how long. */
+class RecordingQueue implements MessageQueue {
+  readonly returned: { queueArn: string; receiptHandle: string; delaySeconds: number }[] = [];
+
+  async comeAgain(message: { queueArn: string; receiptHandle: string }, delaySeconds: number): Promise<void> {
+    this.returned.push({ ...message, delaySeconds });
+  }
+}
+
 type Align = (input: StageInput<"align-shard">) => Promise<{ manifest: string }>;
 
 function prepare(align: Align) {
@@ -22,11 +32,16 @@ function prepare(align: Align) {
     inputs.push(input);
     return align(input);
   };
-  const handler = createAlignShardHandler(useCase, {}, callback, new RecordingLogger() as never);
-  return { callback, inputs, handler };
+  const queue = new RecordingQueue();
+  const handler = createAlignShardHandler(useCase, {}, { callback, queue }, new RecordingLogger() as never);
+  return { callback, queue, inputs, handler };
 }
 
 const aligned: Align = async ({ shard }) => ({ manifest: `aligned/${shard}/manifest.json` });
+
+const down: Align = async () => {
+  throw new TransientError("AWS_UNAVAILABLE", "s3://a/b: SlowDown");
+};
 
 describe("the handler of the shard queue", () => {
   it("aligns the shard of the event that SQS sends and answers its token", async () => {
@@ -54,6 +69,39 @@ describe("the handler of the shard queue", () => {
       batchItemFailures: [{ itemIdentifier: event.Records[1].messageId }],
     });
     expect(callback.answers.map(({ token }) => token)).toEqual([tokenOf(event, 0)]);
+  });
+
+  it.each([
+    ["1", 5],
+    ["2", 10],
+    ["4", 40],
+    ["9", 300],
+  ])(
+    "lets a shard of delivery %s come again after %d s instead of the queue's minutes",
+    async (receives, delaySeconds) => {
+      const event = eventOf("align-shard/one-shard");
+      event.Records[0].attributes.ApproximateReceiveCount = receives;
+      const { handler, queue } = prepare(down);
+      await handler(event, lambdaContext);
+      const [{ eventSourceARN: queueArn, receiptHandle }] = event.Records;
+      expect(queue.returned).toEqual([{ queueArn, receiptHandle, delaySeconds }]);
+    },
+  );
+
+  it("gives a shard back all the same where it cannot be hastened", async () => {
+    const event = eventOf("align-shard/one-shard");
+    const { handler, queue } = prepare(down);
+    queue.comeAgain = async () => {
+      throw new TransientError("AWS_UNAVAILABLE", "sqs: connection reset");
+    };
+    const { batchItemFailures } = await handler(event, lambdaContext);
+    expect(batchItemFailures).toEqual([{ itemIdentifier: event.Records[0].messageId }]);
+  });
+
+  it("hands nothing back that is done or fails for good", async () => {
+    const { handler, queue } = prepare(aligned);
+    await handler(eventOf("align-shard/poisoned"), lambdaContext);
+    expect(queue.returned).toEqual([]);
   });
 
   it("fails the token and consumes the message on an InvalidInputError", async () => {
@@ -104,9 +152,7 @@ describe("the handler of the shard queue", () => {
 
   it("reports a batch of nothing but failures instead of throwing", async () => {
     const event = eventOf("align-shard/two-shards");
-    const { handler } = prepare(async () => {
-      throw new TransientError("AWS_UNAVAILABLE", "down");
-    });
+    const { handler } = prepare(down);
     const { batchItemFailures } = await handler(event, lambdaContext);
     expect(batchItemFailures).toHaveLength(2);
   });

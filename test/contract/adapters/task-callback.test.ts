@@ -57,10 +57,21 @@ describe("the callback of Step Functions", () => {
   it("takes InvalidToken for a token that is not awaited yet during the first seconds, later for gone", async () => {
     let nowMs = 0;
     const callback = await callbackTo(throwing("InvalidToken"), () => nowMs);
+    expect(await callback.heartbeat("token")).toBe("waiting");
     nowMs = 4_999;
     expect(await callback.heartbeat("token")).toBe("waiting");
     nowMs = 5_000;
     expect(await callback.heartbeat("token")).toBe("gone");
+  });
+
+  it("gives every token those first seconds, however long the process has served others", async () => {
+    let nowMs = 0;
+    const callback = await callbackTo(throwing("InvalidToken"), () => nowMs);
+    await callback.heartbeat("token");
+    nowMs = 600_000;
+    expect(await callback.heartbeat("another")).toBe("waiting");
+    nowMs = 605_000;
+    expect(await callback.heartbeat("another")).toBe("gone");
   });
 
   it("drops an answer that comes too late, since its outputs lie in S3", async () => {

@@ -29,23 +29,23 @@ export function stepFunctionsClient(config: SFNClientConfig = {}): SFNClient {
 export class StepFunctionsCallback implements TaskCallback {
   readonly #client: SFNClient;
   readonly #now: () => number;
-  readonly #startedAtMs: number;
+  /** when each open token was first heard of here: a warm function serves many, one after another */
+  readonly #firstUsedMs = new Map<string, number>();
 
-  /** @param now - milliseconds, monotonic; the grace of new tokens is counted from the construction */
+  /** @param now - milliseconds, monotonic; a token's grace is counted from its first heartbeat */
   constructor(client: SFNClient, now: () => number = () => performance.now()) {
     this.#client = client;
     this.#now = now;
-    this.#startedAtMs = now();
   }
 
   async succeed(token: string, output: unknown): Promise<void> {
-    await this.#answer(() =>
+    await this.#answer(token, () =>
       this.#client.send(new SendTaskSuccessCommand({ taskToken: token, output: JSON.stringify(output) })),
     );
   }
 
   async fail(token: string, error: { name: string; cause: string }): Promise<void> {
-    await this.#answer(() =>
+    await this.#answer(token, () =>
       this.#client.send(
         new SendTaskFailureCommand({
           taskToken: token,
@@ -57,22 +57,28 @@ export class StepFunctionsCallback implements TaskCallback {
   }
 
   async heartbeat(token: string): Promise<"waiting" | "gone"> {
+    const firstMs = this.#firstUsedMs.get(token) ?? this.#now();
+    this.#firstUsedMs.set(token, firstMs);
     try {
       await this.#client.send(new SendTaskHeartbeatCommand({ taskToken: token }));
       return "waiting";
     } catch (cause) {
       const { name } = cause as Error;
-      if (name === "InvalidToken" && this.#now() - this.#startedAtMs < TOKEN_GRACE_MS) return "waiting";
-      if (GONE.has(name)) return "gone";
+      if (name === "InvalidToken" && this.#now() - firstMs < TOKEN_GRACE_MS) return "waiting";
+      if (GONE.has(name)) {
+        this.#firstUsedMs.delete(token);
+        return "gone";
+      }
       throw awsFailure("states:SendTaskHeartbeat", cause);
     }
   }
 
-  async #answer(send: () => Promise<unknown>): Promise<void> {
+  async #answer(token: string, send: () => Promise<unknown>): Promise<void> {
     try {
       await send();
     } catch (cause) {
       if (!GONE.has((cause as Error).name)) throw awsFailure("states:SendTaskSuccess or SendTaskFailure", cause);
     }
+    this.#firstUsedMs.delete(token);
   }
 }

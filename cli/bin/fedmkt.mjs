@@ -10,7 +10,8 @@ const NEEDED_MAJOR = 24;
 const FORWARDED_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 if (Number(process.versions.node.split(".")[0]) >= NEEDED_MAJOR) {
-  module.enableCompileCache(fileURLToPath(new URL("../../.cache/compile", import.meta.url)));
+  const { cacheFolder } = await import("../src/cache-folder.ts");
+  module.enableCompileCache(join(cacheFolder(), "compile"));
   const { main } = await import("../src/main.ts");
   await main();
 } else {

@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { createServer } from "node:net";
 import { availableParallelism, freemem, totalmem } from "node:os";
 import { join } from "node:path";
 import { formatBytes } from "@fedmkt/shared/report/table.ts";
+import { cacheFolder } from "./cache-folder.ts";
 import type { Dependencies } from "./dependencies.ts";
 
 const NODE_MAJOR = 24;
@@ -30,6 +31,7 @@ export async function examineMachine(
   // a container may have less than the machine; 0 or more than there is: no limit
   const limit = process.constrainedMemory();
   const memory = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+  const cache = cacheFolder();
   return [
     check(
       "Node",
@@ -53,6 +55,10 @@ export async function examineMachine(
     ),
     await examineDisk(folder),
     await attempt("folder", `${folder} is writable`, async () => tryToWrite(folder)),
+    await attempt("cache", `${cache} is writable`, async () => {
+      mkdirSync(cache, { recursive: true });
+      tryToWrite(cache);
+    }),
     await attempt("loopback", "a port on 127.0.0.1 can be opened", tryToListen),
   ];
 }

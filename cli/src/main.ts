@@ -1,9 +1,10 @@
+import { readFileSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
 import { closestName } from "@fedmkt/shared/contracts/closest-name.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import { renderUsage } from "citty";
 import { parseArguments } from "./arguments.ts";
-import type { Command, ExitCode } from "./command.ts";
+import type { Command, ExitCode, Outcome } from "./command.ts";
 import { COMMANDS } from "./command-table.ts";
 import { type Dependencies, realDependencies } from "./dependencies.ts";
 import { describeFailure } from "./failure.ts";
@@ -22,17 +23,7 @@ export async function runCli(
 ): Promise<ExitCode> {
   const json = argv.includes("--json");
   try {
-    const [name, ...rest] = argv;
-    if (name === undefined || HELP.has(name)) {
-      io.stdout.write(listCommands());
-      return name === undefined ? 2 : 0;
-    }
-    const command = await findCommand(name);
-    if (rest.some((word) => word === "--help" || word === "-h")) {
-      io.stdout.write(await describeCommand(command, io));
-      return 0;
-    }
-    const outcome = await command.run({ args: parseArguments(command, rest), io, dependencies });
+    const outcome = await answer(argv, io, dependencies);
     io.stdout.write(json ? writeEnvelope({ ok: true, data: outcome.data }) : `${outcome.text}\n`);
     return outcome.exitCode ?? 0;
   } catch (error) {
@@ -42,6 +33,27 @@ export async function runCli(
     else io.stderr.write(`${failure.name} (${failure.code}): ${message}\n`);
     return exitCode;
   }
+}
+
+async function answer(argv: readonly string[], io: Io, dependencies: Dependencies): Promise<Outcome> {
+  const [name, ...rest] = argv[0] === "--json" ? argv.slice(1) : argv;
+  if (name === undefined) return { ...help(listCommands()), exitCode: 2 };
+  if (HELP.has(name)) return help(listCommands());
+  if (name === "--version") return readVersion();
+  const command = await findCommand(name);
+  if (rest.some((word) => word === "--help" || word === "-h")) return help(await describeCommand(command, io));
+  return command.run({ args: parseArguments(command, rest), io, dependencies });
+}
+
+function help(text: string): Outcome {
+  return { data: { help: text }, text };
+}
+
+function readVersion(): Outcome {
+  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
+  return { data: { version, node: process.versions.node }, text: `fedmkt ${version}` };
 }
 
 /** One Ctrl-C may come twice, from the terminal and from the launcher; a person's second one comes later than this. */
@@ -59,6 +71,9 @@ export async function main(): Promise<void> {
   };
   process.on("SIGINT", interrupt);
   process.on("SIGTERM", interrupt);
+  process.on("SIGHUP", interrupt);
+  // whoever read along may go (fedmkt run … | head -1): the run goes on, and run.json tells how it ended
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   process.exitCode = await runCli(process.argv.slice(2), processIo(controller.signal));
 }
 
@@ -82,14 +97,13 @@ function listCommands(): string {
     "",
     ...rows,
     "",
-    "fedmkt COMMAND --help says more. Exit codes: 0 done, 1 failed, 2 bad input.",
-    "",
+    "fedmkt COMMAND --help says more; fedmkt --version tells the version. Exit codes: 0 done, 1 failed, 2 bad input.",
   ].join("\n");
 }
 
 async function describeCommand(command: Command, io: Io): Promise<string> {
   const usage = await renderUsage({ meta: command.meta, args: command.args }, { meta: { name: "fedmkt" } });
   const examples = ["EXAMPLES", "", ...command.examples.map((line) => `  ${line}`)].join("\n");
-  const text = `${usage.trimEnd()}\n\n${examples}\n\nExit codes: 0 done, 1 failed, 2 bad input.\n`;
+  const text = `${usage.trimEnd()}\n\n${examples}\n\nExit codes: 0 done, 1 failed, 2 bad input.`;
   return io.colours ? text : stripVTControlCharacters(text);
 }

@@ -4,6 +4,7 @@ import { encodeJson, parseJson } from "@fedmkt/shared/contracts/json-document.ts
 import { type RunState, runState } from "@fedmkt/shared/contracts/run-state.ts";
 import { type RunSummary, runSummary } from "@fedmkt/shared/contracts/summary.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
+import { isLocked, LOCK_FILE } from "./folder-lock.ts";
 
 export const RUN_FILES = {
   spec: "spec.yaml",
@@ -45,22 +46,20 @@ export function readRunSummary(folder: string): RunSummary {
   return parseJson(readFileSync(file), file, runSummary);
 }
 
-/** Whether the process that was running this run still lives. */
-export function isActive(state: RunState): boolean {
-  if (state.status !== "RUNNING" || state.process === null || state.process === process.pid) return false;
-  try {
-    process.kill(state.process, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
+/** Whether a living process runs this run; that holds the folder's lock. */
+export function isActive(state: RunState, folder: string): boolean {
+  return state.status === "RUNNING" && isLocked(folder);
 }
 
-/** Takes a run's files away; only from a folder that holds a run. */
+/** Takes a run's files away, all but the lock; only from a folder that holds a run. */
 export function clearRunFolder(folder: string): void {
-  rmSync(folder, { recursive: true, force: true });
+  for (const name of filesOf(folder)) rmSync(join(folder, name), { recursive: true, force: true });
 }
 
 export function isEmptyFolder(folder: string): boolean {
-  return !existsSync(folder) || readdirSync(folder).length === 0;
+  return !existsSync(folder) || filesOf(folder).length === 0;
+}
+
+function filesOf(folder: string): string[] {
+  return readdirSync(folder).filter((name) => name !== LOCK_FILE);
 }

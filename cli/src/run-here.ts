@@ -19,7 +19,7 @@ export interface RunHere {
 }
 
 /**
- * Runs on this machine and keeps run.json true throughout: whoever reads it later sees how the run ended.
+ * Runs on this machine, in a folder that this process holds, and keeps run.json true throughout: whoever reads it later sees how the run ended.
  * @throws RunFailure with the first cause: the party's or the file's own error
  */
 export async function runHere({ file, folder, concurrentTasks, io, dependencies }: RunHere) {
@@ -59,9 +59,16 @@ export async function runHere({ file, folder, concurrentTasks, io, dependencies 
       });
     if (result.status !== "SUCCEEDED") throw failed(result.error, result.cause, folder, io.signal.aborted);
     summary = await downloadRun(result, run, folder);
-  } catch (error) {
+  } catch (thrown) {
+    const isOwn = thrown instanceof RunFailure || !io.signal.aborted;
+    const error = isOwn ? thrown : failed(undefined, undefined, folder, true);
     const { name, message } = error instanceof RunFailure ? error.failure : (error as Error);
-    end("FAILED", { error: name, cause: message });
+    try {
+      end("FAILED", { error: name, cause: message });
+    } catch (writing) {
+      // a full disk, which is likely what failed the run too: that error is the one to tell
+      io.stderr.write(`${join(folder, RUN_FILES.state)} could not be written: ${(writing as Error).message}\n`);
+    }
     throw error;
   }
   return { summary, state: end("SUCCEEDED") };

@@ -42,8 +42,9 @@ export async function callCli(
   {
     env = {},
     terminal = false,
+    signal = new AbortController().signal,
     ...dependencies
-  }: Partial<Dependencies> & { env?: Record<string, string>; terminal?: boolean } = {},
+  }: Partial<Dependencies> & { env?: Record<string, string>; terminal?: boolean; signal?: AbortSignal } = {},
 ): Promise<CliRun> {
   const written = { stdout: "", stderr: "" };
   const stream = (name: "stdout" | "stderr") => ({
@@ -59,7 +60,7 @@ export async function callCli(
     colours: terminal,
     cwd,
     env,
-    signal: new AbortController().signal,
+    signal,
   };
   const exitCode = await runCli(argv, io, {
     runLocally: () => Promise.reject(new Error("no run was expected")),

@@ -38,7 +38,7 @@ export const command: Command = {
     const concurrentTasks = readConcurrency(args.concurrency as string | undefined);
     const file = readSpecFile(args.spec as string, io);
     const folder = resolve(io.cwd, (args.out as string | undefined) ?? join("runs", file.spec.name));
-    const finished = prepareRunFolder(folder, file, args.fresh === true);
+    const { finished, release } = prepareRunFolder(folder, file, args.fresh === true);
     const below = relative(io.cwd, folder) || ".";
     const shown = below.startsWith("..") ? folder : below;
     if (finished === null)
@@ -49,14 +49,18 @@ export const command: Command = {
       io.stderr.write(
         `run ${file.spec.name} is finished already, in ${shown}; nothing is done (--fresh begins anew)\n`,
       );
-    const { state, summary } =
-      finished === null
-        ? await runHere({ file, folder, concurrentTasks, io, dependencies })
-        : { state: finished, summary: readRunSummary(folder) };
-    return {
-      data: { ...summariseRun(summary, state, folder), reused: finished !== null },
-      text: describeRun(summary, state, shown, io.colours),
-    };
+    try {
+      const { state, summary } =
+        finished === null
+          ? await runHere({ file, folder, concurrentTasks, io, dependencies })
+          : { state: finished, summary: readRunSummary(folder) };
+      return {
+        data: { ...summariseRun(summary, state, folder), reused: finished !== null },
+        text: describeRun(summary, state, shown, io.colours),
+      };
+    } finally {
+      release();
+    }
   },
 };
 

@@ -22,44 +22,53 @@ export const command: Command = {
         throw new InvalidInputError("RUN_MISSING", `${given}: expected a run's folder, there is no ${RUN_FILES.state}`);
       return { data: describe(state, folder), text: tell(state, folder, given) };
     }
-    const runs = findRuns(join(io.cwd, "runs"));
+    const runs = findRuns(join(io.cwd, "runs")).map((folder) => describeAny(folder, relative(io.cwd, folder)));
     return {
-      data: runs.map(({ folder, state }) => describe(state, folder)),
-      text:
-        runs.length === 0
-          ? "no runs in runs/"
-          : runs.map(({ folder, state }) => tell(state, folder, relative(io.cwd, folder))).join("\n"),
+      data: runs.map(({ data }) => data),
+      text: runs.length === 0 ? "no runs in runs/" : runs.map(({ text }) => text).join("\n"),
     };
   },
 };
 
-function findRuns(parent: string): { folder: string; state: RunState }[] {
+function findRuns(parent: string): string[] {
   if (!existsSync(parent)) return [];
   return readdirSync(parent, { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map((entry) => join(parent, entry.name))
-    .sort()
-    .flatMap((folder) => {
-      const state = readRunState(folder);
-      return state === null ? [] : [{ folder, state }];
-    });
+    .filter((folder) => existsSync(join(folder, RUN_FILES.state)))
+    .sort();
 }
 
-function standing(state: RunState): "running" | "interrupted" | "succeeded" | "failed" {
-  if (state.status === "RUNNING") return isActive(state) ? "running" : "interrupted";
+/** One run whose files are broken must not hide the others. */
+function describeAny(folder: string, shown: string): { data: object; text: string } {
+  try {
+    const state = readRunState(folder)!;
+    return { data: describe(state, folder), text: tell(state, folder, shown) };
+  } catch (error) {
+    const { name, message } = error as Error;
+    return {
+      data: { folder, standing: "unreadable", error: name, cause: message },
+      text: `${shown}: unreadable\n  ${name}: ${message}`,
+    };
+  }
+}
+
+function standing(state: RunState, folder: string): "running" | "interrupted" | "succeeded" | "failed" {
+  if (state.status === "RUNNING") return isActive(state, folder) ? "running" : "interrupted";
   if (state.status === "SUCCEEDED") return "succeeded";
   return state.error === INTERRUPTED ? "interrupted" : "failed";
 }
 
 function describe(state: RunState, folder: string) {
   const { run, specHash, error, cause, wallTimeMs, peakMemoryBytes } = state;
-  return { run, folder, standing: standing(state), specHash, error, cause, wallTimeMs, peakMemoryBytes };
+  return { run, folder, standing: standing(state, folder), specHash, error, cause, wallTimeMs, peakMemoryBytes };
 }
 
 function tell(state: RunState, folder: string, shown: string): string {
-  const lines = [`${state.run}: ${standing(state)} (${shown})`];
-  if (standing(state) === "failed") lines.push(`  ${state.error}: ${state.cause}`);
-  if (standing(state) === "interrupted") lines.push("  the same fedmkt run goes on where it stopped");
+  const stands = standing(state, folder);
+  const lines = [`${state.run}: ${stands} (${shown})`];
+  if (stands === "failed") lines.push(`  ${state.error}: ${state.cause}`);
+  if (stands === "interrupted") lines.push("  the same fedmkt run goes on where it stopped");
   if (state.status === "SUCCEEDED")
     lines.push(...verdicts(readRunSummary(folder)).map(({ sentence }) => `  ${sentence}`));
   return lines.join("\n");

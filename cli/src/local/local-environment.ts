@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import os from "node:os";
 import path from "node:path";
+import { cacheFolder } from "../cache-folder.ts";
 import { ACCOUNT, REGION } from "./assembly.ts";
-import { REPOSITORY } from "./synthesize.ts";
 
 export interface LocalCredentials {
   accessKeyId: string;
@@ -38,7 +38,7 @@ export function localEnvironment(endpoint: string, credentials: LocalCredentials
     AWS_SHARED_CREDENTIALS_FILE: os.devNull,
     NODE_NO_WARNINGS: "1",
     // stripping and compiling some two hundred modules costs a worker a third of a second; the next one finds it done
-    NODE_COMPILE_CACHE: path.join(REPOSITORY, ".cache", "compile"),
+    NODE_COMPILE_CACHE: path.join(cacheFolder(), "compile"),
   };
   for (const name of INHERITED) if (process.env[name] !== undefined) base[name] = process.env[name];
   return (templateVariables) => ({ ...base, ...templateVariables, ...LOCAL_OVERRIDES });

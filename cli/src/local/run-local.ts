@@ -39,13 +39,13 @@ export interface LocalRunResult {
  * Runs a federation on this machine: the synthesized machines, started as in the cloud by the upload of `runs/<id>/run.yaml`.
  * Resolves when the execution has ended and everything is stopped; no process and no port is left, whichever way it ended.
  *
- * @throws InvalidInputError `FOLDER_IN_USE`; InvariantError `SYNTHESIS_FAILED`, `RUN_NOT_STARTED`
+ * @throws the signal's reason where it ended the run before it began; InvalidInputError `FOLDER_IN_USE`; InvariantError `SYNTHESIS_FAILED`, `RUN_NOT_STARTED`
  */
 export async function runLocally(options: RunLocallyOptions): Promise<LocalRunResult> {
   const { signal, runId, onEvent } = options;
   const folder = path.resolve(options.folder);
   signal?.throwIfAborted();
-  const assembly = options.assembly ?? (await synthesizeAssembly()).folder;
+  const assembly = options.assembly ?? (await synthesizeAssembly({ signal })).folder;
   const aws = await startEmbeddedAws({
     assembly,
     folder,

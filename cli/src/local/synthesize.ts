@@ -1,22 +1,41 @@
 import { spawn } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { InvariantError } from "@fedmkt/shared/core/errors.ts";
+import { cacheFolder } from "../cache-folder.ts";
 
 export const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
 
 /** What the cloud assembly is made from: whatever changes here makes a new one. */
-const SOURCES = ["cdk", "functions", "shared/src", "gpu-workers", "cdk.json", "package-lock.json"];
+const SOURCES = [
+  "cdk",
+  "functions",
+  "gpu-workers",
+  "shared/src",
+  "shared/package.json",
+  "cdk.json",
+  "package.json",
+  "package-lock.json",
+  "tsconfig.base.json",
+];
 const NOT_SOURCES = new Set(["node_modules", "cdk.out", ".build", ".cache"]);
+
+/** Assemblies of other states of the sources that stay, the last used ones: some MB each. */
+const KEPT_ASSEMBLIES = 4;
+/** Synthesis takes seconds: what is unfinished after an hour was killed. */
+const UNFINISHED_MS = 3_600_000;
 
 export interface SynthesizeOptions {
   repository?: string;
   cacheFolder?: string;
   /** program and arguments that write the assembly to `CDK_OUTDIR` */
   program?: string[];
+  /** ends the synthesis */
+  signal?: AbortSignal;
 }
 
 /**
@@ -24,21 +43,24 @@ export interface SynthesizeOptions {
  * at once may both synthesize; each writes beside the cache and the first to finish is kept.
  *
  * @returns the assembly's folder, and whether it was there already
- * @throws InvariantError `SYNTHESIS_FAILED` with what the CDK app said
+ * @throws InvariantError `SYNTHESIS_FAILED` with what the CDK app said; the signal's reason where that ended it
  */
 export async function synthesizeAssembly(
   options: SynthesizeOptions = {},
 ): Promise<{ folder: string; cached: boolean }> {
   const repository = options.repository ?? REPOSITORY;
-  const cache = options.cacheFolder ?? path.join(repository, ".cache", "assembly");
+  const cache = options.cacheFolder ?? path.join(cacheFolder(repository), "assembly");
   const program = options.program ?? [process.execPath, "--no-warnings", path.join(repository, "cdk", "bin", "app.ts")];
   const folder = path.join(cache, await hashSources(repository));
-  if (existsSync(path.join(folder, "manifest.json"))) return { folder, cached: true };
+  if (existsSync(path.join(folder, "manifest.json"))) {
+    await utimes(folder, new Date(), new Date()).catch(() => {}); // used now
+    return { folder, cached: true };
+  }
 
   const unfinished = `${folder}.${randomUUID()}.unfinished`;
   await mkdir(unfinished, { recursive: true });
   try {
-    await runProgram(program, repository, unfinished);
+    await runProgram(program, repository, unfinished, options.signal);
     // ends the search for a package.json, so that the bundles' module kind does not depend on the repository around them
     await writeFile(path.join(unfinished, "package.json"), '{ "private": true }\n');
     await rename(unfinished, folder).catch((error: NodeJS.ErrnoException) => {
@@ -47,7 +69,31 @@ export async function synthesizeAssembly(
   } finally {
     await rm(unfinished, { recursive: true, force: true });
   }
+  await prune(cache, folder);
   return { folder, cached: false };
+}
+
+/** Takes away what nobody will use; never more than a cache, so trouble with it is no trouble. */
+async function prune(cache: string, current: string): Promise<void> {
+  const entries = await Promise.all(
+    (await readdir(cache)).map(async (name) => {
+      const place = path.join(cache, name);
+      const usedMs = await stat(place).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => Number.POSITIVE_INFINITY, // another process takes it away right now
+      );
+      return { place, usedMs };
+    }),
+  );
+  const isUnfinished = ({ place }: { place: string }) => place.endsWith(".unfinished");
+  const old = entries
+    .filter((entry) => !isUnfinished(entry) && entry.place !== current)
+    .sort((left, right) => right.usedMs - left.usedMs)
+    .slice(KEPT_ASSEMBLIES);
+  const killed = entries.filter((entry) => isUnfinished(entry) && Date.now() - entry.usedMs > UNFINISHED_MS);
+  await Promise.all(
+    [...old, ...killed].map(({ place }) => rm(place, { recursive: true, force: true }).catch(() => {})),
+  );
 }
 
 /** SHA-256 over paths and contents of all sources, in order. */
@@ -82,12 +128,23 @@ async function filesBelow(place: string): Promise<string[]> {
   return nested.flat();
 }
 
-async function runProgram([command, ...rest]: string[], repository: string, outdir: string): Promise<void> {
+/** A Ctrl-C reaches the program too, and its end may be known here before the signal is. */
+const INTERRUPT_MS = 200;
+
+async function runProgram(
+  [command, ...rest]: string[],
+  repository: string,
+  outdir: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  signal?.throwIfAborted();
   const child = spawn(command!, rest, {
     cwd: repository,
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, CDK_OUTDIR: outdir, NODE_OPTIONS: "" },
   });
+  const end = () => child.kill();
+  signal?.addEventListener("abort", end, { once: true });
   let said = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.on("data", (chunk: Buffer) => {
@@ -97,6 +154,14 @@ async function runProgram([command, ...rest]: string[], repository: string, outd
   const code = await new Promise<number | null>((resolve, reject) =>
     child.once("error", reject).once("close", resolve),
   );
+  signal?.removeEventListener("abort", end);
+  if (code !== 0 && signal) {
+    if (child.signalCode === "SIGINT") await sleep(INTERRUPT_MS);
+    signal.throwIfAborted();
+  }
   if (code !== 0)
-    throw new InvariantError("SYNTHESIS_FAILED", `synthesis ended with exit code ${code}:\n${said.trim()}`);
+    throw new InvariantError(
+      "SYNTHESIS_FAILED",
+      `synthesis ended with ${child.signalCode ? `signal ${child.signalCode}` : `exit code ${code}`}:\n${said.trim()}`,
+    );
 }

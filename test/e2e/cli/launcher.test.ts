@@ -28,6 +28,12 @@ describe("the launcher", () => {
     expect(JSON.parse(bad.stdout).error.message).toContain("no such file.yaml");
   });
 
+  it("ends quietly when nobody reads what it says", () => {
+    const line = `"${process.execPath}" "${LAUNCHER}" --help | true; "${process.execPath}" "${LAUNCHER}" nonsense 2>&1 | true`;
+    const { status, stderr } = spawnSync("sh", ["-c", line], { encoding: "utf8" });
+    expect([status, stderr]).toEqual([0, ""]);
+  });
+
   itUnderOldNode("says what is missing where an older Node finds no newer one", () => {
     const folder = mkdtempSync(join(tmpdir(), "fedmkt-launcher-"));
     mkdirSync(join(folder, "bin"));
@@ -46,6 +52,7 @@ describe("the launcher", () => {
     copyFileSync(LAUNCHER, join(folder, "bin/fedmkt.mjs"));
     writeFileSync(join(folder, "node_modules/node/package.json"), "{}");
     symlinkSync(process.execPath, join(folder, "node_modules/node/bin/node"));
+    writeFileSync(join(folder, "src/cache-folder.ts"), "export const cacheFolder = () => import.meta.dirname;");
     writeFileSync(
       join(folder, "src/main.ts"),
       'export async function main() { process.on("SIGTERM", () => process.exit(7)); console.log("ready"); setInterval(() => {}, 1000); }',

@@ -18,6 +18,26 @@ describe("the command line", () => {
     expect((await callCli(folder, [])).exitCode).toBe(2);
   });
 
+  it("tells its version, and puts help and version into the envelope with --json", async () => {
+    expect((await callCli(folder, ["--version"])).stdout).toMatch(/^fedmkt \d+\.\d+\.\d+\n$/);
+    for (const line of [
+      ["--version", "--json"],
+      ["--json", "--version"],
+    ])
+      expect(JSON.parse((await callCli(folder, line)).stdout)).toMatchObject({
+        ok: true,
+        data: { version: expect.any(String) },
+      });
+    for (const line of [
+      ["--help", "--json"],
+      ["run", "--help", "--json"],
+    ])
+      expect(JSON.parse((await callCli(folder, line)).stdout)).toMatchObject({
+        ok: true,
+        data: { help: expect.any(String) },
+      });
+  });
+
   it.each(Object.keys(COMMANDS))("says with an example how to use %s", async (name) => {
     const { exitCode, stdout } = await callCli(folder, [name, "--help"]);
     expect(exitCode).toBe(0);
@@ -111,10 +131,23 @@ describe("the command line", () => {
       expect((await callCli(folder, ["status", "models"])).exitCode).toBe(2);
       expect((await callCli(folder, ["report", "models"])).exitCode).toBe(2);
       write(folder, "runs/toy/run.json", '{"version":2}');
-      expect(await callCli(folder, ["status"])).toMatchObject({
+      expect(await callCli(folder, ["status", "runs/toy"])).toMatchObject({
         exitCode: 2,
         stderr: expect.stringContaining("run.json"),
       });
+    });
+
+    it("goes on past a run whose files are broken", async () => {
+      await callCli(folder, ["run", "--local", "run.yaml"], { runLocally: succeedingRunner() });
+      write(folder, "runs/broken/run.json", '{"version":2}');
+      const { exitCode, stdout } = await callCli(folder, ["status"]);
+      expect(exitCode).toBe(0);
+      expect(stdout).toMatch(/^runs\/broken: unreadable\n {2}InvalidInputError: .*run\.json/);
+      expect(stdout).toContain("toy: succeeded");
+      expect(JSON.parse((await callCli(folder, ["status", "--json"])).stdout).data).toMatchObject([
+        { standing: "unreadable", folder: join(folder, "runs/broken") },
+        { standing: "succeeded" },
+      ]);
     });
   });
 

@@ -1,8 +1,9 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import type { LocalRunOptions } from "../../../cli/src/dependencies.ts";
+import type { Dependencies, LocalRunOptions } from "../../../cli/src/dependencies.ts";
+import { identityOf } from "../../../cli/src/process-identity.ts";
 import { readRunState, writeRunState } from "../../../cli/src/run-folder.ts";
 import { readRunSpec } from "../../../shared/src/contracts/read-run-spec.ts";
 import { callCli, failingRunner, makeToyFolder, remove, succeedingRunner, write } from "../../support/cli.ts";
@@ -99,9 +100,63 @@ describe("fedmkt run --local", () => {
     await callCli(folder, RUN, { runLocally: succeedingRunner() });
     const run = join(folder, "runs/toy");
     writeRunState(run, { ...readRunState(run)!, status: "RUNNING", process: process.ppid });
+    const lock = write(folder, "runs/toy/lock", JSON.stringify(identityOf(process.ppid)));
     const { exitCode, stderr } = await callCli(folder, [...RUN, "--fresh"]);
     expect(exitCode).toBe(2);
-    expect(stderr).toContain(`process ${process.ppid} is running`);
+    expect(stderr).toContain(`process ${process.ppid} is running there; if that is no fedmkt, delete ${lock}`);
+    expect(readRunState(run)).toMatchObject({ process: process.ppid });
+    expect((await callCli(folder, ["status"])).stdout).toContain("toy: running");
+  });
+
+  it("goes on where the process that ran it is gone and another program has its id now", async () => {
+    await callCli(folder, RUN, { runLocally: failingRunner("TransientError", "a machine was lost") });
+    const run = join(folder, "runs/toy");
+    writeRunState(run, { ...readRunState(run)!, status: "RUNNING", process: process.ppid });
+    write(folder, "runs/toy/lock", JSON.stringify({ ...identityOf(process.ppid), boot: "an earlier one" }));
+    expect((await callCli(folder, ["status"])).stdout).toContain("toy: interrupted");
+    expect((await callCli(folder, RUN, { runLocally: succeedingRunner() })).exitCode).toBe(0);
+    expect(existsSync(join(run, "lock"))).toBe(false);
+  });
+
+  it("holds the folder before it writes anything, as long as it runs", async () => {
+    const runLocally: Dependencies["runLocally"] = async (options) => {
+      const before = readFileSync(join(options.folder, "run.json"), "utf8");
+      const second = await callCli(folder, [...RUN, "--fresh"]);
+      expect(second.stderr).toContain("FOLDER_IN_USE");
+      expect(readFileSync(join(options.folder, "run.json"), "utf8")).toBe(before);
+      return succeedingRunner()(options);
+    };
+    expect((await callCli(folder, RUN, { runLocally })).exitCode).toBe(0);
+  });
+
+  it("that is stopped by hand before it began is interrupted, not broken", async () => {
+    const controller = new AbortController();
+    const runLocally = () => {
+      controller.abort();
+      return Promise.reject(new Error("synthesis ended"));
+    };
+    const { exitCode, stderr } = await callCli(folder, RUN, { signal: controller.signal, runLocally });
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain("Interrupted (RUN_INTERRUPTED): stopped by hand");
+    expect(readRunState(join(folder, "runs/toy"))).toMatchObject({ status: "FAILED", error: "Interrupted" });
+  });
+
+  it("tells the first error where run.json cannot be written at the end either", async () => {
+    const runLocally: Dependencies["runLocally"] = ({ folder: run }) => {
+      rmSync(join(run, "run.json"));
+      mkdirSync(join(run, "run.json", "x"), { recursive: true });
+      return Promise.reject(new Error("no space left on device"));
+    };
+    const { stderr } = await callCli(folder, RUN, { runLocally });
+    expect(stderr).toContain("run.json could not be written");
+    expect(stderr).toContain("Error (UNEXPECTED): Error: no space left on device");
+  });
+
+  it("refuses a file for a folder", async () => {
+    for (const out of ["run.yaml", "run.yaml/below"]) {
+      const { exitCode, stderr } = await callCli(folder, [...RUN, "--out", out]);
+      expect([exitCode, stderr]).toEqual([2, expect.stringContaining("expected a folder")]);
+    }
   });
 
   it("exits 2 with the party's own error where bad input failed the run, and status shows it later", async () => {

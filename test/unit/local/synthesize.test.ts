@@ -1,4 +1,13 @@
-import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { describe, expect, it } from "@jest/globals";
@@ -18,6 +27,39 @@ const APP = `
   writeFileSync(process.env.CDK_OUTDIR + "/manifest.json", "{}");`;
 
 describe("synthesizing", () => {
+  it("happens anew when a workspace's package.json changes", async () => {
+    const options = repositoryWith(APP);
+    const { folder } = await synthesizeAssembly(options);
+    writeFileSync(path.join(options.repository, "package.json"), "{}");
+    expect((await synthesizeAssembly(options)).folder).not.toBe(folder);
+  });
+
+  it("keeps the last used assemblies and takes away older ones and what was killed an hour ago", async () => {
+    const options = repositoryWith(APP);
+    const old = (name: string, hours: number) => {
+      const place = path.join(options.cacheFolder, name);
+      mkdirSync(place, { recursive: true });
+      utimesSync(place, Date.now() / 1000 - hours * 3600, Date.now() / 1000 - hours * 3600);
+    };
+    for (let hours = 1; hours <= 6; hours++) old(`used-${hours}-hours-ago`, hours);
+    old("killed.unfinished", 2);
+    old("under-way.unfinished", 0);
+    const { folder } = await synthesizeAssembly(options);
+    const used = [1, 2, 3, 4].map((hours) => `used-${hours}-hours-ago`);
+    expect(readdirSync(options.cacheFolder).sort()).toEqual(
+      [path.basename(folder), "under-way.unfinished", ...used].sort(),
+    );
+  });
+
+  it("is ended by a signal, whose reason is thrown", async () => {
+    const options = repositoryWith("setInterval(() => {}, 1000);");
+    const controller = new AbortController();
+    const synthesized = synthesizeAssembly({ ...options, signal: controller.signal });
+    setTimeout(() => controller.abort(), 100);
+    await expect(synthesized).rejects.toMatchObject({ name: "AbortError" });
+    expect(readdirSync(options.cacheFolder)).toEqual([]);
+  });
+
   it("happens once for each state of the sources, also when two start at once", async () => {
     const options = repositoryWith(APP);
     const [first, second] = await Promise.all([synthesizeAssembly(options), synthesizeAssembly(options)]);

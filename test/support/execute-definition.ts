@@ -2,8 +2,8 @@ import { StateMachine } from "aws-local-stepfunctions";
 import {
   CONTEXT_MARKS,
   type Definition,
-  fillIn,
   interpretable,
+  putToken,
   tasksOf,
 } from "../../cli/src/local/state-definition.ts";
 
@@ -15,8 +15,7 @@ export async function executeDefinition(definition: object, input: unknown, work
   const tasks = tasksOf(definition as Definition);
   const handlers = tasks.map(({ name }) => [
     name,
-    (raw: unknown) =>
-      work(name, fillIn(raw, { token: "AQCE-token", retryCount: 0, name, enteredTime: "" }) as Record<string, unknown>),
+    (raw: unknown) => work(name, putToken(raw, "AQCE-token") as Record<string, unknown>),
   ]);
   const machine = new StateMachine(interpretable(definition as Definition) as never, {
     validationOptions: { noValidate: true },

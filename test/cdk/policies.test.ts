@@ -1,14 +1,17 @@
 import { describe, expect, it } from "@jest/globals";
-import { artefactKeys, controlKeys, MANIFEST } from "../../shared/src/contracts/keys.ts";
+import { artefactKeys, controlKeys, MANIFEST, outputKey } from "../../shared/src/contracts/keys.ts";
 import { STAGES } from "../../shared/src/contracts/stages.ts";
-import { knowledgeName, LOSSES } from "../../shared/src/use-cases/party-outputs.ts";
+import { ADAPTER, knowledgeName, LOSSES, SCORES } from "../../shared/src/use-cases/party-outputs.ts";
 import { type Json, propertiesOf, synthesizeTemplates } from "../support/templates.ts";
 
 const { pipeline } = synthesizeTemplates();
 
 /** One run's objects as the use cases name them. */
 const RUN = "harbour-and-forest";
-const inFolder = (folder: string, ...names: string[]) => [MANIFEST, ...names].map((name) => `${folder}/${name}`);
+const inFolder = (folder: string, ...outputs: string[]) => [
+  `${folder}/${MANIFEST}`,
+  ...outputs.map((name) => outputKey(folder, name, "0f3c".repeat(16))),
+];
 const OBJECTS = {
   control: {
     spec: [controlKeys.spec(RUN)],
@@ -22,12 +25,12 @@ const OBJECTS = {
   artefacts: {
     map: [artefactKeys.map("exhaustive", "a".repeat(64), "b".repeat(64))],
     jobs: [
-      ...inFolder(artefactKeys.job(RUN, 1, "client-train", "harbour"), knowledgeName(0), `${"c".repeat(64)}.bin`),
-      ...inFolder(artefactKeys.baseline(RUN, "harbour", "standalone"), "scores.json"),
+      ...inFolder(artefactKeys.job(RUN, 1, "client-train", "harbour"), knowledgeName(0), ADAPTER),
+      ...inFolder(artefactKeys.baseline(RUN, "harbour", "standalone"), SCORES),
     ],
     aligned: inFolder(artefactKeys.aligned(RUN, 2, "harbour", "server", 3), LOSSES),
     selection: [artefactKeys.selection(RUN, 2, "server")],
-    averaged: inFolder(artefactKeys.averaged(RUN, 2), "adapter.safetensors"),
+    averaged: inFolder(artefactKeys.averaged(RUN, 2), ADAPTER),
     summary: [artefactKeys.roundSummary(RUN, 2)],
     published: [
       `${artefactKeys.published(RUN)}/summary.json`,

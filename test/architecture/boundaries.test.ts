@@ -20,6 +20,7 @@ const FORBIDDEN: [rule: string, from: string, to: string][] = [
   ["engine-imports", "shared/src/engine/planted.ts", "shared/src/adapters/aws/a.ts"],
   ["one-onnxruntime", "shared/src/engine/planted.ts", "onnxruntime-node"],
   ["one-onnxruntime", "gpu-workers/src/planted.ts", "onnxruntime-node"],
+  ["one-onnxruntime", "cli/src/planted.ts", "onnxruntime-node"],
   ["use-cases-imports", "shared/src/use-cases/planted.ts", "shared/src/adapters/aws/a.ts"],
   ["use-cases-imports", "shared/src/use-cases/planted.ts", "shared/src/engine/a.ts"],
   ["use-cases-packages", "shared/src/use-cases/planted.ts", "@aws-sdk/client-s3"],

@@ -1,10 +1,13 @@
 import { z } from "zod";
 
-/** Every environment variable that a function or a worker reads. CDK sets exactly these; nothing else is consulted. */
+/**
+ * Every environment variable of ours that a function or a worker reads. CDK sets exactly these. The AWS SDK reads its own
+ * beside them: region, credentials and, on one machine, `AWS_ENDPOINT_URL`, which adapters/aws looks at too (S3 by path).
+ */
 export const environment = z.object({
-  /** holds runs/<run>/run.yaml, plan.json, maps and status */
+  /** holds runs/<run>/run.yaml, plan.json, the sets that plan-run cut, status.json; models and data below material/ */
   FEDMKT_CONTROL_BUCKET: z.string().min(3),
-  /** holds knowledge, adapters, metrics and what is published */
+  /** holds knowledge, adapters, metrics, vocabulary maps and what is published */
   FEDMKT_ARTEFACT_BUCKET: z.string().min(3),
   /** "true" where models and data may be read from this machine's disk (local runs, edge workers), never in Lambda */
   FEDMKT_LOCAL_FILES: z.enum(["true", "false"]).default("false"),

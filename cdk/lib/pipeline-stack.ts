@@ -20,7 +20,7 @@ export interface PipelineStackProps extends StackProps {
 }
 
 /** The keys whose upload starts a run. EventBridge's `*` spans slashes too: the machine refuses what is not runs/<run>/run.yaml. */
-export const RUN_KEY_PATTERN = "runs/*/run.yaml";
+const RUN_KEY_PATTERN = "runs/*/run.yaml";
 
 /** A shard takes seconds; two share an invocation, so that one start-up serves both. */
 const SHARDS_AT_A_TIME = 2;

@@ -4,8 +4,8 @@ import { App } from "aws-cdk-lib";
 import { PipelineStack } from "./pipeline-stack.ts";
 import { StateStack } from "./state-stack.ts";
 
-export const STATE_STACK = "FedmktState";
-export const PIPELINE_STACK = "FedmktPipeline";
+const STATE_STACK = "FedmktState";
+const PIPELINE_STACK = "FedmktPipeline";
 
 export interface SynthesizeOptions {
   /** the cloud assembly's folder; the CDK CLI's `CDK_OUTDIR` unless given, else a temporary one */

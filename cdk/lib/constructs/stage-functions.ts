@@ -110,6 +110,6 @@ export class StageFunctions extends Construct {
 }
 
 /** `plan-run` → `PlanRun`. */
-export function constructId(name: string): string {
+function constructId(name: string): string {
   return name.replace(/(^|-)([a-z])/g, (_, _dash, letter: string) => letter.toUpperCase());
 }

@@ -3,7 +3,6 @@ import { openTokenizer } from "../../shared/src/adapters/tokenizers/open-tokeniz
 import { controlKeys } from "../../shared/src/contracts/keys.ts";
 import type { ProgressEvent } from "../../shared/src/contracts/progress.ts";
 import type { RunSpecInput } from "../../shared/src/contracts/run-spec.ts";
-import { createEngine } from "../../shared/src/engine/engine.ts";
 import { alignShard } from "../../shared/src/use-cases/align-shard.ts";
 import { averageAdapters } from "../../shared/src/use-cases/average-adapters.ts";
 import { clientDistil } from "../../shared/src/use-cases/client-distil.ts";
@@ -19,6 +18,7 @@ import { selectKnowledge } from "../../shared/src/use-cases/select-knowledge.ts"
 import { serverDistil } from "../../shared/src/use-cases/server-distil.ts";
 import { serverExtract } from "../../shared/src/use-cases/server-extract.ts";
 import { MemoryObjectStore } from "./memory-object-store.ts";
+import { engine } from "./shared-engine.ts";
 import { specYaml } from "./tiny-federation.ts";
 
 export interface StageRun {
@@ -36,7 +36,7 @@ export function stageRun(): StageRun {
     material: new FileMaterial(),
     openTokenizer,
     progress: (event) => progress.push(event),
-    engine: createEngine(),
+    engine,
   };
   return { deps, objects, progress };
 }

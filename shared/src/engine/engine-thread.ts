@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { InvariantError } from "../core/errors.ts";
 import type { OpenModel } from "../ports/engine.ts";
+import type { LanguageModel } from "./language-model.ts";
 import { unpackError } from "./thread-error.ts";
 import type { ThreadData, ThreadReply, ThreadRequest } from "./worker.ts";
 
@@ -10,19 +11,20 @@ interface Waiting {
   onProgress: (progress: never) => void;
 }
 
-/** The caller's end of a model's thread. Requests are answered one after the other, in their order. */
+/** The caller's end of a thread that holds one model at a time. Requests are answered one after the other, in their order. */
 export class EngineThread {
   readonly #worker: Worker;
   #last: Promise<unknown> = Promise.resolve();
   #waiting: Waiting | null = null;
   #ended: Error | null = null;
+  #closed: Promise<void> = Promise.resolve();
   /** Resolves when the thread has ended. */
   readonly exited: Promise<void>;
   readonly #closing = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 
-  constructor(options: OpenModel) {
+  constructor() {
     this.#worker = new Worker(new URL("./worker.ts", import.meta.url), {
-      workerData: { options, closing: this.#closing } satisfies ThreadData,
+      workerData: { closing: this.#closing } satisfies ThreadData,
     });
     this.#worker.on("message", (reply: ThreadReply) => this.#receive(reply));
     this.#worker.on("error", (error: unknown) =>
@@ -36,6 +38,13 @@ export class EngineThread {
     });
   }
 
+  /** Opens a model in this thread, which holds none. @throws what opening throws */
+  async open(options: OpenModel): Promise<ReturnType<LanguageModel["describe"]>> {
+    Atomics.store(this.#closing, 0, 0);
+    this.#worker.ref();
+    return this.ask("open", [options]);
+  }
+
   /** @throws what the thread throws: the same class, code and message */
   ask<Result>(
     method: ThreadRequest["method"],
@@ -45,7 +54,7 @@ export class EngineThread {
     const answer = this.#last.then(
       () =>
         new Promise<Result>((resolve, reject) => {
-          if (this.#ended || (this.#isClosing() && method !== "close")) {
+          if (this.#ended || (this.#isClosing() && method !== "close" && method !== "end")) {
             reject(this.#ended ?? new InvariantError("ENGINE_CLOSED", "the model has been closed"));
             return;
           }
@@ -57,12 +66,24 @@ export class EngineThread {
     return answer;
   }
 
-  /** Lets nothing new begin, waits for what is under way (training stops early), then ends the thread. Safe to call twice. */
-  async close(): Promise<void> {
-    if (this.#isClosing()) return this.exited;
-    Atomics.store(this.#closing, 0, 1);
-    await this.#last;
-    if (!this.#ended) await this.ask("close").catch(() => this.#worker.terminate());
+  /**
+   * Lets nothing new begin, waits for what is under way (training stops early), and gives the model's memory back. The thread
+   * stays, ready for another model, without keeping the process alive. Safe to call twice.
+   */
+  close(): Promise<void> {
+    if (!this.#isClosing()) {
+      Atomics.store(this.#closing, 0, 1);
+      this.#closed = this.#last
+        .then(() => (this.#ended ? undefined : this.ask<void>("close")))
+        .finally(() => this.#worker.unref());
+    }
+    return this.#closed;
+  }
+
+  /** Ends the thread itself. */
+  async end(): Promise<void> {
+    await this.close().catch(() => {});
+    if (!this.#ended) await this.ask("end").catch(() => this.#worker.terminate());
     await this.exited;
   }
 

@@ -1,45 +1,73 @@
+import { InvariantError } from "../core/errors.ts";
 import type { EncodedSample, Engine, Model, SampleKnowledge, TrainOptions } from "../ports/engine.ts";
 import { answerPositions } from "./batch.ts";
 import { checkSamples, checkTargets } from "./check-input.ts";
 import { EngineThread } from "./engine-thread.ts";
 import type { LanguageModel } from "./language-model.ts";
 
-/** The engine on ONNX Runtime: each open model has a worker thread of its own. */
+/**
+ * The engine on ONNX Runtime: each open model has a worker thread to itself. Threads are kept for the next model, since starting
+ * one costs a quarter of a second, and ending many is where native code is least at ease.
+ */
 export function createEngine(): Engine {
   const threads = new Set<EngineThread>();
+  const idle: EngineThread[] = [];
   return {
     async open(options) {
-      const thread = new EngineThread(options);
-      threads.add(thread);
-      void thread.exited.then(() => threads.delete(thread));
-      return open(thread);
+      const thread = idle.pop() ?? startThread();
+      const release = async () => {
+        await thread.close();
+        if (threads.has(thread) && !idle.includes(thread)) idle.push(thread);
+      };
+      try {
+        return modelIn(thread, await thread.open(options), release);
+      } catch (error) {
+        await release();
+        throw error;
+      }
     },
     async close() {
-      await Promise.all(Array.from(threads, (thread) => thread.close()));
+      const open = [...threads];
+      threads.clear();
+      idle.length = 0;
+      await Promise.all(open.map((thread) => thread.end()));
     },
   };
+
+  function startThread(): EngineThread {
+    const thread = new EngineThread();
+    threads.add(thread);
+    void thread.exited.then(() => {
+      threads.delete(thread);
+      if (idle.includes(thread)) idle.splice(idle.indexOf(thread), 1);
+    });
+    return thread;
+  }
 }
 
-async function open(thread: EngineThread): Promise<Model> {
-  let description: ReturnType<LanguageModel["describe"]>;
-  try {
-    description = await thread.ask("describe");
-  } catch (error) {
-    await thread.close();
-    throw error;
-  }
+function modelIn(
+  thread: EngineThread,
+  description: ReturnType<LanguageModel["describe"]>,
+  release: () => Promise<void>,
+): Model {
+  let closed = false;
+  // the thread may hold another's model by then
+  const ask: EngineThread["ask"] = async (...request) => {
+    if (closed) throw new InvariantError("ENGINE_CLOSED", "the model has been closed");
+    return thread.ask(...request);
+  };
   return {
     ...description,
     async train({ onProgress, ...rest }: TrainOptions) {
       checkSamples(rest.samples, description);
       checkTargets(rest, description);
-      return thread.ask("train", [rest], onProgress);
+      return ask("train", [rest], onProgress);
     },
     async *extract(samples, topK, batchSize) {
       checkSamples(samples, description);
       const batches = batchesOf(samples, batchSize);
       const largest = largestBatch(batches);
-      for (const batch of batches) yield* await thread.ask<SampleKnowledge[]>("extract", [batch, topK, largest]);
+      for (const batch of batches) yield* await ask<SampleKnowledge[]>("extract", [batch, topK, largest]);
     },
     async score(samples, batchSize) {
       checkSamples(samples, description);
@@ -47,16 +75,19 @@ async function open(thread: EngineThread): Promise<Model> {
       const batches = batchesOf(samples, batchSize);
       const largest = largestBatch(batches);
       for (const [index, batch] of batches.entries())
-        nats.set(await thread.ask<Float64Array>("score", [batch, largest]), index * batchSize);
+        nats.set(await ask<Float64Array>("score", [batch, largest]), index * batchSize);
       return nats;
     },
     async logits(ids) {
       checkSamples([{ ids, answer: new Uint8Array(ids.length), answerBytes: 0 }], description);
-      return thread.ask("logits", [ids]);
+      return ask("logits", [ids]);
     },
-    adapter: () => thread.ask("adapter"),
-    weights: () => thread.ask("weights"),
-    close: () => thread.close(),
+    adapter: () => ask("adapter"),
+    weights: () => ask("weights"),
+    close() {
+      closed = true;
+      return release();
+    },
   };
 }
 

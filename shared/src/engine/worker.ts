@@ -1,18 +1,18 @@
 import { parentPort, workerData } from "node:worker_threads";
+import { invariant } from "../core/errors.ts";
 import type { OpenModel } from "../ports/engine.ts";
 import { LanguageModel } from "./language-model.ts";
 import { packError, type ThreadError } from "./thread-error.ts";
 
-/** What the engine's thread is started with. */
+/** What an engine's thread is started with. */
 export interface ThreadData {
-  options: OpenModel;
-  /** [1] 1 once the model is to be closed */
+  /** [1] 1 while the open model is to be closed */
   closing: Int32Array;
 }
 
-/** What the engine's thread can be asked; one request at a time. */
+/** What an engine's thread can be asked; one request at a time. `open` before the others, `close` after them, `end` at last. */
 export interface ThreadRequest {
-  method: "describe" | "train" | "extract" | "score" | "logits" | "adapter" | "weights" | "close";
+  method: "open" | "end" | "train" | "extract" | "score" | "logits" | "adapter" | "weights" | "close";
   arguments: unknown[];
 }
 
@@ -22,7 +22,7 @@ export type ThreadReply =
   | { kind: "error"; error: ThreadError };
 
 const port = parentPort!;
-const { options, closing } = workerData as ThreadData;
+const { closing } = workerData as ThreadData;
 const isClosing = () => Atomics.load(closing, 0) === 1;
 const reply = (message: ThreadReply) => port.postMessage(message);
 
@@ -30,19 +30,28 @@ let model: LanguageModel | null = null;
 
 port.on("message", async (request: ThreadRequest) => {
   try {
-    model ??= new LanguageModel(options, isClosing);
-    if (request.method === "train") {
-      const [training] = request.arguments as Parameters<LanguageModel["train"]>;
-      reply({
-        kind: "result",
-        result: await model.train(training, (progress) => reply({ kind: "progress", progress })),
-      });
-      return;
-    }
-    const method = model[request.method] as (...values: unknown[]) => unknown;
-    reply({ kind: "result", result: await method.apply(model, request.arguments) });
-    if (request.method === "close") port.close();
+    reply({ kind: "result", result: await answer(request) });
   } catch (error) {
     reply({ kind: "error", error: packError(error) });
   }
 });
+
+async function answer(request: ThreadRequest): Promise<unknown> {
+  if (request.method === "end") return port.close();
+  if (request.method === "open") {
+    model = new LanguageModel(request.arguments[0] as OpenModel, isClosing);
+    return model.describe();
+  }
+  if (request.method === "close") {
+    await model?.close();
+    model = null;
+    return;
+  }
+  invariant(model, "ENGINE_CLOSED", `${request.method} was asked of a thread without a model`);
+  if (request.method === "train") {
+    const [training] = request.arguments as Parameters<LanguageModel["train"]>;
+    return model.train(training, (progress) => reply({ kind: "progress", progress }));
+  }
+  const method = model[request.method] as (...values: unknown[]) => unknown;
+  return method.apply(model, request.arguments);
+}

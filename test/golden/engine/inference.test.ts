@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
 import { describe, expect, it } from "@jest/globals";
-import { createEngine } from "../../../shared/src/engine/engine.ts";
 import type { Model, SampleKnowledge } from "../../../shared/src/ports/engine.ts";
 import { itWithMaterial, material } from "../../support/material.ts";
+import { engine } from "../../support/shared-engine.ts";
 import { distance, fixture, fixtures, samplesOf, type TrainingCase } from "./fixture.ts";
 
 const TOLERANCE = 1e-4;
@@ -16,7 +16,7 @@ interface InferenceCase {
 }
 
 async function withModel<T>(folder: string, use: (model: Model) => Promise<T>): Promise<T> {
-  const model = await createEngine().open({ folder, lora: null, adapter: null, seed: 0, threads: 1 });
+  const model = await engine.open({ folder, lora: null, adapter: null, seed: 0, threads: 1 });
   try {
     return await use(model);
   } finally {

@@ -3,12 +3,12 @@ import { describe, expect, it } from "@jest/globals";
 import { llamaLinears } from "../../../shared/src/engine/architectures/llama.ts";
 import { createPacker } from "../../../shared/src/engine/batch.ts";
 import { openCheckpoint } from "../../../shared/src/engine/checkpoint.ts";
-import { createEngine } from "../../../shared/src/engine/engine.ts";
 import { trainingGraph } from "../../../shared/src/engine/graphs.ts";
 import { loadLoraBank, saveBank } from "../../../shared/src/engine/lora-bank.ts";
 import { createSession } from "../../../shared/src/engine/session.ts";
 import { createStep } from "../../../shared/src/engine/training.ts";
 import { itWithMaterial, material } from "../../support/material.ts";
+import { engine } from "../../support/shared-engine.ts";
 import { distance, fixture, fixtures, optionsOf, readFixture, type TrainingCase, worstDifference } from "./fixture.ts";
 
 const TOLERANCE = 1e-4;
@@ -36,7 +36,7 @@ async function expectSameGradient(name: string, folder: string, wanted: Training
 }
 
 async function expectSameTenSteps(name: string, folder: string, wanted: TrainingCase): Promise<void> {
-  const model = await createEngine().open({
+  const model = await engine.open({
     folder,
     lora: wanted.lora,
     adapter: readFixture(`${name}.initial.safetensors`),
@@ -75,7 +75,7 @@ describe("training against PyTorch and PEFT", () => {
   it("takes the same ten steps where all weights are trained", async () => {
     const wanted = fixture.full as TrainingCase;
     const folder = resolve(fixtures, wanted.folder);
-    const model = await createEngine().open({
+    const model = await engine.open({
       folder,
       lora: null,
       adapter: null,

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { FileMaterial } from "../../../shared/src/adapters/material/file-material.ts";
 import { openTokenizer } from "../../../shared/src/adapters/tokenizers/open-tokenizer.ts";
-import { createEngine } from "../../../shared/src/engine/engine.ts";
 import { readOutput } from "../../../shared/src/use-cases/job-outputs.ts";
 import { runBaseline } from "../../../shared/src/use-cases/run-baseline.ts";
 import { plan, type StageRun, stageRun } from "../../support/run-stages.ts";
+import { engine } from "../../support/shared-engine.ts";
 import { type TinySpec, writeTinyFederation } from "../../support/tiny-federation.ts";
 
 const QUESTIONS = [
@@ -41,7 +41,7 @@ describe("a multiple-choice evaluation set", () => {
     const model = spec.clients[0].model;
     const read = (name: string) => new FileMaterial().read(join(model, name), 1 << 24);
     const tokenizer = openTokenizer(await read("tokenizer.json"), await read("config.json"), "ships");
-    const opened = await createEngine().open({ folder: model, lora: null, adapter: null, seed: 0, threads: 1 });
+    const opened = await engine.open({ folder: model, lora: null, adapter: null, seed: 0, threads: 1 });
     // by hand: log-softmax of the logits at the tokens that end beyond the prompt
     let right = 0;
     for (const { question, choices, answer } of QUESTIONS) {

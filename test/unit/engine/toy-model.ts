@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "@jest/globals";
 import { initializeLlama } from "../../../shared/src/engine/architectures/llama-initialization.ts";
-import { createEngine } from "../../../shared/src/engine/engine.ts";
 import type { EncodedSample, Model, OpenModel, TrainOptions } from "../../../shared/src/ports/engine.ts";
+import { engine } from "../../support/shared-engine.ts";
 
 export const TOY_CONFIG = {
   model_type: "llama",
@@ -53,7 +53,7 @@ export function toyFolder(changes: Record<string, unknown> = {}, weights = true)
 
 /** Opens a model, hands it over, and closes it whatever happens. */
 export async function withModel<T>(options: Partial<OpenModel>, use: (model: Model) => Promise<T>): Promise<T> {
-  const model = await createEngine().open({
+  const model = await engine.open({
     folder: options.folder ?? toyFolder(),
     lora: TOY_LORA,
     adapter: null,

@@ -4,7 +4,7 @@ import { describe, expect, it } from "@jest/globals";
 import { PARTIES } from "../../../scripts/quickstart/parties.ts";
 import { openTokenizer } from "../../../shared/src/adapters/tokenizers/open-tokenizer.ts";
 import { encodeSample } from "../../../shared/src/core/alignment/encode-sample.ts";
-import { createEngine } from "../../../shared/src/engine/engine.ts";
+import { engine } from "../../support/shared-engine.ts";
 
 const quickstart = resolve(import.meta.dirname, "../../../examples/quickstart");
 const CLIENTS = ["ward", "harbour", "workshop"];
@@ -22,7 +22,7 @@ async function bitsPerByte(party: string): Promise<Map<string, number>> {
   const folder = resolve(quickstart, "models", party);
   const read = (name: string) => readFileSync(resolve(folder, name));
   const tokenizer = openTokenizer(read("tokenizer.json"), read("config.json"), party);
-  const model = await createEngine().open({ folder, lora: null, adapter: null, seed: 0, threads: 1 });
+  const model = await engine.open({ folder, lora: null, adapter: null, seed: 0, threads: 1 });
   const scores = new Map<string, number>();
   for (const domain of CLIENTS) {
     const samples = heldOut(domain).map((answer) =>

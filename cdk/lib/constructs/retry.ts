@@ -11,7 +11,8 @@ export function retryTransient(task: TaskStateBase): void {
 
 /**
  * For trouble of the service behind the task itself, which is worth more patience: throttling lasts as long as others are
- * busy, and capacity comes back in minutes. Nothing was started then, so nothing is done twice.
+ * busy, and capacity comes back in minutes. Should something have been started all the same, the second of two equal jobs
+ * finds the first one's manifest.
  * @param errors - the service's `RETRYABLE_…_ERRORS`
  */
 export function retryService(task: TaskStateBase, errors: readonly string[]): void {

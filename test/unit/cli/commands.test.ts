@@ -163,6 +163,7 @@ describe("the command line", () => {
         ok: false,
         checks: expect.arrayContaining([
           { name: "engine", ok: false, found: "not so: onnxruntime loads: no binding" },
+          { name: "cache", ok: true, found: expect.stringContaining(".cache is writable") },
           { name: "loopback", ok: true, found: "a port on 127.0.0.1 can be opened" },
         ]),
       });

@@ -2,6 +2,7 @@ import { artefactKeys, MANIFEST } from "../contracts/keys.ts";
 import type { Plan } from "../contracts/plan.ts";
 import type { StageInput, StageOutput } from "../contracts/stages.ts";
 import { alignByByteOffset } from "../core/alignment/byte-offset.ts";
+import type { Sample } from "../core/samples/sample.ts";
 import { writeAlignedShard } from "../formats/aligned-shard.ts";
 import { readKnowledgeShard } from "../formats/knowledge-shard.ts";
 import { writePairedLosses } from "../formats/paired-losses.ts";
@@ -11,6 +12,7 @@ import { finishedJob, JobOutputs, readOutput } from "./job-outputs.ts";
 import { loadPlan, partyOf } from "./load-plan.ts";
 import { loadVocabularyMap } from "./map-vocabulary.ts";
 import { ALIGNED, type KnowledgeOf, knowledgeName, knowledgeOffered, knowledgeOwned, LOSSES } from "./party-outputs.ts";
+import { loadPublicShard } from "./public-set.ts";
 
 /**
  * Translates one shard. Both shards are checked on arrival, claimed losses included; the small file of losses beside the
@@ -27,8 +29,9 @@ export function alignShard(deps: StageDependencies) {
     const folder = artefactKeys.aligned(run, round, source, target, shard);
     if (await finishedJob(deps, folder)) return { manifest: `${folder}/${MANIFEST}` };
     const plan = await loadPlan(deps, run);
-    const offered = await loadKnowledge(deps, plan, knowledgeOffered(plan, round, source), shard);
-    const owned = await loadKnowledge(deps, plan, knowledgeOwned(plan, round, target), shard);
+    const samples = await loadPublicShard(deps, plan, shard);
+    const offered = await loadKnowledge(deps, plan, knowledgeOffered(plan, round, source), shard, samples);
+    const owned = await loadKnowledge(deps, plan, knowledgeOwned(plan, round, target), shard, samples);
     const map = await loadVocabularyMap(deps, plan, source, target);
     const { learn, temperature } = plan.spec.distillation;
     const aligned = alignByByteOffset(offered.knowledge, owned.knowledge, map, learn, temperature);
@@ -55,6 +58,7 @@ async function loadKnowledge(
   plan: Plan,
   { party, round, folder }: KnowledgeOf,
   shard: number,
+  samples: readonly Sample[],
 ) {
   const bytes = await readOutput(deps, folder, knowledgeName(shard));
   const { tokenizerHash, vocabularySize } = partyOf(plan, party);
@@ -68,6 +72,6 @@ async function loadKnowledge(
     vocabularySize,
     datasetHash: plan.public.hash,
   });
-  await checkTokens(deps, plan, party, shard, knowledge, what);
+  await checkTokens(deps, plan, party, samples, knowledge, what);
   return { knowledge, bytes: bytes.length };
 }

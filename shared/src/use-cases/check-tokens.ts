@@ -1,16 +1,14 @@
-import { shardName } from "../contracts/keys.ts";
 import type { Plan } from "../contracts/plan.ts";
 import { encodeSample } from "../core/alignment/encode-sample.ts";
 import { InvalidInputError } from "../core/errors.ts";
 import type { Knowledge } from "../core/knowledge.ts";
-import { formatSampleId } from "../core/samples/sample.ts";
+import { formatSampleId, type Sample } from "../core/samples/sample.ts";
 import type { StageDependencies } from "./dependencies.ts";
 import { partyOf } from "./load-plan.ts";
 import { partyTokenizer } from "./party-tokenizer.ts";
-import { loadPublicSet } from "./public-set.ts";
 
 /**
- * Reads a shard's samples again with the party's tokenizer and refuses a shard whose tokens are not those. A shard's losses are
+ * Reads a shard's public samples again with the party's tokenizer and refuses a shard whose tokens are not those. A shard's losses are
  * checked against its own tokens: only with the true tokens does that check bind the losses to the text.
  * @throws InvalidInputError `SHARD_LIE` naming party, shard and sample
  */
@@ -18,16 +16,14 @@ export async function checkTokens(
   deps: StageDependencies,
   plan: Plan,
   party: string,
-  shard: number,
+  samples: readonly Sample[],
   knowledge: Knowledge,
   what: string,
 ): Promise<void> {
-  const first = shard * plan.spec.samplesPerShard;
-  const samples = (await loadPublicSet(deps, plan)).slice(first, first + plan.spec.samplesPerShard);
   const tokenizer = await partyTokenizer(deps, plan.spec, party);
   const { contextTokens } = partyOf(plan, party);
   const refuse = (index: number, reason: string) =>
-    new InvalidInputError("SHARD_LIE", `${what}: ${shardName(shard)}, sample ${index}: ${reason}`);
+    new InvalidInputError("SHARD_LIE", `${what}, sample ${index}: ${reason}`);
   if (samples.length !== knowledge.lossNats.length)
     throw refuse(0, `expected ${samples.length} samples, got ${knowledge.lossNats.length}`);
   for (const [index, sample] of samples.entries()) {

@@ -13,6 +13,12 @@ export async function loadPublicSet(deps: StageDependencies, plan: Plan): Promis
   return loadSamples(deps, plan.public.key, plan.public.hash);
 }
 
+/** The public samples of one shard. */
+export async function loadPublicShard(deps: StageDependencies, plan: Plan, shard: number): Promise<Sample[]> {
+  const { samplesPerShard } = plan.spec;
+  return (await loadPublicSet(deps, plan)).slice(shard * samplesPerShard, (shard + 1) * samplesPerShard);
+}
+
 export async function loadSamples(deps: StageDependencies, key: string, hash: string): Promise<Sample[]> {
   const bytes = await deps.objects.get(deps.buckets.control, key, MAX_SET_BYTES);
   const found = sha256(bytes);

@@ -112,7 +112,7 @@ describe("a bad shard", () => {
     );
     await expectRefused(
       "SHARD_LIE",
-      /ships.*shard-00000, sample 0: expected the tokens that the party's tokenizer gives/,
+      /ships.*shard-00000.*sample 0: expected the tokens that the party's tokenizer gives/,
     );
   });
 

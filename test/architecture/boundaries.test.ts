@@ -40,6 +40,13 @@ const FORBIDDEN: [rule: string, from: string, to: string][] = [
   ["nothing-imports-tests", "cli/src/planted.ts", "test/support/a.ts"],
 ];
 
+/** Importing a type alone is importing too. */
+const FORBIDDEN_TYPES: [rule: string, from: string, to: string][] = [
+  ["core-imports", "shared/src/core/planted-type.ts", "shared/src/contracts/a.ts"],
+  ["functions-import-shared", "functions/src/plan-run/planted-type.ts", "cli/src/a.ts"],
+  ["cdk-imports-contracts", "cdk/lib/planted-type.ts", "shared/src/use-cases/a.ts"],
+];
+
 /** A sample of what must stay allowed, so that a rule that forbids everything is noticed. */
 const ALLOWED: [from: string, to: string][] = [
   ["shared/src/contracts/allowed.ts", "zod"],
@@ -71,6 +78,11 @@ describe("the dependency rules", () => {
     for (const name of PACKAGES) {
       write(`node_modules/${name}/package.json`, JSON.stringify({ name, version: "1.0.0", main: "index.js" }));
       write(`node_modules/${name}/index.js`, "module.exports = {};");
+    }
+    for (const [, from, to] of FORBIDDEN_TYPES) {
+      write(to, "export const a = 1;\n");
+      const specifier = `${"../".repeat(from.split("/").length - 1)}${to}`;
+      write(from, `import type * as planted from "${specifier}";\nexport type Planted = typeof planted;\n`);
     }
     const edges = [...FORBIDDEN.map(([, from, to]) => [from, to] as const), ...ALLOWED];
     const imports = new Map<string, string[]>();
@@ -105,6 +117,10 @@ describe("the dependency rules", () => {
   it.each(FORBIDDEN)("%s catches %s importing %s", (rule, from, to) => {
     const target = to.endsWith(".ts") ? to : to.startsWith("node:") ? to.slice(5) : `node_modules/${to}/index.js`;
     expect([...violations]).toContain(`${rule}: ${from} → ${target}`);
+  });
+
+  it.each(FORBIDDEN_TYPES)("%s catches %s importing a type of %s", (rule, from, to) => {
+    expect([...violations]).toContain(`${rule}: ${from} → ${to}`);
   });
 
   it.each(ALLOWED)("%s may import %s", (from) => {

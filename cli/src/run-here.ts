@@ -2,9 +2,10 @@ import { join } from "node:path";
 import type { RunState } from "@fedmkt/shared/contracts/run-state.ts";
 import type { RunSummary } from "@fedmkt/shared/contracts/summary.ts";
 import { firstCause } from "@fedmkt/shared/use-cases/fail-run.ts";
-import type { Dependencies } from "./dependencies.ts";
+import type { Dependencies, LocalRunOptions } from "./dependencies.ts";
 import { downloadRun } from "./download-run.ts";
 import { RunFailure } from "./failure.ts";
+import { FailureCodes } from "./failure-codes.ts";
 import type { Io } from "./io.ts";
 import { showProgress } from "./progress/show-progress.ts";
 import type { SpecFile } from "./read-spec-file.ts";
@@ -40,6 +41,7 @@ export async function runHere({ file, folder, concurrentTasks, io, dependencies 
   writeRunFile(folder, RUN_FILES.spec, file.yaml);
   const memory = await dependencies.watchMemory();
   const display = showProgress(io, file.spec.rounds, dependencies.clockMs);
+  const codes = new FailureCodes();
   let peakMemoryBytes: number | null = null;
   const end = (status: RunState["status"], failure?: { error: string; cause: string }): RunState => {
     const wallTimeMs = Math.round(dependencies.clockMs() - startedMs);
@@ -50,18 +52,24 @@ export async function runHere({ file, folder, concurrentTasks, io, dependencies 
   let summary: RunSummary;
   try {
     const { signal } = io;
-    const onEvent = display.take;
+    const onEvent: LocalRunOptions["onEvent"] = (event) => {
+      codes.take(event);
+      display.take(event);
+    };
     const result = await dependencies
       .runLocally({ specYaml: file.yaml, runId: run, folder, concurrentTasks, onEvent, signal })
       .finally(() => {
         peakMemoryBytes = memory.stop();
         display.end();
       });
-    if (result.status !== "SUCCEEDED") throw failed(result.error, result.cause, folder, io.signal.aborted);
+    if (result.status !== "SUCCEEDED") {
+      const { error, cause } = firstCause(result.error ?? "Error", result.cause ?? "no cause was given");
+      throw io.signal.aborted ? interrupted(folder) : failed(error, cause, codes.codeOf(cause), folder);
+    }
     summary = await downloadRun(result, run, folder);
   } catch (thrown) {
     const isOwn = thrown instanceof RunFailure || !io.signal.aborted;
-    const error = isOwn ? thrown : failed(undefined, undefined, folder, true);
+    const error = isOwn ? thrown : interrupted(folder);
     const { name, message } = error instanceof RunFailure ? error.failure : (error as Error);
     try {
       end("FAILED", { error: name, cause: message });
@@ -74,16 +82,18 @@ export async function runHere({ file, folder, concurrentTasks, io, dependencies 
   return { summary, state: end("SUCCEEDED") };
 }
 
-function failed(error = "Error", cause = "no cause was given", folder: string, interrupted: boolean): RunFailure {
-  const first = interrupted
-    ? { error: INTERRUPTED, cause: "stopped by hand; the same command goes on where it stopped" }
-    : firstCause(error, cause);
+function interrupted(folder: string): RunFailure {
+  return failed(INTERRUPTED, "stopped by hand; the same command goes on where it stopped", "RUN_INTERRUPTED", folder);
+}
+
+/** @param code - the error's own; null where it is not known, as with a worker that died */
+function failed(name: string, cause: string, code: string | null, folder: string): RunFailure {
   const logs = join(folder, RUN_FILES.logs);
   return new RunFailure({
-    name: first.error,
-    code: interrupted ? "RUN_INTERRUPTED" : "RUN_FAILED",
-    message: `${first.cause}\nLogs: ${logs}`,
+    name,
+    code: code ?? "RUN_FAILED",
+    message: `${cause}\nLogs: ${logs}`,
     details: { folder, logs },
-    exitCode: first.error === "InvalidInputError" ? 2 : 1,
+    exitCode: name === "InvalidInputError" ? 2 : 1,
   });
 }

@@ -23,7 +23,16 @@ export type LocalEvent =
   | { kind: "execution-started"; machine: string; execution: string; at: number }
   | { kind: "execution-ended"; machine: string; execution: string; status: ExecutionStatus; at: number }
   | { kind: "progress"; progress: ProgressEvent }
-  | { kind: "log"; source: string; line: string; level: LogLevel };
+  | {
+      kind: "log";
+      source: string;
+      line: string;
+      level: LogLevel;
+      /** whether it is a record of a function or a worker: for the logs, not for a person's eyes */
+      structured?: boolean;
+      /** of a record that tells an error of ours */
+      failure?: { code: string; message: string };
+    };
 
 export type ExecutionStatus = "RUNNING" | "SUCCEEDED" | "FAILED" | "TIMED_OUT" | "ABORTED";
 export type LogLevel = "debug" | "info" | "warn" | "error";

@@ -53,5 +53,18 @@ export function eventOf(source: string, line: string, level: LogLevel): LocalEve
   }
   const progress = parsed.message === "progress" ? progressEvent.safeParse(parsed.progress) : undefined;
   if (progress?.success) return { kind: "progress", progress: progress.data };
-  return { kind: "log", source, line: cut, level: LEVELS[String(parsed.level).toUpperCase()] ?? level };
+  return {
+    kind: "log",
+    source,
+    line: cut,
+    level: LEVELS[String(parsed.level).toUpperCase()] ?? level,
+    structured: true,
+    ...failureOf(parsed),
+  };
+}
+
+/** `{"message":"job failed","code":"DATASET_INVALID","error":{"message":"…"}}`: how hosts log an error of ours. */
+function failureOf({ code, error }: Record<string, unknown>): { failure?: { code: string; message: string } } {
+  const message = (error as { message?: unknown } | null | undefined)?.message;
+  return typeof code === "string" && typeof message === "string" ? { failure: { code, message } } : {};
 }

@@ -13,11 +13,13 @@ export class JobBoard {
     this.#rounds = rounds;
   }
 
-  /** @returns the line that this event is worth to a log: starts, ends, failures and warnings; else null */
+  /**
+   * @returns the line that this event is worth to a person: starts, ends, and what a process writes outside its log records; else
+   *   null. A failure is told once, at the end, with its first cause: jobs beside it that were stopped say nothing of value.
+   */
   take(event: LocalEvent): string | null {
-    if (event.kind === "state-failed")
-      return `failed: ${event.name} (${event.machine}): ${event.error}: ${event.cause}`;
-    if (event.kind === "log") return ["warn", "error"].includes(event.level) ? `${event.source}: ${event.line}` : null;
+    if (event.kind === "log")
+      return ["warn", "error"].includes(event.level) && !event.structured ? `${event.source}: ${event.line}` : null;
     if (event.kind !== "progress") return null;
     const { progress } = event;
     // without the round: a baseline trains for several within one job

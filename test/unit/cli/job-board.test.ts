@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
+import { eventOf } from "../../../cli/src/local/output-lines.ts";
 import { JobBoard } from "../../../cli/src/progress/job-board.ts";
 import type { ProgressEvent } from "../../../shared/src/contracts/progress.ts";
 
@@ -29,12 +30,13 @@ describe("the board of running jobs", () => {
     expect(board.lines()).toEqual([]);
   });
 
-  it("passes failures and warnings on, and keeps quiet about the rest", () => {
+  it("passes plain warnings on, and leaves failures and log records to the logs", () => {
     const board = new JobBoard(2);
     const state = { machine: "round", execution: "e", name: "ClientTrain", at: 0 };
-    expect(board.take({ kind: "state-failed", ...state, error: "InvalidInputError", cause: "no such file" })).toBe(
-      "failed: ClientTrain (round): InvalidInputError: no such file",
-    );
+    expect(
+      board.take({ kind: "state-failed", ...state, error: "InvalidInputError", cause: "no such file" }),
+    ).toBeNull();
+    expect(board.take(eventOf("worker", '{"level":"ERROR","message":"job failed"}', "info"))).toBeNull();
     expect(board.take({ kind: "state-entered", ...state })).toBeNull();
     expect(board.take({ kind: "log", source: "worker", line: "slow", level: "warn" })).toBe("worker: slow");
     expect(board.take({ kind: "log", source: "worker", line: "fine", level: "info" })).toBeNull();

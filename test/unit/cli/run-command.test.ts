@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import type { Dependencies, LocalRunOptions } from "../../../cli/src/dependencies.ts";
+import { eventOf } from "../../../cli/src/local/output-lines.ts";
 import { identityOf } from "../../../cli/src/process-identity.ts";
 import { readRunState, writeRunState } from "../../../cli/src/run-folder.ts";
 import { readRunSpec } from "../../../shared/src/contracts/read-run-spec.ts";
@@ -170,6 +171,30 @@ describe("fedmkt run --local", () => {
     expect(status.exitCode).toBe(0);
     expect(status.stdout).toContain(`toy: failed (runs/toy)\n  InvalidInputError: ${message}`);
     expect(existsSync(join(folder, "runs/toy/summary.json"))).toBe(false);
+  });
+
+  it("fails with the first cause's own code, and shows nothing of the records and failed states around it", async () => {
+    const record = JSON.stringify({
+      level: "ERROR",
+      message: "job failed",
+      code: "DATASET_INVALID",
+      error: { name: "InvalidInputError", message: "client ward: ward.jsonl: line 3: expected text", stack: "at a:1" },
+    });
+    const runLocally: Dependencies["runLocally"] = async (options) => {
+      const stopped = record.replace("DATASET_INVALID", "WORKER_STOPPED").replace("client ward", "client harbour");
+      for (const line of [record, stopped]) options.onEvent(eventOf("ClientTrain", line, "info"));
+      const state = { machine: "round", execution: "e", name: "ClientTrain", at: 0 };
+      options.onEvent({ kind: "state-failed", ...state, error: "States.TaskFailed", cause: '{"trace":[]}' });
+      const cause = "client ward: ward.jsonl: line 3: expected text";
+      return failingRunner("States.TaskFailed", JSON.stringify({ Error: "InvalidInputError", Cause: cause }))(options);
+    };
+    const shown = await callCli(folder, RUN, { runLocally });
+    const last = `client ward: ward.jsonl: line 3: expected text\nLogs: ${join(folder, "runs/toy/logs")}`;
+    expect(shown.stderr).toBe(
+      `run toy: 2 rounds, 2 clients, in runs/toy\nInvalidInputError (DATASET_INVALID): ${last}\n`,
+    );
+    const { stdout } = await callCli(folder, [...RUN, "--json"], { runLocally });
+    expect(JSON.parse(stdout).error).toMatchObject({ code: "DATASET_INVALID", message: last });
   });
 
   it("exits 1 where anything else failed it, a crash included", async () => {

@@ -83,6 +83,7 @@ export class EngineThread {
   /** Ends the thread itself. */
   async end(): Promise<void> {
     await this.close().catch(() => {});
+    this.#worker.ref(); // else a process with nothing else to do would end here, and not by its own will
     if (!this.#ended) await this.ask("end").catch(() => this.#worker.terminate());
     await this.exited;
   }

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
@@ -238,5 +239,19 @@ describe("a model of the engine", () => {
     const model = await withModel({}, async (open) => open);
     await model.close();
     await expect(model.adapter()).rejects.toMatchObject({ code: "ENGINE_CLOSED" });
+  });
+
+  it("lets a process go on that waits for nothing but the engine's end", () => {
+    const program = `
+      import { createEngine } from ${JSON.stringify(new URL("../../../shared/src/engine/engine.ts", import.meta.url).href)};
+      const engine = createEngine();
+      const model = await engine.open(${JSON.stringify({ folder: toyFolder(), lora: null, adapter: null, seed: 1, threads: 1 })});
+      await model.close();
+      await engine.close();
+      console.log("went on");`;
+    const written = execFileSync(process.execPath, ["--no-warnings", "--input-type=module", "-e", program], {
+      encoding: "utf8",
+    });
+    expect(written).toBe("went on\n");
   });
 });

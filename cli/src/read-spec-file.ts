@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { readRunSpec } from "@fedmkt/shared/contracts/read-run-spec.ts";
-import type { RunSpec } from "@fedmkt/shared/contracts/run-spec.ts";
+import { type ExaminedSpec, examineRunSpec } from "@fedmkt/shared/contracts/read-run-spec.ts";
+import { type RunSpec, runSpec } from "@fedmkt/shared/contracts/run-spec.ts";
 import { InvalidSpecError } from "@fedmkt/shared/contracts/spec-mistake.ts";
 import { MAX_SPEC_BYTES, writeYaml } from "@fedmkt/shared/contracts/yaml-text.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
@@ -16,18 +16,34 @@ export interface SpecFile {
   yaml: Uint8Array;
   /** SHA-256 of `yaml` */
   hash: string;
+  /** where the file has a place of the spec */
+  placeOf: ExaminedSpec["placeOf"];
 }
 
-/** @throws InvalidInputError with every mistake of the spec, or every file that is missing */
-export function readSpecFile(path: string, io: Pick<Io, "cwd" | "env">): SpecFile {
+/**
+ * @param mayReadS3 - false where a run on this machine is meant
+ * @throws InvalidInputError with every mistake of the spec and every file that is missing
+ */
+export function readSpecFile(
+  path: string,
+  io: Pick<Io, "cwd" | "env">,
+  { mayReadS3 }: { mayReadS3: boolean },
+): SpecFile {
   const file = resolve(io.cwd, path);
   const stats = statSync(file, { throwIfNoEntry: false });
   if (!stats?.isFile()) throw new InvalidInputError("SPEC_MISSING", `${path}: expected a spec, there is no such file`);
   if (stats.size > MAX_SPEC_BYTES)
     throw new InvalidInputError("SPEC_INVALID", `${path}: expected at most ${MAX_SPEC_BYTES} bytes, got ${stats.size}`);
-  const { spec, mistakes } = resolveLocations(readRunSpec(readFileSync(file, "utf8"), path), dirname(file), io.env);
+  const examined = examineRunSpec(readFileSync(file, "utf8"));
+  const { placeOf } = examined;
+  const resolved = resolveLocations(examined.value, { specFolder: dirname(file), env: io.env, mayReadS3 });
+  const mistakes = [
+    ...examined.mistakes,
+    ...resolved.mistakes.map((mistake) => ({ ...placeOf(mistake.path), message: mistake.message })),
+  ].sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
   if (mistakes.length > 0) throw new InvalidSpecError(path, mistakes);
+  const spec = runSpec.parse(resolved.value);
   const { $schema: _, ...meaning } = spec;
   const yaml = new TextEncoder().encode(writeYaml(meaning));
-  return { spec, yaml, hash: sha256(yaml) };
+  return { spec, yaml, hash: sha256(yaml), placeOf };
 }

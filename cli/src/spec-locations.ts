@@ -1,8 +1,6 @@
 import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { DataSpec, RunSpec } from "@fedmkt/shared/contracts/run-spec.ts";
-import type { SpecMistake } from "@fedmkt/shared/contracts/spec-mistake.ts";
 
 /** The project's own folder: cli/src/ lies two below. */
 const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
@@ -10,45 +8,74 @@ const MODEL_FILES = ["config.json", "tokenizer.json", "model.safetensors"];
 const VARIABLE = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
 type Kind = "model" | "file";
-/** What becomes of one location; mistakes are collected, the location is then kept as it is. */
-type Change = (location: string, path: string, kind: Kind) => string;
+type Path = readonly PropertyKey[];
+
+/** One place of a spec that names a model's folder or a file. */
+interface Location {
+  path: Path;
+  kind: Kind;
+}
+
+/** What is wrong with a location, before it has its place in the text. */
+export interface LocationMistake {
+  path: Path;
+  message: string;
+}
+
+export interface Surroundings {
+  /** where relative locations start */
+  specFolder: string;
+  env: Readonly<Record<string, string | undefined>>;
+  /** false for a run on this machine; where it may, `s3://` is left to the run */
+  mayReadS3: boolean;
+}
 
 /**
- * Puts variables into a spec's locations, makes them absolute (relative ones start at the spec's folder) and looks whether
- * what they name is there. `s3://` locations are left to the run, which can read them.
+ * Puts variables into a spec's locations, makes them absolute and looks whether what they name is there. Takes any value,
+ * checked or not, so that these mistakes are told together with all others; a location with a mistake is kept as it is.
+ * @param given - the spec under its own names; left as it is
  */
 export function resolveLocations(
-  spec: RunSpec,
-  specFolder: string,
-  env: Readonly<Record<string, string | undefined>>,
-): { spec: RunSpec; mistakes: SpecMistake[] } {
-  const mistakes: SpecMistake[] = [];
-  const refuse = (path: string, message: string) =>
-    mistakes.push({ path, line: null, message: `${nameOwner(spec, path)}${message}` });
-  const resolved = mapLocations(spec, (location, path, kind) => {
+  given: unknown,
+  { specFolder, env, mayReadS3 }: Surroundings,
+): { value: unknown; mistakes: LocationMistake[] } {
+  const value = structuredClone(given);
+  const mistakes: LocationMistake[] = [];
+  for (const { path, kind } of findLocations(value)) {
+    const refuse = (message: string) => mistakes.push({ path, message: `${nameOwner(value, path)}${message}` });
+    const location = readMember(value, path) as string;
     const missing = new Set<string>();
     const text = location.replaceAll(VARIABLE, (whole, name: string) => {
-      const value = readVariable(name, env);
-      if (value === null) missing.add(name);
-      return value ?? whole;
+      const found = readVariable(name, env);
+      if (found === null) missing.add(name);
+      return found ?? whole;
     });
-    for (const name of missing) refuse(path, `the environment variable ${name} is not set; ${location} needs it`);
-    if (missing.size > 0 || text.startsWith("s3://")) return text;
+    for (const name of missing) refuse(`the environment variable ${name} is not set; ${location} needs it`);
+    if (missing.size > 0) continue;
+    if (isInS3(text)) {
+      if (!mayReadS3) refuse(`expected a path on this machine, got ${text}; a run on this machine reads no S3`);
+      setMember(value, path, text);
+      continue;
+    }
     const absolute = resolve(specFolder, text);
-    for (const problem of findProblems(absolute, kind)) refuse(path, problem);
-    return absolute;
-  });
-  return { spec: resolved, mistakes };
+    for (const problem of findProblems(absolute, kind)) refuse(problem);
+    setMember(value, path, absolute);
+  }
+  return { value, mistakes };
+}
+
+export function isInS3(location: string): boolean {
+  return location.startsWith("s3://");
 }
 
 /** A list's index says little: whose client it is. */
-function nameOwner(spec: RunSpec, path: string): string {
-  const index = path.match(/^clients\[(\d+)\]/)?.[1];
-  return index === undefined ? "" : `client ${spec.clients[Number(index)].id}: `;
+function nameOwner(value: unknown, path: Path): string {
+  const id = path[0] === "clients" ? readMember(value, ["clients", path[1], "id"]) : undefined;
+  return typeof id === "string" ? `client ${id}: ` : "";
 }
 
 /** FEDMKT_MATERIAL is where models and data that do not belong to the project lie: beside it, unless said otherwise. */
-function readVariable(name: string, env: Readonly<Record<string, string | undefined>>): string | null {
+function readVariable(name: string, env: Surroundings["env"]): string | null {
   const value = env[name];
   if (value !== undefined && value !== "") return value;
   return name === "FEDMKT_MATERIAL" ? resolve(REPOSITORY, "../shared") : null;
@@ -75,23 +102,41 @@ function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
-function mapLocations(spec: RunSpec, change: Change): RunSpec {
-  const data = (set: DataSpec, path: string): DataSpec => ({
-    ...set,
-    path: change(set.path, `${path}.path`, "file"),
-    ...("keepCharactersOf" in set && set.keepCharactersOf !== undefined
-      ? { keepCharactersOf: change(set.keepCharactersOf, `${path}.keepCharactersOf`, "file") }
-      : {}),
-  });
-  return {
-    ...spec,
-    server: { ...spec.server, model: change(spec.server.model, "server.model", "model") },
-    clients: spec.clients.map((client, index) => ({
-      ...client,
-      model: change(client.model, `clients[${index}].model`, "model"),
-      private: data(client.private, `clients[${index}].private`),
-    })),
-    public: spec.public.map((set, index) => data(set, `public[${index}]`)),
-    evaluation: spec.evaluation.map((set, index) => ({ ...set, data: data(set.data, `evaluation[${index}].data`) })),
+/** Every place of the value where a location stands, in the order of the spec; what has another form is the schema's to tell. */
+function findLocations(value: unknown): Location[] {
+  const indices = (name: string) => {
+    const list = readMember(value, [name]);
+    return Array.isArray(list) ? [...list.keys()] : [];
   };
+  // a data set is its path alone, or a mapping with it
+  const data = (path: Path): Location[] => [
+    { path, kind: "file" },
+    { path: [...path, "path"], kind: "file" },
+    { path: [...path, "keepCharactersOf"], kind: "file" },
+  ];
+  const places: Location[] = [
+    { path: ["server", "model"], kind: "model" },
+    ...indices("clients").flatMap((index): Location[] => [
+      { path: ["clients", index, "model"], kind: "model" },
+      ...data(["clients", index, "private"]),
+    ]),
+    ...indices("public").flatMap((index) => data(["public", index])),
+    ...indices("evaluation").flatMap((index) => data(["evaluation", index, "data"])),
+  ];
+  return places.filter(({ path }) => {
+    const found = readMember(value, path);
+    return typeof found === "string" && found !== "";
+  });
+}
+
+function readMember(value: unknown, path: Path): unknown {
+  return path.reduce<unknown>(
+    (parent, part) =>
+      typeof parent === "object" && parent !== null ? (parent as Record<PropertyKey, unknown>)[part] : undefined,
+    value,
+  );
+}
+
+function setMember(value: unknown, path: Path, member: string): void {
+  (readMember(value, path.slice(0, -1)) as Record<PropertyKey, unknown>)[path.at(-1)!] = member;
 }

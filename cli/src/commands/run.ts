@@ -36,7 +36,7 @@ export const command: Command = {
         "fedmkt run: give --local; runs in a cloud start with an upload of run.yaml",
       );
     const concurrentTasks = readConcurrency(args.concurrency as string | undefined);
-    const file = readSpecFile(args.spec as string, io);
+    const file = readSpecFile(args.spec as string, io, { mayReadS3: false });
     const folder = resolve(io.cwd, (args.out as string | undefined) ?? join("runs", file.spec.name));
     const { finished, release } = prepareRunFolder(folder, file, args.fresh === true);
     const below = relative(io.cwd, folder) || ".";

@@ -9,7 +9,7 @@ export const command: Command = {
   },
   examples: ["fedmkt validate examples/quickstart/run.yaml", "fedmkt validate run.yaml --json"],
   async run({ args, io }): Promise<Outcome> {
-    const { spec, hash } = readSpecFile(args.spec as string, io);
+    const { spec, hash } = readSpecFile(args.spec as string, io, { mayReadS3: true });
     const { name: run, rounds, clients, evaluation, baselines } = spec;
     return {
       data: { run, specHash: hash, rounds, clients: clients.map(({ id }) => id), sets: evaluation.length, baselines },

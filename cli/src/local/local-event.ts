@@ -28,8 +28,8 @@ export type LocalEvent =
       source: string;
       line: string;
       level: LogLevel;
-      /** whether it is a record of a function or a worker: for the logs, not for a person's eyes */
-      structured?: boolean;
+      /** whether a function or a worker wrote it: its log file has it too */
+      logged?: boolean;
       /** of a record that tells an error of ours */
       failure?: { code: string; message: string };
     };

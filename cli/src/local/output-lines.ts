@@ -44,12 +44,12 @@ const LEVELS: Record<string, LogLevel> = {
 /** One line of output: a structured progress message, a structured log line with its level, or plain text. */
 export function eventOf(source: string, line: string, level: LogLevel): LocalEvent {
   const cut = line.length > MAX_EVENT_LINE ? `${line.slice(0, MAX_EVENT_LINE)}…` : line;
-  if (!line.startsWith("{")) return { kind: "log", source, line: cut, level };
+  if (!line.startsWith("{")) return { kind: "log", source, line: cut, level, logged: true };
   let parsed: Record<string, unknown>;
   try {
     parsed = JSON.parse(line) as Record<string, unknown>;
   } catch {
-    return { kind: "log", source, line: cut, level };
+    return { kind: "log", source, line: cut, level, logged: true };
   }
   const progress = parsed.message === "progress" ? progressEvent.safeParse(parsed.progress) : undefined;
   if (progress?.success) return { kind: "progress", progress: progress.data };
@@ -58,7 +58,7 @@ export function eventOf(source: string, line: string, level: LogLevel): LocalEve
     source,
     line: cut,
     level: LEVELS[String(parsed.level).toUpperCase()] ?? level,
-    structured: true,
+    logged: true,
     ...failureOf(parsed),
   };
 }

@@ -14,12 +14,12 @@ export class JobBoard {
   }
 
   /**
-   * @returns the line that this event is worth to a person: starts, ends, and what a process writes outside its log records; else
-   *   null. A failure is told once, at the end, with its first cause: jobs beside it that were stopped say nothing of value.
+   * @returns the line that this event is worth to a person: starts, ends, and warnings that no log file has; else null. A
+   *   failure is told once, at the end, with its first cause: jobs beside it that were stopped say nothing of value.
    */
   take(event: LocalEvent): string | null {
     if (event.kind === "log")
-      return ["warn", "error"].includes(event.level) && !event.structured ? `${event.source}: ${event.line}` : null;
+      return ["warn", "error"].includes(event.level) && !event.logged ? `${event.source}: ${event.line}` : null;
     if (event.kind !== "progress") return null;
     const { progress } = event;
     // without the round: a baseline trains for several within one job

@@ -30,7 +30,7 @@ export function findContradictions(spec: unknown): SpecIssue[] {
     if (typeof owner === "string" && !known.includes(owner))
       issues.push({
         path: ["evaluation", index, "owner"],
-        message: `no client has the id ${JSON.stringify(owner)}; there are ${known.join(", ") || "none"}`,
+        message: `no client has the id ${JSON.stringify(owner)}; there are ${[...new Set(known)].join(", ") || "none"}`,
       });
   });
 

@@ -15,16 +15,41 @@ import { parseYaml, type YamlText } from "./yaml-text.ts";
  * @throws InvalidSpecError (an InvalidInputError `SPEC_INVALID`) with every mistake: path, line, expected and got
  */
 export function readRunSpec(text: string, what: string): RunSpec {
+  const { spec, mistakes } = examineRunSpec(text);
+  if (spec === null) throw new InvalidSpecError(what, mistakes);
+  return spec;
+}
+
+/** A spec's text looked at, right or wrong, for whoever has more to say of it than its schema. */
+export interface ExaminedSpec {
+  /** null where there are mistakes */
+  spec: RunSpec | null;
+  mistakes: SpecMistake[];
+  /** what the text says, under the spec's own names; undefined where it is no YAML */
+  value: unknown;
+  /** where the text has a place of `value`: its path as written there, and its line */
+  placeOf(path: readonly PropertyKey[]): { path: string; line: number | null };
+}
+
+export function examineRunSpec(text: string): ExaminedSpec {
   const yaml = parseYaml(text);
-  if (Array.isArray(yaml)) throw new InvalidSpecError(what, yaml);
+  if (Array.isArray(yaml))
+    return { spec: null, mistakes: yaml, value: undefined, placeOf: (path) => ({ path: writePath(path), line: null }) };
   const applied = applyAliases(yaml.value);
   const parsed = runSpec.safeParse(applied.value);
   const issues = [...applied.issues];
   if (!parsed.success) issues.push(...describeIssues(parsed.error.issues, applied.value));
   // zod looks for contradictions only where the rest is right; a person wants to hear of them at once
   issues.push(...findContradictions(applied.value));
-  if (issues.length === 0 && parsed.success) return parsed.data;
-  throw new InvalidSpecError(what, placeMistakes(issues, applied, yaml));
+  return {
+    spec: issues.length === 0 && parsed.success ? parsed.data : null,
+    mistakes: placeMistakes(issues, applied, yaml),
+    value: applied.value,
+    placeOf: (path) => {
+      const written = applied.writtenAs(path);
+      return { path: writePath(written), line: yaml.lineOf(written) };
+    },
+  };
 }
 
 function placeMistakes(issues: readonly SpecIssue[], applied: AppliedAliases, yaml: YamlText): SpecMistake[] {

@@ -39,9 +39,15 @@ export function parseYaml(text: string): YamlText | SpecMistake[] {
     if (tooDeep !== undefined)
       return [{ path: "", line: lineCounter.linePos(tooDeep.pos[0]).line, message: "nested too deeply" }];
     if (problems.length > 0)
-      return problems
-        .slice(0, MAX_PROBLEMS)
-        .map(({ message, pos }) => ({ path: "", line: lineCounter.linePos(pos[0]).line, message }));
+      return problems.slice(0, MAX_PROBLEMS).map(({ message, pos }) => ({
+        path: "",
+        line: lineCounter.linePos(pos[0]).line,
+        message: message.startsWith("Map keys must be unique")
+          ? `the key ${keyAt(text, pos[0])} is given twice`
+          : message,
+      }));
+    if (document.contents === null || (isScalar(document.contents) && document.contents.value === null))
+      return [{ path: "", line: null, message: "is empty; expected a run's spec" }];
     const resolve = (node: unknown) => (isAlias(node) ? node.resolve(document) : node);
     return {
       value: document.toJS({ maxAliasCount: MAX_ALIAS_COUNT }),
@@ -69,6 +75,11 @@ export function parseYaml(text: string): YamlText | SpecMistake[] {
     // too many aliases, or nesting that exhausts the stack: the parser's words say which
     return [{ path: "", line: null, message: `expected YAML: ${(error as Error).message}` }];
   }
+}
+
+/** A mapping's key as it stands in the text. */
+function keyAt(text: string, start: number): string {
+  return /^[^:\n]*/.exec(text.slice(start))![0].trim();
 }
 
 /** A value as YAML in the order of its keys; equal values give equal texts. */

@@ -17,12 +17,17 @@ export interface PlannedParty extends PartyPlan {
 export async function planParties(deps: StageDependencies, spec: RunSpec): Promise<PlannedParty[]> {
   const parties: PlannedParty[] = [];
   for (const id of ["server", ...spec.clients.map((client) => client.id)])
-    parties.push(await forParty(id, () => planParty(deps, spec, id)));
+    parties.push(await planParty(deps, spec, id));
   refuseUnequalModels(spec, parties);
   return parties;
 }
 
-async function planParty(deps: StageDependencies, spec: RunSpec, id: string): Promise<PlannedParty> {
+/** One party's model; see planParties. */
+export async function planParty(deps: StageDependencies, spec: RunSpec, id: string): Promise<PlannedParty> {
+  return forParty(id, () => lookAt(deps, spec, id));
+}
+
+async function lookAt(deps: StageDependencies, spec: RunSpec, id: string): Promise<PlannedParty> {
   const { model } = partySpec(spec, id);
   const config = await deps.material.read(`${model}/config.json`, MAX_CONFIG_BYTES);
   const { vocabularySize, contextTokens } = parseModelConfig(config, `${id}: ${model}/config.json`);

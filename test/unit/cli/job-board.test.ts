@@ -30,7 +30,7 @@ describe("the board of running jobs", () => {
     expect(board.lines()).toEqual([]);
   });
 
-  it("passes plain warnings on, and leaves failures and log records to the logs", () => {
+  it("passes warnings of this process on, and leaves failures and what jobs write to the logs", () => {
     const board = new JobBoard(2);
     const state = { machine: "round", execution: "e", name: "ClientTrain", at: 0 };
     expect(

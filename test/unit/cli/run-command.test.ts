@@ -221,15 +221,37 @@ describe("fedmkt run --local", () => {
     expect(stderr.trimEnd().split("\n")).toEqual([
       "InvalidInputError (SPEC_INVALID): run.yaml: 4 mistakes",
       expect.stringContaining(
-        `clients[0].model: client harbour: expected a model's folder with config.json, tokenizer.json, model.safetensors; ${folder}/models/harbour has no tokenizer.json`,
+        `line 9, clients[0].model: client harbour: expected a model's folder with config.json, tokenizer.json, model.safetensors; ${folder}/models/harbour has no tokenizer.json`,
       ),
       expect.stringContaining(
-        `clients[1].model: client ward: expected a model's folder, got ${folder}/models/ward, which does not exist`,
+        `line 13, clients[1].model: client ward: expected a model's folder, got ${folder}/models/ward, which does not exist`,
       ),
-      expect.stringContaining("public[0].path: the environment variable NOWHERE is not set"),
-      expect.stringContaining("public[0].keepCharactersOf: the environment variable GONE is not set"),
+      expect.stringContaining("line 17, public[0].path: the environment variable NOWHERE is not set"),
+      expect.stringContaining("line 17, public[0].keepCharactersOf: the environment variable GONE is not set"),
     ]);
     expect(existsSync(join(folder, "runs"))).toBe(false);
+  });
+
+  it("tells mistakes of the spec and missing files together, with lines and paths as they are written", async () => {
+    remove(join(folder, "ward.jsonl"));
+    write(folder, "run.yaml", SPEC.replace("rounds: 2", "rounds: 0").replace("id: harbour", "id: Harbour"));
+    const { stderr } = await callCli(folder, RUN);
+    expect(stderr.trimEnd().split("\n").slice(1)).toEqual([
+      "  line 2, rounds: expected at least 1, got 0",
+      expect.stringContaining("  line 8, clients[0].id: "),
+      `  line 14, clients[1].private: client ward: expected a file, got ${folder}/ward.jsonl, which does not exist`,
+      expect.stringContaining("  line 19, evaluation[0].owner: "),
+    ]);
+  });
+
+  it("refuses what lies in S3 before it starts, since nothing here could read it", async () => {
+    write(folder, "run.yaml", SPEC.replace("private: ward.jsonl", "private: { path: s3://data/ward.jsonl, from: 1 }"));
+    expect(await callCli(folder, RUN)).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining(
+        "line 14, clients[1].private.path: client ward: expected a path on this machine, got s3://data/ward.jsonl; a run on this machine reads no S3",
+      ),
+    });
   });
 
   it("puts variables into locations", async () => {

@@ -34,7 +34,7 @@ describe("reading a run's spec", () => {
       "11 clients[0].training.learningRate: missing; expected a number",
       "11 clients[0].training.learningRat: unknown key; did you mean learningRate?",
       '12 clients[1].id: the id "harbour" is taken by clients[0]',
-      '19 evaluation[0].owner: no client has the id "harbor"; there are harbour, harbour',
+      '19 evaluation[0].owner: no client has the id "harbor"; there are harbour',
     ]);
   });
 
@@ -104,10 +104,10 @@ post_fedavg: false
   });
 
   it("refuses a key twice, a second document, a tag of its own and text that is no mapping", () => {
-    expect(mistakesIn(`${SPEC}\nrounds: 3\n`)).toEqual([expect.stringContaining("keys must be unique")]);
+    expect(mistakesIn(`${SPEC}\nrounds: 3\n`)).toEqual([expect.stringContaining("the key rounds is given twice")]);
     expect(mistakesIn(`${SPEC}\n---\nrounds: 3\n`)).toEqual([expect.stringContaining("multiple documents")]);
     expect(mistakesIn(`${SPEC}\nseed: !own 3\n`)).toEqual([expect.stringContaining("tag")]);
-    expect(mistakesIn("")).toEqual(["- : expected a mapping of keys to values, got null"]);
+    expect(mistakesIn("")).toEqual(["- : is empty; expected a run's spec"]);
   });
 
   it("keeps keys such as __proto__ from being more than unknown keys", () => {

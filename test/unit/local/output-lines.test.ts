@@ -12,7 +12,13 @@ describe("a task's output", () => {
 
   it("keeps a structured line's own level, and plain text as it is", () => {
     expect(eventOf("T", '{"level":"ERROR","message":"no"}', "info")).toMatchObject({ kind: "log", level: "error" });
-    expect(eventOf("T", "plain", "warn")).toEqual({ kind: "log", source: "T", line: "plain", level: "warn" });
+    expect(eventOf("T", "plain", "warn")).toEqual({
+      kind: "log",
+      source: "T",
+      line: "plain",
+      level: "warn",
+      logged: true,
+    });
     expect(eventOf("T", "{broken", "info")).toMatchObject({ kind: "log", line: "{broken" });
     expect(eventOf("T", '{"message":"progress","progress":{"run":1}}', "info")).toMatchObject({ kind: "log" });
   });

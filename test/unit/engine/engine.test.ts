@@ -249,9 +249,9 @@ describe("a model of the engine", () => {
       await model.close();
       await engine.close();
       console.log("went on");`;
-    const written = execFileSync(process.execPath, ["--no-warnings", "--input-type=module", "-e", program], {
-      encoding: "utf8",
-    });
+    const file = join(toyFolder(), "program.mjs");
+    writeFileSync(file, program);
+    const written = execFileSync(process.execPath, ["--no-warnings", file], { encoding: "utf8" });
     expect(written).toBe("went on\n");
   });
 });

@@ -12,7 +12,7 @@ export const COMMANDS: Readonly<Record<string, ListedCommand>> = {
     load: async () => (await import("./commands/run.ts")).command,
   },
   validate: {
-    description: "check a spec and the files that it names, without running",
+    description: "check a spec and the models and data that it names, without running",
     load: async () => (await import("./commands/validate.ts")).command,
   },
   status: {

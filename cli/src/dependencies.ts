@@ -1,4 +1,6 @@
+import type { RunSpec } from "@fedmkt/shared/contracts/run-spec.ts";
 import type { LocalEvent } from "./local/local-event.ts";
+import type { MaterialCheck } from "./validate/check-material.ts";
 
 export interface LocalRunOptions {
   specYaml: Uint8Array;
@@ -30,6 +32,8 @@ export interface MemoryWatch {
 /** What commands use beyond files; tests hand in what they like. */
 export interface Dependencies {
   runLocally(options: LocalRunOptions): Promise<LocalRunResult>;
+  /** looks into the models and data of a spec whose locations are absolute; `yaml` is its text */
+  checkMaterial(spec: RunSpec, yaml: Uint8Array): Promise<MaterialCheck>;
   watchMemory(): Promise<MemoryWatch>;
   /** loads onnxruntime's binding, or throws */
   loadEngine(): Promise<unknown>;
@@ -40,6 +44,7 @@ export interface Dependencies {
 /** Loaded when used: validating a spec needs no engine. */
 export const realDependencies: Dependencies = {
   runLocally: async (options) => (await import("./local/run-local.ts")).runLocally(options),
+  checkMaterial: async (spec, yaml) => (await import("./validate/check-material.ts")).checkMaterial(spec, yaml),
   watchMemory: async () => (await import("./local/process-tree-memory.ts")).watchTreeMemory(),
   loadEngine: () => import("@fedmkt/shared/engine/session.ts"),
   clockMs: () => performance.now(),

@@ -1,3 +1,4 @@
+import { MemoryObjectStore } from "../../cli/src/validate/memory-object-store.ts";
 import { FileMaterial } from "../../shared/src/adapters/material/file-material.ts";
 import { openTokenizer } from "../../shared/src/adapters/tokenizers/open-tokenizer.ts";
 import { controlKeys } from "../../shared/src/contracts/keys.ts";
@@ -17,7 +18,6 @@ import { runBaseline } from "../../shared/src/use-cases/run-baseline.ts";
 import { selectKnowledge } from "../../shared/src/use-cases/select-knowledge.ts";
 import { serverDistil } from "../../shared/src/use-cases/server-distil.ts";
 import { serverExtract } from "../../shared/src/use-cases/server-extract.ts";
-import { MemoryObjectStore } from "./memory-object-store.ts";
 import { engine } from "./shared-engine.ts";
 import { specYaml } from "./tiny-federation.ts";
 

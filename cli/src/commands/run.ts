@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import { type Command, JSON_ARGUMENT, type Outcome } from "../command.ts";
+import { count } from "../count.ts";
 import { describeRun, summariseRun } from "../describe-run.ts";
 import { prepareRunFolder } from "../prepare-run-folder.ts";
 import { readSpecFile } from "../read-spec-file.ts";
@@ -43,7 +44,7 @@ export const command: Command = {
     const shown = below.startsWith("..") ? folder : below;
     if (finished === null)
       io.stderr.write(
-        `run ${file.spec.name}: ${file.spec.rounds} rounds, ${file.spec.clients.length} clients, in ${shown}\n`,
+        `run ${file.spec.name}: ${count(file.spec.rounds, "round")}, ${count(file.spec.clients.length, "client")}, in ${shown}\n`,
       );
     else
       io.stderr.write(

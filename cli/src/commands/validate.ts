@@ -1,19 +1,43 @@
+import { InvalidSpecError } from "@fedmkt/shared/contracts/spec-mistake.ts";
 import { type Command, JSON_ARGUMENT, type Outcome } from "../command.ts";
+import { count } from "../count.ts";
 import { readSpecFile } from "../read-spec-file.ts";
 
 export const command: Command = {
-  meta: { name: "validate", description: "check a spec and the files that it names; all mistakes at once" },
+  meta: {
+    name: "validate",
+    description: "check a spec and the models and data that it names, as planning does; writes and trains nothing",
+  },
   args: {
     spec: { type: "positional", required: true, description: "the run's spec" },
     ...JSON_ARGUMENT,
   },
   examples: ["fedmkt validate examples/quickstart/run.yaml", "fedmkt validate run.yaml --json"],
-  async run({ args, io }): Promise<Outcome> {
-    const { spec, hash } = readSpecFile(args.spec as string, io, { mayReadS3: true });
-    const { name: run, rounds, clients, evaluation, baselines } = spec;
+  async run({ args, io, dependencies }): Promise<Outcome> {
+    const shown = args.spec as string;
+    const { spec, yaml, hash, placeOf } = readSpecFile(shown, io, { mayReadS3: true });
+    const { mistakes, checked, unchecked } = await dependencies.checkMaterial(spec, yaml);
+    if (mistakes.length > 0)
+      throw new InvalidSpecError(
+        shown,
+        mistakes.map(({ path, message }) => ({
+          ...(path.length === 0 ? { path: "", line: null } : placeOf(path)),
+          message,
+        })),
+      );
+    const { name: run, rounds, evaluation, baselines } = spec;
+    const clients = spec.clients.map(({ id }) => id);
+    const lines = [
+      `${shown}: right. Run ${run}: ${count(rounds, "round")}, ${clients.length === 1 ? "client" : "clients"} ${clients.join(", ")}, ${count(evaluation.length, "held-out set")}, baselines ${baselines.join(", ") || "none"}. Hash ${hash}.`,
+      "Checked:",
+      ...checked.map((line) => `  ${line}`),
+      ...(unchecked.length === 0
+        ? []
+        : ["Not looked into (only the run reads S3):", ...unchecked.map((line) => `  ${line}`)]),
+    ];
     return {
-      data: { run, specHash: hash, rounds, clients: clients.map(({ id }) => id), sets: evaluation.length, baselines },
-      text: `${args.spec}: right. Run ${run}: ${rounds} rounds, clients ${clients.map(({ id }) => id).join(", ")}, ${evaluation.length} held-out sets, baselines ${baselines.join(", ") || "none"}. Hash ${hash}.`,
+      data: { run, specHash: hash, rounds, clients, sets: evaluation.length, baselines, checked, unchecked },
+      text: lines.join("\n"),
     };
   },
 };

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll } from "@jest/globals";
+import { MemoryObjectStore } from "../../../cli/src/validate/memory-object-store.ts";
 import { S3ObjectStore } from "../../../shared/src/adapters/aws/s3-object-store.ts";
 import { type EmbeddedStores, startEmbeddedStores } from "../../support/embedded-stores.ts";
-import { MemoryObjectStore } from "../../support/memory-object-store.ts";
 import { describeObjectStore } from "../../support/object-store-contract.ts";
 
 const BUCKET = "contract";

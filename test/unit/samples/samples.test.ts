@@ -69,7 +69,7 @@ describe("samples", () => {
     expect(() => answers([text("a")], { samples: 2 })).toThrow(
       "file: expected at least 2 samples (from 0, every 1), got 1 of 1 in the file",
     );
-    expect(() => answers([text(" ")], {})).toThrow("expected at least 1 samples (from 0, every 1), got 0 of 0");
+    expect(() => answers([text(" ")], {})).toThrow("is empty; expected at least 1 sample");
   });
 
   it("have white space collapsed first, then characters dropped", () => {

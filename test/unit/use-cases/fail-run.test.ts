@@ -1,9 +1,9 @@
 import { describe, expect, it } from "@jest/globals";
+import { MemoryObjectStore } from "../../../cli/src/validate/memory-object-store.ts";
 import { encodeJson } from "../../../shared/src/contracts/json-document.ts";
 import { controlKeys } from "../../../shared/src/contracts/keys.ts";
 import type { StageDependencies } from "../../../shared/src/use-cases/dependencies.ts";
 import { failRun, firstCause } from "../../../shared/src/use-cases/fail-run.ts";
-import { MemoryObjectStore } from "../../support/memory-object-store.ts";
 
 const RUN = "harbour-and-forest";
 const FAILURE = { run: RUN, error: "InvalidInputError", cause: "rounds: expected a number" };

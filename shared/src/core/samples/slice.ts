@@ -15,12 +15,21 @@ export interface Slice {
  * @throws InvalidInputError `TOO_FEW_SAMPLES` where none, or fewer than were asked for, are there
  */
 export function takeSlice<Item>(items: readonly Item[], { from = 0, every = 1, samples }: Slice, what: string): Item[] {
+  if (items.length === 0)
+    throw new InvalidInputError(
+      "TOO_FEW_SAMPLES",
+      `${what}: is empty; expected at least ${countSamples(samples ?? 1)}`,
+    );
   const taken: Item[] = [];
   for (let at = from; at < items.length && taken.length < (samples ?? Infinity); at += every) taken.push(items[at]);
   if (taken.length < (samples ?? 1))
     throw new InvalidInputError(
       "TOO_FEW_SAMPLES",
-      `${what}: expected at least ${samples ?? 1} samples (from ${from}, every ${every}), got ${taken.length} of ${items.length} in the file`,
+      `${what}: expected at least ${countSamples(samples ?? 1)} (from ${from}, every ${every}), got ${taken.length} of ${items.length} in the file`,
     );
   return taken;
+}
+
+function countSamples(samples: number): string {
+  return samples === 1 ? "1 sample" : `${samples} samples`;
 }

@@ -1,7 +1,7 @@
-import { InvalidInputError } from "../../shared/src/core/errors.ts";
-import type { ObjectStore } from "../../shared/src/ports/object-store.ts";
+import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
+import type { ObjectStore } from "@fedmkt/shared/ports/object-store.ts";
 
-/** An object store in this process's memory, held to the same contract suite as S3; bytes are copied in and out. */
+/** An object store in this process's memory, for what is only looked at; held to the same contract suite as S3. Bytes are copied in and out. */
 export class MemoryObjectStore implements ObjectStore {
   readonly #objects = new Map<string, Uint8Array>();
 

@@ -1,0 +1,119 @@
+import { FileMaterial } from "@fedmkt/shared/adapters/material/file-material.ts";
+import { openTokenizer } from "@fedmkt/shared/adapters/tokenizers/open-tokenizer.ts";
+import { controlKeys } from "@fedmkt/shared/contracts/keys.ts";
+import { type DataSpec, partySpec, type RunSpec } from "@fedmkt/shared/contracts/run-spec.ts";
+import { checkWritten } from "@fedmkt/shared/core/alignment/check-written.ts";
+import { encodeSample } from "@fedmkt/shared/core/alignment/encode-sample.ts";
+import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
+import { formatSampleId, type Sample } from "@fedmkt/shared/core/samples/sample.ts";
+import { openCheckpoint } from "@fedmkt/shared/engine/checkpoint.ts";
+import type { StageDependencies } from "@fedmkt/shared/use-cases/dependencies.ts";
+import { forParty } from "@fedmkt/shared/use-cases/for-party.ts";
+import { type PlannedParty, planParty } from "@fedmkt/shared/use-cases/plan-parties.ts";
+import { planRun } from "@fedmkt/shared/use-cases/plan-run.ts";
+import { readHeldOutSet, readQuestionSet, readSampleSet } from "@fedmkt/shared/use-cases/prepare-samples.ts";
+import { count } from "../count.ts";
+import { isInS3, type LocationMistake } from "../spec-locations.ts";
+import { MemoryObjectStore } from "./memory-object-store.ts";
+
+/** What came of looking into a spec's files. */
+export interface MaterialCheck {
+  mistakes: LocationMistake[];
+  /** what was opened and read, such as `public set 1: 180 samples` */
+  checked: string[];
+  /** what lies where this machine does not look */
+  unchecked: string[];
+}
+
+/**
+ * Opens everything that a spec names as the run will: models, tokenizers, data sets, and every text in its party's tokens; then
+ * plans the run, in memory. Mistakes of parts that do not hang together are told together. Writes nothing.
+ */
+export async function checkMaterial(spec: RunSpec, yaml: Uint8Array): Promise<MaterialCheck> {
+  const deps: StageDependencies = {
+    objects: new MemoryObjectStore(),
+    buckets: { control: "control", artefacts: "artefacts" },
+    material: new FileMaterial(),
+    openTokenizer,
+    progress: () => {},
+  };
+  const result: MaterialCheck = { mistakes: [], checked: [], unchecked: [] };
+  const look = async (
+    path: LocationMistake["path"],
+    what: string,
+    locations: string[],
+    work: () => Promise<string>,
+  ) => {
+    if (locations.some(isInS3)) {
+      result.unchecked.push(`${what}: ${locations.find(isInS3)}`);
+      return;
+    }
+    try {
+      result.checked.push(`${what}: ${await work()}`);
+    } catch (error) {
+      if (!(error instanceof InvalidInputError)) throw error;
+      result.mistakes.push({ path, message: error.message });
+    }
+  };
+  const locationsOf = ({ path, keepCharactersOf = path }: DataSpec) => [path, keepCharactersOf];
+
+  const parties = new Map<string, PlannedParty>();
+  for (const [index, id] of ["server", ...spec.clients.map((client) => client.id)].entries()) {
+    const { model } = partySpec(spec, id);
+    await look(
+      index === 0 ? ["server", "model"] : ["clients", index - 1, "model"],
+      `${id}'s model`,
+      [model],
+      async () => {
+        const party = await planParty(deps, spec, id);
+        parties.set(id, party);
+        const { parameters } = await forParty(id, async () => openCheckpoint(model));
+        return `${parameters} parameters, ${party.vocabularySize} tokens, context ${party.contextTokens}`;
+      },
+    );
+  }
+  for (const [index, { id, private: data }] of spec.clients.entries())
+    await look(["clients", index, "private"], `${id}'s private set`, locationsOf(data), async () => {
+      const samples = await readSampleSet(deps, data, spec.sampleBytes, `client ${id}: private`);
+      for (const sample of samples) encode(sample, parties.get(id));
+      return count(samples.length, "sample");
+    });
+  for (const [index, data] of spec.public.entries())
+    await look(["public", index], `public set ${index + 1}`, locationsOf(data), async () =>
+      count((await readSampleSet(deps, data, spec.sampleBytes, `public[${index}]`)).length, "sample"),
+    );
+  for (const [index, { name, owner, task, data }] of spec.evaluation.entries())
+    await look(["evaluation", index, "data"], `held-out set ${name}`, locationsOf(data), async () => {
+      const what = `evaluation ${name}`;
+      if (task === "multiple-choice")
+        return count((await readQuestionSet(deps, data, spec.sampleBytes, what)).length, "question");
+      const samples = await readHeldOutSet(deps, data, spec.sampleBytes, what);
+      const scored = owner === undefined || spec.simulation ? [...parties.values()] : [parties.get(owner)];
+      for (const party of scored) for (const sample of samples) encodeScored(sample, party);
+      return count(samples.length, "sample");
+    });
+
+  // what concerns the parties together makes sense only once each part is right
+  if (result.mistakes.length === 0 && result.unchecked.length === 0) {
+    const key = controlKeys.spec(spec.name);
+    await deps.objects.put(deps.buckets.control, key, yaml);
+    await look([], "the plan", [], async () => {
+      const { toServer, toClients, maps, baselines } = await planRun(deps)({ bucket: deps.buckets.control, key });
+      const transfers = toServer.length + toClients.length;
+      return `${count(transfers, "shard")} to align a round, ${count(maps.length, "vocabulary map")}, ${count(baselines.length, "baseline job")}`;
+    });
+  }
+  return result;
+}
+
+/** Whose model is not there to ask, is told of that already. */
+function encode(sample: Sample, party: PlannedParty | undefined) {
+  return party && encodeSample(sample, party.tokenizer, party.contextTokens, party.id);
+}
+
+function encodeScored(sample: Sample, party: PlannedParty | undefined): void {
+  const encoded = encode(sample, party);
+  if (!encoded || !party) return;
+  const { unknown } = party.tokenizer.vocabulary.roles;
+  checkWritten(encoded, unknown, `${party.id}: sample ${formatSampleId(sample.id)}`);
+}

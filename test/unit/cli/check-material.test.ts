@@ -1,0 +1,72 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { checkMaterial } from "../../../cli/src/validate/check-material.ts";
+import { callCli, write } from "../../support/cli.ts";
+
+const QUICKSTART = fileURLToPath(new URL("../../../examples/quickstart/", import.meta.url));
+const VALIDATE = ["validate", "run.yaml"];
+
+describe("fedmkt validate, looking into the files", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "fedmkt-validate-"));
+    cpSync(QUICKSTART, folder, { recursive: true });
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  const breakLine = (name: string, line: number, by: string) => {
+    const lines = readFileSync(join(folder, name), "utf8").split("\n");
+    lines[line - 1] = by;
+    write(folder, name, lines.join("\n"));
+  };
+  const editSpec = (from: string, to: string) =>
+    write(folder, "run.yaml", readFileSync(join(folder, "run.yaml"), "utf8").replace(from, to));
+
+  it("says what it has opened of a federation that is right, the plan included", async () => {
+    const { exitCode, stdout } = await callCli(folder, VALIDATE, { checkMaterial });
+    expect(exitCode).toBe(0);
+    for (const line of [
+      "server's model: 935040 parameters, 1024 tokens, context 192",
+      "ward's private set: 96 samples",
+      "public set 1: 180 samples",
+      "held-out set workshop: 40 samples",
+      "the plan: 12 shards to align a round, 6 vocabulary maps",
+    ])
+      expect(stdout).toContain(line);
+  });
+
+  it("tells the mistakes of every set and model at once, each at the spec's line that names it", async () => {
+    breakLine("data/ward.jsonl", 3, '{"text": 5}');
+    breakLine("data/public.jsonl", 2, '{"texts": "a"}');
+    write(folder, "data/heldout-harbour.jsonl", "");
+    write(folder, "models/workshop/config.json", "{}");
+    const { exitCode, stdout } = await callCli(folder, [...VALIDATE, "--json"], { checkMaterial });
+    expect(exitCode).toBe(2);
+    const lines = readFileSync(join(folder, "run.yaml"), "utf8").split("\n");
+    const lineOf = (text: string) => lines.findIndex((line) => line.includes(text)) + 1;
+    expect(JSON.parse(stdout).error.details.mistakes).toEqual([
+      { path: "clients[2].model", line: lineOf("models/workshop"), message: expect.stringContaining("config.json") },
+      { path: "clients[0].private", line: lineOf("data/ward"), message: expect.stringContaining("ward.jsonl, line 3") },
+      { path: "public[0]", line: lineOf("data/public"), message: expect.stringContaining("public.jsonl, line 2") },
+      { path: "evaluation[1].data", line: lineOf("heldout-harbour"), message: expect.stringContaining("is empty") },
+    ]);
+  });
+
+  it("refuses a text that no longer fits a model's context, as the run would", async () => {
+    editSpec("sampleBytes: 160", "sampleBytes: 4000");
+    write(folder, "data/workshop.jsonl", `${JSON.stringify({ text: "the bench and the saw ".repeat(100) })}\n`);
+    const { stderr } = await callCli(folder, VALIDATE, { checkMaterial });
+    expect(stderr).toMatch(/clients\[2\]\.private: .*at most 192 tokens \(the model's context\)/);
+  });
+
+  it("says what it leaves to the run, since it reads no S3", async () => {
+    editSpec("private: data/ward.jsonl", "private: s3://theirs/ward.jsonl");
+    const { exitCode, stdout } = await callCli(folder, VALIDATE, { checkMaterial });
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain("Not looked into (only the run reads S3):\n  ward's private set: s3://theirs/ward.jsonl");
+    expect(stdout).not.toContain("the plan:");
+  });
+});

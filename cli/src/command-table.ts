@@ -20,7 +20,7 @@ export const COMMANDS: Readonly<Record<string, ListedCommand>> = {
     load: async () => (await import("./commands/status.ts")).command,
   },
   inspect: {
-    description: "show what a file of a run holds: shards, maps, adapters, plans, manifests",
+    description: "list what a run holds, and show one thing of it: shards, maps, adapters, plan",
     load: async () => (await import("./commands/inspect.ts")).command,
   },
   report: {

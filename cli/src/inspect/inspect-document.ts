@@ -5,7 +5,7 @@ import { runState } from "@fedmkt/shared/contracts/run-state.ts";
 import { selection } from "@fedmkt/shared/contracts/selection.ts";
 import { roundSummary, runStatus, runSummary } from "@fedmkt/shared/contracts/summary.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
-import { formatBytes } from "@fedmkt/shared/report/table.ts";
+import { formatBytes, formatValue } from "@fedmkt/shared/report/table.ts";
 import type { Inspection } from "./inspection.ts";
 
 /** How one kind of document is told apart and shown. */
@@ -61,7 +61,7 @@ const DOCUMENTS = [
   })),
   documentOf("round summary", roundSummary, ({ round, scores, transfers, selections }) => ({
     facts: { round, scores: scores.length, transfers: transfers.length, selections: selections.length },
-    lines: scores.map(({ party, set, metric, value }) => `${party} on ${set}: ${value} ${metric}`),
+    lines: scores.map(({ party, set, metric, value }) => `${party} on ${set}: ${formatValue(value)} ${metric}`),
   })),
   documentOf("run status", runStatus, ({ run, status, error = "", cause = "" }) => ({
     facts: { run, status, ...(error === "" ? {} : { error }) },

@@ -11,26 +11,29 @@ import { formatBytes } from "@fedmkt/shared/report/table.ts";
 import { inspectDocument } from "./inspect-document.ts";
 import { inspectMap } from "./inspect-map.ts";
 import { inspectAligned, inspectKnowledge } from "./inspect-shard.ts";
-import type { Inspection } from "./inspection.ts";
+import type { Inspection, InspectionContext } from "./inspection.ts";
 
 /** Plans and summaries of the largest federations are some megabytes. */
 const MAX_DOCUMENT_BYTES = 64 * 1024 * 1024;
 
 /** By the `format` that our files carry in their metadata. */
-const FORMATS: Readonly<Record<string, (bytes: Uint8Array, what: string) => Inspection>> = {
-  "fedmkt.knowledge": inspectKnowledge,
-  "fedmkt.aligned": inspectAligned,
-  "fedmkt.vocabulary-map": inspectMap,
-};
+const FORMATS: Readonly<Record<string, (bytes: Uint8Array, what: string, context?: InspectionContext) => Inspection>> =
+  {
+    "fedmkt.knowledge": inspectKnowledge,
+    "fedmkt.aligned": inspectAligned,
+    "fedmkt.vocabulary-map": inspectMap,
+  };
 
 /**
  * Looks into a file of a run. Our own formats are read and checked whole; of other safetensors files only the header is read.
  * @param what - the file as the person gave it
  * @throws InvalidInputError `FILE_MISSING`, `FILE_TOO_LARGE`, `FILE_UNKNOWN`, and whatever the format's reader refuses
  */
-export function inspectFile(file: string, what: string): Inspection {
+export function inspectFile(file: string, what: string, context?: InspectionContext): Inspection {
   const stats = statSync(file, { throwIfNoEntry: false });
   if (!stats?.isFile()) throw new InvalidInputError("FILE_MISSING", `${what}: expected a file, there is none`);
+  if (/\.ya?ml$/.test(file))
+    throw new InvalidInputError("FILE_UNKNOWN", `${what}: is a spec; fedmkt validate ${what} checks it`);
   const start = readStart(file, LENGTH_BYTES);
   if (/^\s*[{[]/.test(new TextDecoder("latin1").decode(start))) {
     refuseLarge(stats.size, MAX_DOCUMENT_BYTES, what);
@@ -41,7 +44,7 @@ export function inspectFile(file: string, what: string): Inspection {
   const { format } = header.metadata;
   if (format === undefined || !Object.hasOwn(FORMATS, format)) return inspectTensors(header, stats.size);
   refuseLarge(stats.size, MAX_ALIGNED_BYTES, what);
-  return FORMATS[format](readFileSync(file), what);
+  return FORMATS[format](readFileSync(file), what, context);
 }
 
 /** Any safetensors file by its header: a model, an adapter. */

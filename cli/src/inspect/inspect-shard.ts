@@ -2,16 +2,21 @@ import { bitsPerByte } from "@fedmkt/shared/core/numeric/bits-per-byte.ts";
 import { readAlignedShard } from "@fedmkt/shared/formats/aligned-shard.ts";
 import { readKnowledgeShard } from "@fedmkt/shared/formats/knowledge-shard.ts";
 import { formatShare, formatValue } from "@fedmkt/shared/report/table.ts";
-import { formatSpread, type Inspection } from "./inspection.ts";
+import { formatSpread, type Inspection, type InspectionContext, plainId } from "./inspection.ts";
 
 const SHOWN_TOKENS = 24;
 const SHOWN_ENTRIES = 5;
 const HASH_CHARACTERS = 12;
 
 /** A knowledge shard, checked in full: what a model knows about a slice of the public set. */
-export function inspectKnowledge(bytes: Uint8Array, what: string): Inspection {
+export function inspectKnowledge(
+  bytes: Uint8Array,
+  what: string,
+  { nameToken }: InspectionContext = { nameToken: plainId },
+): Inspection {
   const { header, knowledge } = readKnowledgeShard(bytes, what, {});
   const { lossNats, answerBytes, tokenIds, tokenOffsets, positions, topIds, topLogProbs, tailMass, topK } = knowledge;
+  const name = (id: number) => nameToken(header.party, id);
   const samples = lossNats.length;
   const answer = answerBytes.reduce((sum, count) => sum + count, 0);
   const nats = lossNats.reduce((sum, loss) => sum + loss, 0);
@@ -42,16 +47,22 @@ export function inspectKnowledge(bytes: Uint8Array, what: string): Inspection {
       "bits/byte by sample": formatSpread(bits, formatValue),
     },
     lines: [
-      `first sample's tokens: ${Array.from(tokenIds.subarray(0, Math.min(SHOWN_TOKENS, tokenOffsets[1] ?? 0))).join(" ")}`,
-      `first position's likeliest: ${first.map((id, index) => `${id} (${formatShare(Math.exp(topLogProbs[index]))})`).join(", ") || "none"}`,
+      `first sample's tokens: ${Array.from(tokenIds.subarray(0, Math.min(SHOWN_TOKENS, tokenOffsets[1] ?? 0)), name).join(" ")}`,
+      `first position's likeliest: ${first.map((id, index) => `${name(id)} (${formatShare(Math.exp(topLogProbs[index]))})`).join(", ") || "none"}`,
     ],
   };
 }
 
 /** An aligned shard: one party's knowledge in another's tokens. */
-export function inspectAligned(bytes: Uint8Array, what: string): Inspection {
+export function inspectAligned(
+  bytes: Uint8Array,
+  what: string,
+  { nameToken }: InspectionContext = { nameToken: plainId },
+): Inspection {
   const { header, aligned } = readAlignedShard(bytes, what, {});
   const { targetPositions, alignedPositions, keptMass, exactMass, unmappedMass } = aligned.statistics;
+  // a group has an id of its own, which is no token's
+  const name = (id: number) => (header.learn === "group" ? String(id) : nameToken(header.target, id));
   const share = (part: number, whole: number) => (whole === 0 ? "none" : formatShare(part / whole));
   const firstEntries = Array.from(aligned.entries.subarray(0, Math.min(SHOWN_ENTRIES, aligned.entryOffsets[1] ?? 0)));
   return {
@@ -73,7 +84,7 @@ export function inspectAligned(bytes: Uint8Array, what: string): Inspection {
       "tail by position": formatSpread(aligned.tail, formatShare),
     },
     lines: [
-      `first position's entries: ${firstEntries.map((id, index) => `${id} (${formatShare(aligned.probabilities[index])})`).join(", ") || "none"}`,
+      `first position's entries: ${firstEntries.map((id, index) => `${name(id)} (${formatShare(aligned.probabilities[index])})`).join(", ") || "none"}`,
     ],
   };
 }

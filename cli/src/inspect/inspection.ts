@@ -7,6 +7,18 @@ export interface Inspection {
   lines: string[];
 }
 
+/** Writes a party's token as a person reads it: its id, and its text where the tokenizer is known. */
+export type NameToken = (party: string, id: number) => string;
+
+export const plainId: NameToken = (_, id) => String(id);
+
+/** What a file is of, where its place says more than the file itself. */
+export interface InspectionContext {
+  nameToken: NameToken;
+  /** of a vocabulary map: two parties that use it */
+  pair?: { source: string; target: string };
+}
+
 /** Mean and least of some numbers; both null of none. */
 export function spread(values: Iterable<number>): { mean: number | null; least: number | null; most: number | null } {
   let sum = 0;

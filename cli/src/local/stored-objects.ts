@@ -7,6 +7,10 @@ export interface StoredObjects {
   /** @throws InvalidInputError `OBJECT_MISSING` */
   read(bucket: string, key: string): Uint8Array;
   has(bucket: string, key: string): boolean;
+  /** where the object lies on disk, there or not */
+  fileOf(bucket: string, key: string): string;
+  /** names, in order; none where nothing was stored */
+  buckets(): string[];
   /** keys below a prefix, in order */
   list(bucket: string, prefix: string): string[];
 }
@@ -23,6 +27,11 @@ export function storedObjects(runFolder: string): StoredObjects {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: the same set as fauxqs's
     `${path.join(bucketFolder(bucket), ...key.replace(/[<>:"|?*\\%\x00-\x1f]/g, hex).split("/"))}.data`;
   return {
+    fileOf: dataFile,
+    buckets() {
+      const folder = path.join(objectsFolder(runFolder), "buckets");
+      return existsSync(folder) ? readdirSync(folder).sort() : [];
+    },
     has: (bucket, key) => existsSync(dataFile(bucket, key)),
     read(bucket, key) {
       try {

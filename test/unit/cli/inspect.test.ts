@@ -120,7 +120,7 @@ describe("fedmkt inspect", () => {
       "mapped: nowhere": "1 (25.0 %)",
       "edit distance": "mean 2.0, from 2.0 to 2.0",
     });
-    expect(data.lines[0]).toBe("first tokens: 0 → 0 (role), 1 → 1 (equal), 2 → 1 (edit), 3 → nowhere (nowhere)");
+    expect(data.lines[0]).toBe("some tokens: 0 → 0 (role), 1 → 1 (equal), 2 → 1 (edit), 3 → nowhere (nowhere)");
   });
 
   it("lists the tensors of any other safetensors file", async () => {
@@ -145,6 +145,20 @@ describe("fedmkt inspect", () => {
         lines: [`scores.json: 2.0 KiB, SHA-256 ${HASH}`],
       },
     );
+  });
+
+  it("sends a spec to validate", async () => {
+    expect(await callCli(folder, ["inspect", "run.yaml"])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining("run.yaml: is a spec; fedmkt validate run.yaml checks it"),
+    });
+  });
+
+  it("rounds numbers for people and keeps them whole for programs", async () => {
+    const identity = { version: 1, run: "toy", round: 1, stage: "evaluate", party: "ward" };
+    const bytes = encodeJson({ ...identity, outputs: [], metrics: { loss: 2.123456 }, facts: {} });
+    expect((await inspect(bytes)).data.facts.loss).toBe(2.123456);
+    expect((await callCli(folder, ["inspect", "it"])).stdout).toMatch(/loss +2\.123\n/);
   });
 
   it.each([

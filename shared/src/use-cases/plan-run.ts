@@ -1,4 +1,3 @@
-import { encodeJson } from "../contracts/json-document.ts";
 import { controlKeys } from "../contracts/keys.ts";
 import type { Plan } from "../contracts/plan.ts";
 import { readRunSpec } from "../contracts/read-run-spec.ts";
@@ -9,7 +8,7 @@ import { dropDuplicateSamples } from "../core/samples/prepare-samples.ts";
 import type { Sample } from "../core/samples/sample.ts";
 import { writeQuestions, writeSamples } from "../formats/samples.ts";
 import { sha256 } from "../formats/sha256.ts";
-import { checkPublicSet } from "./check-public-set.ts";
+import { checkHeldOutSet, checkPublicSet } from "./check-samples.ts";
 import { claimRun } from "./claim-run.ts";
 import type { StageDependencies } from "./dependencies.ts";
 import { type PlannedParty, planParties } from "./plan-parties.ts";
@@ -37,7 +36,7 @@ export function planRun(deps: StageDependencies) {
     const parties = await planParties(deps, spec);
     const { samples, duplicates } = await readPublicSet(deps, spec);
     checkPublicSet(spec, parties, samples);
-    const evaluation = await readEvaluation(deps, spec);
+    const evaluation = await readEvaluation(deps, spec, parties);
     const publicBytes = writeSamples(samples);
     const shards = Math.ceil(samples.length / spec.samplesPerShard);
     const document: Plan = {
@@ -89,20 +88,26 @@ interface ReadSet {
 }
 
 /** Sets that nobody owns, and in a simulation all sets, are cut once here; an owner's own set stays where it is. */
-async function readEvaluation(deps: StageDependencies, spec: RunSpec): Promise<ReadSet[]> {
+async function readEvaluation(
+  deps: StageDependencies,
+  spec: RunSpec,
+  parties: readonly PlannedParty[],
+): Promise<ReadSet[]> {
   const sets: ReadSet[] = [];
   for (const { name, owner, task, data } of spec.evaluation) {
     const what = `evaluation ${name}`;
-    if (owner !== undefined && !spec.simulation) sets.push({ name, key: null, bytes: null });
-    else
-      sets.push({
-        name,
-        key: controlKeys.evaluationSet(spec.name, name),
-        bytes:
-          task === "text"
-            ? writeSamples(await readHeldOutSet(deps, data, spec.sampleBytes, what))
-            : writeQuestions(await readQuestionSet(deps, data, spec.sampleBytes, what)),
-      });
+    if (owner !== undefined && !spec.simulation) {
+      sets.push({ name, key: null, bytes: null });
+      continue;
+    }
+    const key = controlKeys.evaluationSet(spec.name, name);
+    if (task === "multiple-choice") {
+      sets.push({ name, key, bytes: writeQuestions(await readQuestionSet(deps, data, spec.sampleBytes, what)) });
+      continue;
+    }
+    const samples = await readHeldOutSet(deps, data, spec.sampleBytes, what);
+    checkHeldOutSet(name, parties, samples);
+    sets.push({ name, key, bytes: writeSamples(samples) });
   }
   return sets;
 }
@@ -112,7 +117,7 @@ const MAX_MACHINE_BYTES = 200 * 1024;
 
 /** @throws InvalidInputError `RUN_TOO_LARGE`: better now than on the state machine, after hours of training */
 function refuseLargeMachine(machine: PlannedRun): void {
-  const bytes = encodeJson(machine).length;
+  const bytes = JSON.stringify(machine).length;
   if (bytes > MAX_MACHINE_BYTES)
     throw new InvalidInputError(
       "RUN_TOO_LARGE",

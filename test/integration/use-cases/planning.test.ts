@@ -36,6 +36,13 @@ describe("planning a run", () => {
     );
   });
 
+  it("refuses a held-out text that a party cannot write, before anything trains", async () => {
+    writeFileSync(join(folder, "data/ships.jsonl"), text("the ship", "ворона"));
+    await expect(plan(run, spec)).rejects.toMatchObject(
+      refused("ANSWER_UNWRITABLE", /^wards: evaluation ships, sample /),
+    );
+  });
+
   it("takes that text once the characters that a party lacks are dropped", async () => {
     writeFileSync(join(folder, "data/public.jsonl"), text("the ship ворона", "the ward"));
     const tokenizer = join(folder, "models/wards/tokenizer.json");

@@ -1,14 +1,14 @@
 import { closestName } from "@fedmkt/shared/contracts/closest-name.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
-import { parseArgs } from "citty";
+import { type ArgsDef, parseArgs } from "citty";
 import type { Command, CommandContext } from "./command.ts";
 
 /**
  * A command's arguments by citty, which lets unknown options and surplus words pass: here they are mistakes.
- * @throws InvalidInputError `BAD_ARGUMENT`; citty's CLIError where one is missing
+ * @throws InvalidInputError `BAD_ARGUMENT`; citty's CLIError for a value that is none of an enum's
  */
 export function parseArguments({ meta, args: definitions }: Command, argv: readonly string[]): CommandContext["args"] {
-  const parsed = parseArgs([...argv], definitions);
+  const parsed = parse(meta.name, argv, definitions);
   const known = Object.keys(definitions);
   for (const key of Object.keys(parsed)) {
     if (key === "_" || known.includes(key)) continue;
@@ -29,4 +29,20 @@ export function parseArguments({ meta, args: definitions }: Command, argv: reado
     if (definitions[name].type === "string" && parsed[name] === "")
       throw new InvalidInputError("BAD_ARGUMENT", `fedmkt ${meta.name}: --${name} needs a value`);
   return parsed as CommandContext["args"];
+}
+
+const MISSING = /^Missing required positional argument: (\S+)$/;
+
+function parse(command: string, argv: readonly string[], definitions: ArgsDef) {
+  try {
+    return parseArgs([...argv], definitions);
+  } catch (error) {
+    const missing = MISSING.exec((error as Error).message)?.[1];
+    if (missing === undefined) throw error;
+    const { description } = definitions[missing.toLowerCase()] ?? {};
+    throw new InvalidInputError(
+      "BAD_ARGUMENT",
+      `fedmkt ${command}: expected ${missing}${description === undefined ? "" : ` (${description})`}, got none`,
+    );
+  }
 }

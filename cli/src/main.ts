@@ -38,7 +38,9 @@ export async function runCli(
 async function answer(argv: readonly string[], io: Io, dependencies: Dependencies): Promise<Outcome> {
   const [name, ...rest] = argv[0] === "--json" ? argv.slice(1) : argv;
   if (name === undefined) return { ...help(listCommands()), exitCode: 2 };
-  if (HELP.has(name)) return help(listCommands());
+  const about = rest.find((word) => !word.startsWith("-"));
+  if (HELP.has(name))
+    return help(about === undefined ? listCommands() : await describeCommand(await findCommand(about), io));
   if (name === "--version") return readVersion();
   const command = await findCommand(name);
   if (rest.some((word) => word === "--help" || word === "-h")) return help(await describeCommand(command, io));

@@ -1,10 +1,13 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
+import { readRunSpec } from "@fedmkt/shared/contracts/read-run-spec.ts";
 import type { RunState } from "@fedmkt/shared/contracts/run-state.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import { verdicts } from "@fedmkt/shared/report/table.ts";
 import { type Command, JSON_ARGUMENT, type Outcome } from "../command.ts";
+import { JobBoard } from "../progress/job-board.ts";
 import { INTERRUPTED, isActive, RUN_FILES, readRunState, readRunSummary } from "../run-folder.ts";
+import { readRunningJobs } from "../running-jobs.ts";
 
 export const command: Command = {
   meta: { name: "status", description: "how runs stand, and why one failed" },
@@ -61,15 +64,27 @@ function standing(state: RunState, folder: string): "running" | "interrupted" | 
 
 function describe(state: RunState, folder: string) {
   const { run, specHash, error, cause, wallTimeMs, peakMemoryBytes } = state;
-  return { run, folder, standing: standing(state, folder), specHash, error, cause, wallTimeMs, peakMemoryBytes };
+  const stands = standing(state, folder);
+  const jobs = stands === "running" ? readRunningJobs(folder) : [];
+  return { run, folder, standing: stands, jobs, specHash, error, cause, wallTimeMs, peakMemoryBytes };
 }
 
 function tell(state: RunState, folder: string, shown: string): string {
   const stands = standing(state, folder);
   const lines = [`${state.run}: ${stands} (${shown})`];
   if (stands === "failed") lines.push(`  ${state.error}: ${state.cause}`);
+  if (stands === "running") lines.push(...tellJobs(folder).map((line) => `  ${line}`));
   if (stands === "interrupted") lines.push("  the same fedmkt run goes on where it stopped");
   if (state.status === "SUCCEEDED")
     lines.push(...verdicts(readRunSummary(folder)).map(({ sentence }) => `  ${sentence}`));
   return lines.join("\n");
+}
+
+/** The jobs that run now, as the run's own display shows them. */
+function tellJobs(folder: string): string[] {
+  const spec = join(folder, RUN_FILES.spec);
+  if (!existsSync(spec)) return [];
+  const board = new JobBoard(readRunSpec(readFileSync(spec, "utf8"), spec).rounds);
+  for (const progress of readRunningJobs(folder)) board.take({ kind: "progress", progress });
+  return board.lines();
 }

@@ -27,6 +27,7 @@ export class JobBoard {
     const known = this.#jobs.get(key);
     if (progress.phase === "done") {
       this.#jobs.delete(key);
+      if (progress.reused) return `${this.#name(progress)}: done already`;
       return `${this.#name(progress)}: done${known?.loss === undefined ? "" : `, loss ${known.loss.toFixed(3)}`}`;
     }
     // loss and speed stay on show while the job goes on to extract or score

@@ -9,6 +9,8 @@ export const progressEvent = z.object({
   /** where the stage is run-baseline: which */
   baseline: z.string().optional(),
   phase: z.enum(["started", "training", "extracting", "scoring", "done"]),
+  /** with "done": an earlier attempt had finished the job, and nothing was done now */
+  reused: z.boolean().optional(),
   step: z.int().optional(),
   steps: z.int().optional(),
   /** of the step: nats a token; where knowledge is learned too, λ · that + (1 − λ) · the loss to the knowledge */

@@ -42,11 +42,11 @@ export async function withJob(
   adapterFolder: AdapterFolder,
   work: Work,
 ): Promise<{ manifest: string }> {
-  deps.progress({ ...identity, phase: "started" });
   if ((await finishedJob(deps, folder)) !== null) {
-    deps.progress({ ...identity, phase: "done" });
+    deps.progress({ ...identity, phase: "done", reused: true });
     return { manifest: `${folder}/${MANIFEST}` };
   }
+  deps.progress({ ...identity, phase: "started" });
   const plan = await loadPlan(deps, identity.run);
   const from = adapterFolder(plan, identity);
   const open = await openParty(

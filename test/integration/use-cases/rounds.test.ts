@@ -103,7 +103,7 @@ describe("a federation, stage by stage", () => {
     first.progress.length = 0;
     await runStages(first, spec);
     expect(await contents(first)).toEqual(before);
-    expect(first.progress.every(({ phase }) => phase === "started" || phase === "done")).toBe(true);
+    expect(first.progress.every(({ phase, reused }) => phase === "done" && reused === true)).toBe(true);
   });
 
   it("refuses another spec under the same name, naming both hashes", async () => {

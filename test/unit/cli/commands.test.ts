@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { COMMANDS } from "../../../cli/src/command-table.ts";
@@ -44,6 +44,19 @@ describe("the command line", () => {
     expect(stdout).toContain(`USAGE fedmkt ${name}`);
     expect(stdout).toMatch(new RegExp(`EXAMPLES\\n\\n {2}fedmkt ${name}`));
     expect(stdout).not.toContain("\u001b");
+  });
+
+  it("describes a command after help as with --help", async () => {
+    const asked = await callCli(folder, ["help", "run"]);
+    expect(asked).toEqual(await callCli(folder, ["run", "--help"]));
+    expect(asked.stdout).toContain("USAGE fedmkt run");
+    expect((await callCli(folder, ["help", "rum"])).stderr).toContain("did you mean run?");
+  });
+
+  it("says in its own words what is missing", async () => {
+    expect((await callCli(folder, ["validate"])).stderr).toBe(
+      "InvalidInputError (BAD_ARGUMENT): fedmkt validate: expected SPEC (the run's spec), got none\n",
+    );
   });
 
   it("suggests the command or the option that was meant", async () => {
@@ -116,6 +129,26 @@ describe("the command line", () => {
           "toy: interrupted (runs/toy)\n  the same fedmkt run goes on where it stopped\n",
         );
       }
+    });
+
+    it("tells how far the jobs of a running run are, leaving out those of earlier starts", async () => {
+      const log = (file: string, phase: string, more: object = {}) =>
+        write(
+          folder,
+          `runs/toy/logs/${file}`,
+          `${JSON.stringify({ message: "progress", progress: { run: "toy", round: 2, stage: "client-train", party: "ward", phase, ...more } })}\nnot of interest\n`,
+        );
+      await callCli(folder, ["run", "--local", "run.yaml"], {
+        runLocally: async (options) => {
+          utimesSync(log("ClientTrain-1.log", "training", { party: "gone" }), 1, 1);
+          log("ClientTrain-2.log", "training", { step: 3, steps: 6 });
+          log("ClientTrain-3.log", "done", { party: "harbour" });
+          const { stdout } = await callCli(folder, ["status"]);
+          expect(stdout).toBe("toy: running (runs/toy)\n  2/2 ward client-train training █████░░░░░ 3/6\n");
+          return succeedingRunner()(options);
+        },
+      });
+      expect((await callCli(folder, ["status"])).stdout).toContain("toy: succeeded");
     });
 
     it("writes the same report again", async () => {

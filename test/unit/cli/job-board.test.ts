@@ -19,6 +19,12 @@ describe("the board of running jobs", () => {
     expect(board.lines()).toEqual([]);
   });
 
+  it("says of a job that an earlier attempt had finished that it is done already", () => {
+    const board = new JobBoard(2);
+    expect(board.take(progress({ phase: "done", reused: true }))).toBe("round 1/2, ward, client-train: done already");
+    expect(board.lines()).toEqual([]);
+  });
+
   it("keeps a baseline one job, whichever round it trains for", () => {
     const board = new JobBoard(2);
     const baseline = { stage: "run-baseline", baseline: "standalone" };

@@ -36,7 +36,7 @@ export function readSpecFile(
     throw new InvalidInputError("SPEC_INVALID", `${path}: expected at most ${MAX_SPEC_BYTES} bytes, got ${stats.size}`);
   const examined = examineRunSpec(readFileSync(file, "utf8"));
   const { placeOf } = examined;
-  const resolved = resolveLocations(examined.value, { specFolder: dirname(file), env: io.env, mayReadS3 });
+  const resolved = resolveLocations(examined.value, { specFolder: dirname(file), cwd: io.cwd, env: io.env, mayReadS3 });
   const mistakes = [
     ...examined.mistakes,
     ...resolved.mistakes.map((mistake) => ({ ...placeOf(mistake.path), message: mistake.message })),

@@ -25,6 +25,8 @@ export interface LocationMistake {
 export interface Surroundings {
   /** where relative locations start */
   specFolder: string;
+  /** where a variable's relative path starts: it was set by whoever started the command there */
+  cwd: string;
   env: Readonly<Record<string, string | undefined>>;
   /** false for a run on this machine; where it may, `s3://` is left to the run */
   mayReadS3: boolean;
@@ -37,7 +39,7 @@ export interface Surroundings {
  */
 export function resolveLocations(
   given: unknown,
-  { specFolder, env, mayReadS3 }: Surroundings,
+  { specFolder, cwd, env, mayReadS3 }: Surroundings,
 ): { value: unknown; mistakes: LocationMistake[] } {
   const value = structuredClone(given);
   const mistakes: LocationMistake[] = [];
@@ -45,10 +47,11 @@ export function resolveLocations(
     const refuse = (message: string) => mistakes.push({ path, message: `${nameOwner(value, path)}${message}` });
     const location = readMember(value, path) as string;
     const missing = new Set<string>();
-    const text = location.replaceAll(VARIABLE, (whole, name: string) => {
+    const text = location.replaceAll(VARIABLE, (whole, name: string, at: number) => {
       const found = readVariable(name, env);
       if (found === null) missing.add(name);
-      return found ?? whole;
+      if (found === null || at > 0 || isInS3(found)) return found ?? whole;
+      return resolve(cwd, found);
     });
     for (const name of missing) refuse(`the environment variable ${name} is not set; ${location} needs it`);
     if (missing.size > 0) continue;

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import type { Dependencies, LocalRunOptions } from "../../../cli/src/dependencies.ts";
 import { eventOf } from "../../../cli/src/local/output-lines.ts";
 import { identityOf } from "../../../cli/src/process-identity.ts";
+import { readSpecFile } from "../../../cli/src/read-spec-file.ts";
 import { readRunState, writeRunState } from "../../../cli/src/run-folder.ts";
 import { readRunSpec } from "../../../shared/src/contracts/read-run-spec.ts";
 import { callCli, failingRunner, makeToyFolder, remove, succeedingRunner, write } from "../../support/cli.ts";
@@ -206,6 +207,16 @@ describe("fedmkt run --local", () => {
       error: "Error",
       cause: "no port",
     });
+  });
+
+  it("takes a variable's relative path from where the command was started, a spec's own from where the spec lies", () => {
+    mkdirSync(join(folder, "specs"));
+    const text = SPEC.replaceAll("models/", `${variable("PLACE")}/models/`).replaceAll(/[a-z-]+\.jsonl/g, "../$&");
+    writeFileSync(join(folder, "specs/run.yaml"), text);
+    const read = (place: string) =>
+      readSpecFile("specs/run.yaml", { cwd: folder, env: { PLACE: place } }, { mayReadS3: false });
+    expect(read(".").spec.server.model).toBe(join(folder, "models/server"));
+    expect(() => read("nowhere")).toThrow(`${folder}/nowhere/models/server`);
   });
 
   it("names every missing file and variable at once, and starts nothing", async () => {

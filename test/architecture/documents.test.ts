@@ -52,3 +52,23 @@ describe("every stage", () => {
     else expect(read("gpu-workers/src/stages.ts")).toContain(`use-cases/${name}.ts`);
   });
 });
+
+describe("the repository", () => {
+  it("keeps every test: none lies where git does not look", () => {
+    const git = (...args: string[]) => execFileSync("git", args, { cwd: ROOT, encoding: "utf8" });
+    const ignored = git(
+      "ls-files",
+      "--others",
+      "--ignored",
+      "--exclude-standard",
+      "--",
+      "test",
+      "shared",
+      "functions",
+      "gpu-workers",
+      "cli",
+      "cdk",
+    );
+    expect(ignored.split("\n").filter((path) => path.endsWith(".ts") && !path.includes("node_modules/"))).toEqual([]);
+  });
+});

@@ -1,0 +1,86 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { runSummary } from "../../../shared/src/contracts/summary.ts";
+import { sha256 } from "../../../shared/src/formats/sha256.ts";
+import { fedmkt, killedAfter } from "../../support/cli-process.ts";
+import { specYaml, type TinySpec, writeTinyFederation } from "../../support/tiny-federation.ts";
+
+/** The whole thing as a user starts it: command line, synthesized machines, local S3 and SQS, functions, worker processes. */
+describe("fedmkt run --local", () => {
+  let folder: string;
+  let spec: TinySpec;
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "local-run-"));
+    spec = writeTinyFederation(folder);
+    spec.baselines = [];
+    writeFileSync(join(folder, "run.yaml"), specYaml(spec));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const run = (out: string, ...more: string[]) =>
+    fedmkt("run", "--local", join(folder, "run.yaml"), "--out", join(folder, out), ...more);
+
+  /** Every object that the run wrote to S3, and everything that it published; not fauxqs' own notes, logs and times. */
+  const hashes = (out: string) =>
+    Object.fromEntries(
+      readdirSync(join(folder, out), { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .map((entry) => relative(join(folder, out), join(entry.parentPath, entry.name)))
+        .filter((path) =>
+          /^(aws.*\/objects\/(runs|vocabulary-maps)\/|adapters\/|summary\.json|report\.html)/.test(path),
+        )
+        .filter((path) => !path.endsWith(".meta.json"))
+        .map((path) => [path, sha256(readFileSync(join(folder, out, path)))]),
+    );
+
+  it("trains, transfers and publishes, and does it again to the byte", async () => {
+    const first = await run("first", "--json");
+    expect(first.exitCode).toBe(0);
+    expect(JSON.parse(first.stdout)).toMatchObject({ ok: true });
+    for (const party of ["server", "ships", "wards"])
+      for (const file of ["adapter_model.safetensors", "adapter_config.json", "README.md"])
+        expect(existsSync(join(folder, "first/adapters", party, file))).toBe(true);
+    const summary = runSummary.parse(JSON.parse(readFileSync(join(folder, "first/summary.json"), "utf8")));
+    expect(summary.selections).toHaveLength(6);
+
+    expect((await run("second")).exitCode).toBe(0);
+    const [one, two] = [hashes("first"), hashes("second")];
+    expect(Object.keys(one).filter((path) => path.endsWith(".safetensors.data")).length).toBeGreaterThan(20);
+    expect(two).toEqual(one);
+  }, 180_000);
+
+  it("goes on after it was killed, and ends in the same bytes", async () => {
+    const args = ["run", "--local", join(folder, "run.yaml"), "--out", join(folder, "killed")];
+    expect(await killedAfter("server-distil: started", ...args)).toBe("SIGKILL");
+    expect(existsSync(join(folder, "killed/summary.json"))).toBe(false);
+    const resumed = await run("killed");
+    expect(resumed.exitCode).toBe(0);
+    expect(hashes("killed")).toEqual(hashes("first"));
+  }, 120_000);
+
+  it("prints the table of a finished run again without running anything", async () => {
+    const again = await run("first");
+    expect(again.exitCode).toBe(0);
+    expect(again.stdout).toContain("Every party on every held-out set");
+    expect(again.stdout).not.toContain("client-train");
+  });
+
+  it("shows a finished run's status", async () => {
+    const status = await fedmkt("status", join(folder, "first"), "--json");
+    expect(status.exitCode).toBe(0);
+    expect(status.stdout).toContain('"standing":"succeeded"');
+  });
+
+  it("refuses another spec in the same folder, naming both hashes, and leaves the run as it was", async () => {
+    const other = join(folder, "other.yaml");
+    writeFileSync(other, specYaml({ ...spec, seed: 8 }));
+    const before = hashes("first");
+    const refused = await fedmkt("run", "--local", other, "--out", join(folder, "first"));
+    expect(refused.exitCode).toBe(2);
+    expect(refused.stderr.match(/[0-9a-f]{64}/g)).toHaveLength(2);
+    expect(hashes("first")).toEqual(before);
+  });
+});

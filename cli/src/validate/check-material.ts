@@ -2,11 +2,11 @@ import { FileMaterial } from "@fedmkt/shared/adapters/material/file-material.ts"
 import { openTokenizer } from "@fedmkt/shared/adapters/tokenizers/open-tokenizer.ts";
 import { controlKeys } from "@fedmkt/shared/contracts/keys.ts";
 import { type DataSpec, partySpec, type RunSpec } from "@fedmkt/shared/contracts/run-spec.ts";
-import { checkWritten } from "@fedmkt/shared/core/alignment/check-written.ts";
 import { encodeSample } from "@fedmkt/shared/core/alignment/encode-sample.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
-import { formatSampleId, type Sample } from "@fedmkt/shared/core/samples/sample.ts";
+import type { Sample } from "@fedmkt/shared/core/samples/sample.ts";
 import { openCheckpoint } from "@fedmkt/shared/engine/checkpoint.ts";
+import { checkHeldOutSet } from "@fedmkt/shared/use-cases/check-samples.ts";
 import type { StageDependencies } from "@fedmkt/shared/use-cases/dependencies.ts";
 import { forParty } from "@fedmkt/shared/use-cases/for-party.ts";
 import { type PlannedParty, planParty } from "@fedmkt/shared/use-cases/plan-parties.ts";
@@ -88,8 +88,8 @@ export async function checkMaterial(spec: RunSpec, yaml: Uint8Array): Promise<Ma
       if (task === "multiple-choice")
         return count((await readQuestionSet(deps, data, spec.sampleBytes, what)).length, "question");
       const samples = await readHeldOutSet(deps, data, spec.sampleBytes, what);
-      const scored = owner === undefined || spec.simulation ? [...parties.values()] : [parties.get(owner)];
-      for (const party of scored) for (const sample of samples) encodeScored(sample, party);
+      const scored = [...parties.values()].filter(({ id }) => owner === undefined || spec.simulation || id === owner);
+      checkHeldOutSet(name, scored, samples);
       return count(samples.length, "sample");
     });
 
@@ -109,11 +109,4 @@ export async function checkMaterial(spec: RunSpec, yaml: Uint8Array): Promise<Ma
 /** Whose model is not there to ask, is told of that already. */
 function encode(sample: Sample, party: PlannedParty | undefined) {
   return party && encodeSample(sample, party.tokenizer, party.contextTokens, party.id);
-}
-
-function encodeScored(sample: Sample, party: PlannedParty | undefined): void {
-  const encoded = encode(sample, party);
-  if (!encoded || !party) return;
-  const { unknown } = party.tokenizer.vocabulary.roles;
-  checkWritten(encoded, unknown, `${party.id}: sample ${formatSampleId(sample.id)}`);
 }

@@ -4,12 +4,13 @@ import { openTokenizer } from "../../shared/src/adapters/tokenizers/open-tokeniz
 import { controlKeys } from "../../shared/src/contracts/keys.ts";
 import type { ProgressEvent } from "../../shared/src/contracts/progress.ts";
 import type { RunSpecInput } from "../../shared/src/contracts/run-spec.ts";
+import type { Executions } from "../../shared/src/ports/executions.ts";
 import { alignShard } from "../../shared/src/use-cases/align-shard.ts";
 import { averageAdapters } from "../../shared/src/use-cases/average-adapters.ts";
 import { clientDistil } from "../../shared/src/use-cases/client-distil.ts";
 import { clientTrain } from "../../shared/src/use-cases/client-train.ts";
 import { closeRound } from "../../shared/src/use-cases/close-round.ts";
-import type { WorkerDependencies } from "../../shared/src/use-cases/dependencies.ts";
+import type { PlanDependencies, WorkerDependencies } from "../../shared/src/use-cases/dependencies.ts";
 import { evaluate } from "../../shared/src/use-cases/evaluate.ts";
 import { mapVocabulary } from "../../shared/src/use-cases/map-vocabulary.ts";
 import { planRun } from "../../shared/src/use-cases/plan-run.ts";
@@ -22,39 +23,55 @@ import { engine } from "./shared-engine.ts";
 import { specYaml } from "./tiny-federation.ts";
 
 export interface StageRun {
-  deps: WorkerDependencies;
+  deps: WorkerDependencies & PlanDependencies;
   objects: MemoryObjectStore;
   progress: ProgressEvent[];
+  /** how executions stand; whoever is not named has ended */
+  standing: Map<string, Standing>;
 }
+
+type Standing = Awaited<ReturnType<Executions["standing"]>>;
 
 export function stageRun(): StageRun {
   const objects = new MemoryObjectStore();
   const progress: ProgressEvent[] = [];
-  const deps: WorkerDependencies = {
+  const standing = new Map<string, Standing>();
+  const deps: StageRun["deps"] = {
     objects,
-    buckets: { control: "control", artefacts: "artefacts" },
+    buckets: { control: "control", artefacts: "artefacts", registry: "registry" },
     material: new FileMaterial(),
     openTokenizer,
     progress: (event) => progress.push(event),
     engine,
+    executions: { standing: async (execution) => standing.get(execution) ?? "ended" },
   };
-  return { deps, objects, progress };
+  return { deps, objects, progress, standing };
 }
 
-/** Uploads a spec and plans it. */
-export async function plan({ deps, objects }: StageRun, spec: RunSpecInput) {
+/** The execution that runs a test's spec, unless it says another. */
+export const EXECUTION = executionArn("first");
+
+export function executionArn(name: string): string {
+  return `arn:aws:states:eu-central-1:111122223333:execution:fedmkt-dev-run:${name}`;
+}
+
+/** Uploads a spec and has an execution plan it. */
+export async function plan({ deps, objects }: StageRun, spec: RunSpecInput, execution = EXECUTION) {
   const key = controlKeys.spec(spec.name);
   await objects.put("control", key, specYaml(spec));
-  return planRun(deps)({ bucket: "control", key });
+  return planRun(deps)({ bucket: "control", key, execution });
 }
 
-/** Calls every stage in the machine's order, one after the other, without any machine. */
-export async function runStages(run: StageRun, spec: RunSpecInput): Promise<void> {
+/**
+ * Calls every stage in the machine's order, one after the other, without any machine.
+ * @param beforeClose - what else happens before a round is closed
+ */
+export async function runStages(run: StageRun, spec: RunSpecInput, beforeClose?: (round: number) => Promise<void>) {
   const { deps } = run;
-  const planned = await plan(run, spec);
+  const planned = (await plan(run, spec)).machine!;
   const name = planned.run;
   for (const pair of planned.maps) await mapVocabulary(deps)({ run: name, ...pair });
-  for (const baseline of planned.baselines) await runBaseline(deps)({ run: name, ...baseline });
+  for (const { party, baseline } of planned.baselines) await runBaseline(deps)({ run: name, party, baseline });
   for (let round = 1, done = false; !done; round++) {
     for (const { id } of planned.clients) await clientTrain(deps)({ run: name, round, party: id });
     if (round === 1) await serverExtract(deps)({ run: name, round, party: "server" });
@@ -68,6 +85,7 @@ export async function runStages(run: StageRun, spec: RunSpecInput): Promise<void
     }
     if (planned.aggregation === "fedavg") await averageAdapters(deps)({ run: name, round });
     for (const { id } of planned.parties) await evaluate(deps)({ run: name, round, party: id });
+    await beforeClose?.(round);
     done = (await closeRound(deps)({ run: name, round })).done;
   }
   await publishRun(deps)({ run: name });

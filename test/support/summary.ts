@@ -63,6 +63,7 @@ export const SUMMARY: RunSummary = runSummary.parse({
     { name: "common", owner: null, task: "text" },
   ],
   publicSamples: 120,
+  stopped: null,
   baselines: ["zero-shot", "standalone", "standalone+public", "public-only"],
   scores: scores(),
   transfers: [1, 2].flatMap((round) =>

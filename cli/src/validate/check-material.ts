@@ -7,7 +7,7 @@ import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import type { Sample } from "@fedmkt/shared/core/samples/sample.ts";
 import { openCheckpoint } from "@fedmkt/shared/engine/checkpoint.ts";
 import { checkHeldOutSet } from "@fedmkt/shared/use-cases/check-samples.ts";
-import type { StageDependencies } from "@fedmkt/shared/use-cases/dependencies.ts";
+import type { PlanDependencies } from "@fedmkt/shared/use-cases/dependencies.ts";
 import { forParty } from "@fedmkt/shared/use-cases/for-party.ts";
 import { type PlannedParty, planParty } from "@fedmkt/shared/use-cases/plan-parties.ts";
 import { planRun } from "@fedmkt/shared/use-cases/plan-run.ts";
@@ -30,12 +30,13 @@ export interface MaterialCheck {
  * plans the run, in memory. Mistakes of parts that do not hang together are told together. Writes nothing.
  */
 export async function checkMaterial(spec: RunSpec, yaml: Uint8Array): Promise<MaterialCheck> {
-  const deps: StageDependencies = {
+  const deps: PlanDependencies = {
     objects: new MemoryObjectStore(),
-    buckets: { control: "control", artefacts: "artefacts" },
+    buckets: { control: "control", artefacts: "artefacts", registry: "registry" },
     material: new FileMaterial(),
     openTokenizer,
     progress: () => {},
+    executions: { standing: async () => "ended" },
   };
   const result: MaterialCheck = { mistakes: [], checked: [], unchecked: [] };
   const look = async (
@@ -98,7 +99,8 @@ export async function checkMaterial(spec: RunSpec, yaml: Uint8Array): Promise<Ma
     const key = controlKeys.spec(spec.name);
     await deps.objects.put(deps.buckets.control, key, yaml);
     await look([], "the plan", [], async () => {
-      const { toServer, toClients, maps, baselines } = await planRun(deps)({ bucket: deps.buckets.control, key });
+      const planned = await planRun(deps)({ bucket: deps.buckets.control, key, execution: "validation" });
+      const { toServer, toClients, maps, baselines } = planned.machine!;
       const transfers = toServer.length + toClients.length;
       return `${count(transfers, "shard")} to align a round, ${count(maps.length, "vocabulary map")}, ${count(baselines.length, "baseline job")}`;
     });

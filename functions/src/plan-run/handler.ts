@@ -1,5 +1,5 @@
 import { createStageHandler } from "@fedmkt/shared/runtime/create-stage-handler.ts";
-import type { StageDependencies } from "@fedmkt/shared/use-cases/dependencies.ts";
+import type { PlanDependencies } from "@fedmkt/shared/use-cases/dependencies.ts";
 import { planRun } from "@fedmkt/shared/use-cases/plan-run.ts";
 
-export const createHandler = (deps: StageDependencies) => createStageHandler("plan-run", planRun, deps);
+export const createHandler = (deps: PlanDependencies) => createStageHandler("plan-run", planRun, deps);

@@ -1,4 +1,5 @@
 import { z } from "zod";
 
-/** claim.json: which spec a run's id belongs to. */
-export const claim = z.strictObject({ run: z.string(), specHash: z.string() });
+/** claims/<n>.json: which spec a run's id belongs to, and which execution runs it. */
+export const claim = z.strictObject({ run: z.string(), specHash: z.string(), execution: z.string() });
+export type Claim = z.infer<typeof claim>;

@@ -3,14 +3,15 @@ import { controlKeys } from "./keys.ts";
 import type { StageInput } from "./stages.ts";
 
 /**
- * EventBridge's "Step Functions Execution Status Change" of a run that did not succeed. `error` and `cause` are optional, and
+ * EventBridge's "Step Functions Execution Status Change" of a run's execution that has ended. `error` and `cause` are optional, and
  * the input (the S3 event that started the run, as JSON) is left out where it is long.
  */
 export const executionEnded = z.looseObject({
   "detail-type": z.literal("Step Functions Execution Status Change"),
   detail: z.looseObject({
     executionArn: z.string(),
-    status: z.enum(["FAILED", "TIMED_OUT", "ABORTED"]),
+    name: z.string().min(1),
+    status: z.enum(["SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"]),
     input: z.string().nullish(),
     error: z.string().nullish(),
     cause: z.string().nullish(),
@@ -20,9 +21,6 @@ export type ExecutionEnded = z.infer<typeof executionEnded>;
 
 const started = z.looseObject({ detail: z.looseObject({ object: z.looseObject({ key: z.string() }) }) });
 
-/** What no Catch of a machine sees: `States.ALL` stands for everything but these. */
-const UNCATCHABLE = new Set(["States.Runtime", "States.DataLimitExceeded"]);
-
 /** What a person is told where Step Functions says nothing. */
 const ENDS = {
   FAILED: "the execution failed",
@@ -31,20 +29,18 @@ const ENDS = {
 } as const;
 
 /**
- * fail-run's input for the end of an execution; null where the execution was no run's, since its key is not that of a spec.
- * A failure that the machine could catch was written down by the machine, with more knowledge than the event has: it counts
- * as not planned, so that nothing is overwritten.
+ * fail-run's input for the end of an execution; null where it succeeded, and where it was no run's, since its key is not that of
+ * a spec.
  */
 export function failedRun({ detail }: ExecutionEnded): StageInput<"fail-run"> | null {
+  const { status, executionArn: execution } = detail;
   const run = runOf(detail.input ?? "");
-  if (run === null) return null;
-  const { status } = detail;
-  const error = detail.error ?? (status === "TIMED_OUT" ? "States.Timeout" : status);
+  if (run === null || status === "SUCCEEDED") return null;
   return {
     run,
-    error,
-    cause: detail.cause ?? `${ENDS[status]}: ${detail.executionArn}`,
-    planned: status !== "FAILED" || UNCATCHABLE.has(error),
+    error: detail.error ?? (status === "TIMED_OUT" ? "States.Timeout" : status),
+    cause: detail.cause ?? `${ENDS[status]}: ${execution}`,
+    execution,
   };
 }
 

@@ -17,6 +17,9 @@ export type WorkerJob = {
   [S in WorkerStageName]: { stage: S } & z.infer<(typeof STAGES)[S]["input"]>;
 }[WorkerStageName];
 
+/** A message in a party's job queue: the job and the token of the waiting task. */
+export const jobMessage = z.strictObject({ taskToken: z.string().min(1).max(2048), job });
+
 /** An `align-shard` message in the shard queue: the stage's input and the token of the waiting task. */
 export const alignShardMessage = STAGES["align-shard"].input.extend({ taskToken: z.string().min(1).max(2048) });
 export type AlignShardMessage = z.infer<typeof alignShardMessage>;

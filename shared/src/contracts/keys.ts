@@ -4,13 +4,19 @@
  */
 export const controlKeys = {
   spec: (run: string) => `runs/${run}/run.yaml`,
-  /** taken conditionally by the first plan-run: two starts of the same run find each other here */
-  claim: (run: string) => `runs/${run}/claim.json`,
+  /**
+   * taken conditionally by plan-run: two starts of the same run find each other here. The highest number counts; the next one is
+   * taken when its execution has ended without success
+   */
+  claims: (run: string) => `runs/${run}/claims/`,
+  claim: (run: string, number: number) => `runs/${run}/claims/${String(number).padStart(5, "0")}.json`,
   plan: (run: string) => `runs/${run}/plan.json`,
   publicSet: (run: string) => `runs/${run}/public.jsonl`,
   evaluationSet: (run: string, name: string) => `runs/${run}/evaluation/${name}.jsonl`,
-  /** written by fail-run or publish-run, whichever ends the run */
+  /** written by plan-run, then by fail-run or publish-run, whichever ends the run */
   status: (run: string) => `runs/${run}/status.json`,
+  /** an operator's wish that the run ends after the round that is under way */
+  stop: (run: string) => `runs/${run}/stop.json`,
 };
 
 /** Raised when maps are computed otherwise, so that no old one is taken for a new one. */
@@ -30,7 +36,18 @@ export const artefactKeys = {
   averaged: (run: string, round: number) => `runs/${run}/round-${round}/averaged`,
   roundSummary: (run: string, round: number) => `runs/${run}/round-${round}/summary.json`,
   published: (run: string) => `runs/${run}/published`,
+  /** how long one attempt at a job took: apart from the job's outputs, which are the same bytes whoever made them */
+  usageOf: (run: string) => `runs/${run}/usage/`,
+  usage: (run: string, party: string, attempt: string) => `runs/${run}/usage/${party}/${attempt}.json`,
 };
+
+/** In the registry's bucket: which adapters there are, newest run last by name of run. */
+export const registryKeys = {
+  entry: (party: string, run: string) => `adapters/${party}/${run}.json`,
+};
+
+/** Beside a job's outputs while it is under way: the state of training, for whoever takes the job up. */
+export const CHECKPOINT = "checkpoint.safetensors";
 
 /**
  * Where a job's output lies. Its name carries the beginning of its SHA-256, so that two attempts at one job that did not write

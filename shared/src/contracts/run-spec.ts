@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { COMPUTES } from "./compute.ts";
 import { findContradictions } from "./contradictions.ts";
-import { identifier } from "./identifier.ts";
+import { identifier, resourceName } from "./identifier.ts";
 import { DEFAULT_LORA_TARGETS, PAPER } from "./paper-defaults.ts";
 
 /** Where a folder or file lies: `s3://bucket/key`, or a path on this machine, relative to the spec. */
@@ -55,9 +56,13 @@ const dataSettings = z.strictObject({
 export const dataSpec = z.union([location.transform((path): z.infer<typeof dataSettings> => ({ path })), dataSettings]);
 
 const clientSpec = z.strictObject({
-  id: identifier,
+  id: resourceName,
   model: location,
   private: dataSpec,
+  compute: z
+    .enum(COMPUTES)
+    .default("ecs")
+    .describe("where its jobs run: in the coordinator's cluster, or at a worker of its own"),
   lora: loraSpec.prefault({}),
   training: trainingSpec,
 });
@@ -71,7 +76,7 @@ const evaluationSet = z.strictObject({
     .enum(["text", "multiple-choice"])
     .default("text")
     .describe("loss per byte, or the likeliest of the given answers"),
-  owner: identifier
+  owner: resourceName
     .optional()
     .describe("a client whose private held-out set this is; only it is scored, unless simulation"),
 });
@@ -102,7 +107,7 @@ export const distillationSpec = z.strictObject({
 export const runSpec = z
   .strictObject({
     $schema: z.string().optional(),
-    name: identifier.describe("the run's id"),
+    name: resourceName.describe("the run's id"),
     method: z.enum(["product"]).default("product"),
     seed: z.int().min(0).max(0xffffffff).default(0),
     rounds: z.int().min(1).max(1000),
@@ -119,6 +124,11 @@ export const runSpec = z
     distillation: distillationSpec.prefault({}),
     aggregation: z.enum(["none", "fedavg"]).default("none"),
     baselines: z.array(z.enum(BASELINES)).default([]),
+    budget: z
+      .strictObject({
+        dollars: z.number().positive().describe("once the run's workers have cost this much, no further round begins"),
+      })
+      .optional(),
   })
   .superRefine((spec, context) => {
     for (const { path, message } of findContradictions(spec)) context.addIssue({ code: "custom", path, message });

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { identifier } from "./identifier.ts";
+import { COMPUTES } from "./compute.ts";
+import { identifier, resourceName } from "./identifier.ts";
 
 /**
  * The one table of stages. The state machines, the functions, the workers, the events and the documentation are all
@@ -7,13 +8,14 @@ import { identifier } from "./identifier.ts";
  * Knowledge, adapters and metrics travel through S3: a stage only ever passes keys, counts and names.
  */
 
-export const partyId = identifier.describe('a client\'s id, or "server"');
-const run = identifier;
+export const partyId = resourceName.describe('a client\'s id, or "server"');
+const run = resourceName;
 const round = z.int().min(1);
-const clientId = partyId;
+/** ARN of the execution that acts: whoever holds the run's claim may write how the run stands */
+const execution = z.string().min(1).max(2048);
 
-/** One client as the machine needs it: who, and where its jobs run. */
-export const clientRef = z.strictObject({ id: clientId });
+/** One party as the machine needs it: who, and where its jobs run. */
+export const partyRef = z.strictObject({ id: partyId, compute: z.enum(COMPUTES) });
 
 /** One directed transfer of one shard: whose knowledge is translated for whom. */
 export const transferRef = z.strictObject({ source: partyId, target: partyId, shard: z.int().min(0) });
@@ -25,12 +27,12 @@ const partyJob = z.strictObject({ run, round, party: partyId });
 export const plannedRun = z.strictObject({
   run,
   round: z.literal(1),
-  clients: z.array(clientRef).min(1),
-  parties: z.array(z.strictObject({ id: partyId })).min(2),
+  clients: z.array(partyRef).min(1),
+  parties: z.array(partyRef).min(2),
   maps: z.array(z.strictObject({ source: partyId, target: partyId })),
   toServer: z.array(transferRef),
   toClients: z.array(transferRef),
-  baselines: z.array(z.strictObject({ party: partyId, baseline: identifier })),
+  baselines: z.array(z.strictObject({ party: partyId, compute: z.enum(COMPUTES), baseline: identifier })),
   aggregation: z.enum(["none", "fedavg"]),
 });
 
@@ -40,8 +42,9 @@ export const STAGES = {
   "plan-run": {
     host: "lambda",
     does: "takes the run, validates everything the parties share, cuts and hashes the public set, writes plan.json",
-    input: z.strictObject({ bucket: z.string(), key: z.string() }),
-    output: plannedRun,
+    input: z.strictObject({ bucket: z.string(), key: z.string(), execution }),
+    /** `taken`: null where this execution holds the run; else the execution that has it, and this one has nothing to do */
+    output: z.strictObject({ run, taken: z.string().nullable(), machine: plannedRun.nullable() }),
   },
   "map-vocabulary": {
     host: "lambda",
@@ -107,20 +110,22 @@ export const STAGES = {
     host: "lambda",
     does: "gathers the round's metrics and says whether another round follows",
     input: runRound,
-    output: z.strictObject({ run, round, done: z.boolean() }),
+    /** `dollars`: what the run's workers have cost so far, by the price table */
+    output: z.strictObject({ run, round, done: z.boolean(), dollars: z.number().min(0) }),
   },
   "publish-run": {
     host: "lambda",
-    does: "publishes the adapters, summary.json and report.html",
+    does: "publishes the adapters, summary.json and report.html, and registers the adapters",
     input: z.strictObject({ run }),
     output: z.strictObject({ summary: z.string() }),
   },
   "fail-run": {
     host: "lambda",
     does: "writes down why the run failed, for `fedmkt status`",
-    /** planned: whether the upload that failed had become the run's plan */
-    input: z.strictObject({ run, error: z.string(), cause: z.string(), planned: z.boolean() }),
-    output: z.strictObject({ status: z.string() }),
+    /** an execution that never held the run's claim leaves the status of the one that does alone */
+    input: z.strictObject({ run, error: z.string(), cause: z.string(), execution }),
+    /** `written`: whether this call wrote it down */
+    output: z.strictObject({ status: z.string(), written: z.boolean() }),
   },
 } as const satisfies Record<string, StageDefinition>;
 

@@ -48,6 +48,8 @@ export const selectionCount = z.strictObject({
 /** summary.json of one round, and of the run: everything the table and report.html show. No times, no paths: equal runs, equal bytes. */
 export const roundSummary = z.strictObject({
   round: z.int().min(1),
+  /** why no further round follows though the spec has more; null: it goes on, or this was the last */
+  stopped: z.enum(["budget", "request"]).nullable(),
   scores: z.array(score),
   transfers: z.array(transfer),
   selections: z.array(selectionCount),
@@ -68,6 +70,8 @@ export const runSummary = z.strictObject({
   sets: z.array(z.strictObject({ name: z.string(), owner: z.string().nullable(), task: z.string() })),
   publicSamples: z.int(),
   baselines: z.array(z.string()),
+  /** why the run ended before its last round; null where it did not */
+  stopped: z.strictObject({ afterRound: z.int().min(1), reason: z.enum(["budget", "request"]) }).nullable(),
   scores: z.array(score),
   transfers: z.array(transfer),
   selections: z.array(selectionCount),
@@ -79,12 +83,3 @@ export type Transfer = z.infer<typeof transfer>;
 export type SelectionCount = z.infer<typeof selectionCount>;
 export type RoundSummary = z.infer<typeof roundSummary>;
 export type RunSummary = z.infer<typeof runSummary>;
-
-/** status.json: how a run ended, for `fedmkt status`. */
-export const runStatus = z.strictObject({
-  run: z.string(),
-  status: z.enum(["SUCCEEDED", "FAILED"]),
-  error: z.string().optional(),
-  cause: z.string().optional(),
-});
-export type RunStatus = z.infer<typeof runStatus>;

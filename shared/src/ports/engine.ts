@@ -1,5 +1,8 @@
 import type { LoraSpec, TrainingSpec } from "../contracts/run-spec.ts";
 
+/** What models are computed on: this machine's processor, or its Nvidia GPU. */
+export type Device = "cpu" | "cuda";
+
 /**
  * The engine behind a port: trains, extracts and scores one model on this machine. Sessions live in a worker thread, so that
  * heartbeats go on. Dimension letters: S samples, T tokens of a sample, V vocabulary size, K kept entries.
@@ -61,6 +64,22 @@ export interface TrainOptions {
   /** order of samples */
   seed: number;
   onProgress?: (progress: TrainProgress) => void;
+  checkpoint?: TrainCheckpoint;
+}
+
+/** How training is written down while it goes on, and taken up again. */
+export interface TrainCheckpoint {
+  /** what `save` was given before; null: begin at the beginning. Made by other settings or samples it is refused (`CHECKPOINT_FOREIGN`) */
+  resume: Uint8Array | null;
+  /** text that is kept with the state */
+  note: string;
+  /** asked before every micro-batch and after the last one, with the number of steps that are done: should the state be saved now? */
+  isDue(step: number): boolean;
+  /**
+   * Trained values, moments, step and loss after the last step that is done, as safetensors. Training waits for it, and ends with
+   * its error where it fails. Resumed training ends in the same bytes.
+   */
+  save(state: Uint8Array): Promise<void>;
 }
 
 export interface TrainProgress {

@@ -1,17 +1,27 @@
 import type { ProgressEvent } from "../contracts/progress.ts";
 import type { Engine } from "../ports/engine.ts";
+import type { Executions } from "../ports/executions.ts";
 import type { Material } from "../ports/material.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { Tokenizer } from "../ports/tokenizer.ts";
 
-/** What every stage is given; handlers and workers build it once, tests hand in what they like. */
-export interface StageDependencies {
+/** Where a run's objects lie: all that whoever only reads a run needs. */
+export interface RunStores {
   objects: ObjectStore;
-  buckets: { control: string; artefacts: string };
+  buckets: { control: string; artefacts: string; registry: string };
+}
+
+/** What every stage is given; handlers and workers build it once, tests hand in what they like. */
+export interface StageDependencies extends RunStores {
   material: Material;
   /** @param what - named in errors, such as `client harbour: models/a/tokenizer.json` */
   openTokenizer: (tokenizerJson: Uint8Array, configJson: Uint8Array, what: string) => Tokenizer;
   progress: (event: ProgressEvent) => void;
+}
+
+/** What plan-run is given in addition. */
+export interface PlanDependencies extends StageDependencies {
+  executions: Executions;
 }
 
 /** What the stages that train are given in addition. */

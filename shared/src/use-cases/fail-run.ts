@@ -1,36 +1,57 @@
+import type { Claim } from "../contracts/claim.ts";
 import { encodeJson } from "../contracts/json-document.ts";
 import { controlKeys } from "../contracts/keys.ts";
-import { runStatus } from "../contracts/run-status.ts";
+import { type RunStatus, runStatus } from "../contracts/run-status.ts";
 import type { StageInput, StageOutput } from "../contracts/stages.ts";
 import { textMembers } from "../formats/cut-json.ts";
+import { lastClaim } from "./claim-run.ts";
 import type { StageDependencies } from "./dependencies.ts";
-import { readJson } from "./read-json.ts";
+import { readStatus, writeStatus } from "./write-status.ts";
 
 /** How many machines may lie inside one another before the search for the first cause ends. */
 const MAX_DEPTH = 8;
 
 /**
- * Writes down why the run failed. The run machine sees `States.TaskFailed` with the round's whole description as its cause;
- * what a person wants is the error at the bottom of it. A run that has succeeded stays so; and an upload that never became a
- * plan leaves a run alone that has a plan or a status already: it was another upload's.
+ * Writes down why an execution failed, where the run is its own: it holds the run's claim, or nobody does and no other execution has
+ * written anything but a failure (a corrected upload begins anew). A run that has succeeded stays so, and an execution's first note
+ * counts: the machine that caught a failure knows more of it than the event of its end. The run machine sees `States.TaskFailed` with
+ * the round's whole description as its cause; what a person wants is the error at the bottom of it.
  */
 export function failRun(deps: StageDependencies) {
-  return async ({ run, error, cause, planned }: StageInput<"fail-run">): Promise<StageOutput<"fail-run">> => {
-    const { control } = deps.buckets;
-    const key = controlKeys.status(run);
-    const failed = encodeJson(runStatus.parse({ run, status: "FAILED", ...firstCause(error, cause) }));
-    if (planned) {
-      if (!(await hasSucceeded(deps, key))) await deps.objects.put(control, key, failed);
-    } else if ((await deps.objects.head(control, controlKeys.plan(run))) === null)
-      await deps.objects.putIfAbsent(control, key, failed);
-    return { status: key };
+  return async (input: StageInput<"fail-run">): Promise<StageOutput<"fail-run">> => {
+    const { run, execution } = input;
+    const failed: RunStatus = { run, status: "FAILED", execution, ...firstCause(input.error, input.cause) };
+    const holder = await lastClaim(deps, run);
+    const written = holder === null ? await failUnclaimed(deps, failed) : await failClaimed(deps, holder, failed);
+    return { status: controlKeys.status(run), written };
   };
 }
 
-async function hasSucceeded(deps: StageDependencies, key: string): Promise<boolean> {
-  const { control } = deps.buckets;
-  if ((await deps.objects.head(control, key)) === null) return false;
-  return (await readJson(deps.objects, control, key, runStatus)).status === "SUCCEEDED";
+async function failClaimed(deps: StageDependencies, holder: Claim, failed: RunStatus): Promise<boolean> {
+  if (holder.execution !== failed.execution) return false;
+  const before = await readStatus(deps, failed.run);
+  if (before?.status === "SUCCEEDED" || isSameFailure(before, failed)) return false;
+  await writeStatus(deps, failed);
+  return true;
+}
+
+/** An upload was refused while nobody held the run; another one may take it at this very moment, and then its status stands. */
+async function failUnclaimed(deps: StageDependencies, failed: RunStatus): Promise<boolean> {
+  const { objects, buckets } = deps;
+  const { run } = failed;
+  if (await objects.putIfAbsent(buckets.control, controlKeys.status(run), encodeJson(runStatus.parse(failed))))
+    return true;
+  const before = await readStatus(deps, run);
+  if (before?.status !== "FAILED" || isSameFailure(before, failed)) return false;
+  await writeStatus(deps, failed);
+  const holder = await lastClaim(deps, run);
+  if (holder === null) return true;
+  await writeStatus(deps, { run, status: "RUNNING", execution: holder.execution });
+  return false;
+}
+
+function isSameFailure(before: RunStatus | null, failed: RunStatus): boolean {
+  return before?.status === "FAILED" && before.execution === failed.execution;
 }
 
 /**

@@ -3,7 +3,7 @@ import { MANIFEST, outputKey } from "../contracts/keys.ts";
 import { type Manifest, manifest } from "../contracts/manifest.ts";
 import { InvalidInputError } from "../core/errors.ts";
 import { sha256 } from "../formats/sha256.ts";
-import type { StageDependencies } from "./dependencies.ts";
+import type { RunStores, StageDependencies } from "./dependencies.ts";
 import { readJson } from "./read-json.ts";
 
 /** Largest single output of a job: a shard is at most 64 MiB, an adapter of rank 256 on a 7 B model about 3 GiB. */
@@ -17,7 +17,7 @@ export interface JobIdentity {
 }
 
 /** The manifest of a job that is done, or null. */
-export async function finishedJob(deps: StageDependencies, folder: string): Promise<Manifest | null> {
+export async function finishedJob(deps: RunStores, folder: string): Promise<Manifest | null> {
   const key = `${folder}/${MANIFEST}`;
   if ((await deps.objects.head(deps.buckets.artefacts, key)) === null) return null;
   return readJson(deps.objects, deps.buckets.artefacts, key, manifest);
@@ -54,7 +54,7 @@ export class JobOutputs {
 }
 
 /** One output of a finished job, checked against its manifest. @throws InvalidInputError `OUTPUT_CHANGED`, `JOB_UNFINISHED` */
-export async function readOutput(deps: StageDependencies, folder: string, name: string): Promise<Uint8Array> {
+export async function readOutput(deps: RunStores, folder: string, name: string): Promise<Uint8Array> {
   const done = await finishedJob(deps, folder);
   if (done === null)
     throw new InvalidInputError("JOB_UNFINISHED", `${folder}: expected a finished job, found no ${MANIFEST}`);
@@ -63,7 +63,7 @@ export async function readOutput(deps: StageDependencies, folder: string, name: 
 
 /** As {@link readOutput}, where the manifest is at hand. */
 export async function readListedOutput(
-  deps: StageDependencies,
+  deps: RunStores,
   folder: string,
   done: Manifest,
   name: string,

@@ -1,11 +1,11 @@
 import { controlKeys } from "../contracts/keys.ts";
 import { type PartyPlan, type Plan, plan } from "../contracts/plan.ts";
 import { InvalidInputError, invariant } from "../core/errors.ts";
-import type { StageDependencies } from "./dependencies.ts";
+import type { RunStores } from "./dependencies.ts";
 import { readJson } from "./read-json.ts";
 
 /** The plan of a run. @throws InvalidInputError `OBJECT_MISSING` before plan-run has run */
-export async function loadPlan(deps: StageDependencies, run: string): Promise<Plan> {
+export async function loadPlan(deps: RunStores, run: string): Promise<Plan> {
   const found = await readJson(deps.objects, deps.buckets.control, controlKeys.plan(run), plan);
   invariant(found.run === run, "PLAN_MISPLACED", `plan.json of ${run} says it belongs to ${found.run}`);
   return found;

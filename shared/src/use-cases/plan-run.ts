@@ -10,21 +10,23 @@ import { writeQuestions, writeSamples } from "../formats/samples.ts";
 import { sha256 } from "../formats/sha256.ts";
 import { checkHeldOutSet, checkPublicSet } from "./check-samples.ts";
 import { claimRun } from "./claim-run.ts";
-import type { StageDependencies } from "./dependencies.ts";
+import type { PlanDependencies, StageDependencies } from "./dependencies.ts";
 import { type PlannedParty, planParties } from "./plan-parties.ts";
 import { readHeldOutSet, readQuestionSet, readSampleSet } from "./prepare-samples.ts";
 import { writePlan } from "./write-plan.ts";
+import { writeStatus } from "./write-status.ts";
 
 /** Largest run.yaml. */
 const MAX_SPEC_BYTES = 1024 * 1024;
 
 /**
  * Takes a run: checks the spec and everything the parties share, cuts and hashes the public and the shared held-out sets,
- * writes plan.json, and tells the machine what to do. Planning the same upload again gives the same plan.
+ * takes the run's claim, writes plan.json, and tells the machine what to do. Planning the same upload again gives the same plan.
+ * Where another execution has the run there is nothing to do, and nothing is written.
  * @throws InvalidInputError with every mistake found, `RUN_CHANGED` where the id is taken by another spec
  */
-export function planRun(deps: StageDependencies) {
-  return async ({ bucket, key }: StageInput<"plan-run">): Promise<StageOutput<"plan-run">> => {
+export function planRun(deps: PlanDependencies) {
+  return async ({ bucket, key, execution }: StageInput<"plan-run">): Promise<StageOutput<"plan-run">> => {
     const bytes = await deps.objects.get(bucket, key, MAX_SPEC_BYTES);
     const spec = readRunSpec(new TextDecoder().decode(bytes), key);
     const run = spec.name;
@@ -59,12 +61,14 @@ export function planRun(deps: StageDependencies) {
     refuseLargeMachine(document.machine);
 
     // everything was looked at: only now is the run's id taken and anything written
-    await claimRun(deps, run, document.specHash);
+    const taken = await claimRun(deps, { run, specHash: document.specHash, execution });
+    if (taken !== null) return { run, taken, machine: null };
+    await writeStatus(deps, { run, status: "RUNNING", execution });
     await writePlan(deps, document);
     await deps.objects.put(deps.buckets.control, document.public.key, publicBytes);
     for (const { key: setKey, bytes: set } of evaluation)
       if (setKey !== null && set !== null) await deps.objects.put(deps.buckets.control, setKey, set);
-    return document.machine;
+    return { run, taken: null, machine: document.machine };
   };
 }
 
@@ -125,8 +129,11 @@ function refuseLargeMachine(machine: PlannedRun): void {
     );
 }
 
+/** The server's jobs run in the coordinator's own cluster, always. */
+const SERVER = { id: "server", compute: "ecs" } as const;
+
 function machineOf(spec: RunSpec, parties: readonly PlannedParty[], shards: number): PlannedRun {
-  const clients = spec.clients.map(({ id }) => ({ id }));
+  const clients = spec.clients.map(({ id, compute }) => ({ id, compute }));
   const directed = clients.map(({ id }) => ({ source: id, target: "server" }));
   const vocabulary = (id: string) => parties.find((party) => party.id === id)!.vocabularyHash;
   const pairs = new Map<string, { source: string; target: string }>();
@@ -140,7 +147,7 @@ function machineOf(spec: RunSpec, parties: readonly PlannedParty[], shards: numb
     run: spec.name,
     round: 1,
     clients,
-    parties: parties.map(({ id }) => ({ id })),
+    parties: [SERVER, ...clients],
     maps: [...pairs.values()],
     toServer: clients.flatMap(({ id }) => eachShard(id, "server")),
     toClients: clients.flatMap(({ id }) => eachShard("server", id)),
@@ -152,13 +159,15 @@ function machineOf(spec: RunSpec, parties: readonly PlannedParty[], shards: numb
 /** Where there is something to score on, every party is scored before the first round too, asked for or not. */
 function baselinesOf(spec: RunSpec): PlannedRun["baselines"] {
   if (spec.evaluation.length === 0) return [];
-  const clients = spec.clients.map(({ id }) => id);
+  const clients = spec.clients.map(({ id, compute }) => ({ id, compute }));
   const wanted = new Set(["zero-shot", ...spec.baselines]);
-  const partiesOf: Record<string, string[]> = {
-    "zero-shot": ["server", ...clients],
+  const partiesOf: Record<string, PlannedRun["parties"]> = {
+    "zero-shot": [SERVER, ...clients],
     standalone: clients,
     "standalone+public": clients,
-    "public-only": ["server"],
+    "public-only": [SERVER],
   };
-  return [...wanted].flatMap((baseline) => partiesOf[baseline].map((party) => ({ party, baseline })));
+  return [...wanted].flatMap((baseline) =>
+    partiesOf[baseline].map(({ id, compute }) => ({ party: id, compute, baseline })),
+  );
 }

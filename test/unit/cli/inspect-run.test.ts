@@ -54,11 +54,12 @@ describe("fedmkt inspect of a run's folder", () => {
     folder = makeToyFolder();
     const objects = new MemoryObjectStore();
     const { yaml, hash } = readSpecFile("run.yaml", { cwd: QUICKSTART, env: {} }, { mayReadS3: false });
-    const buckets = { control: "control", artefacts: "artefacts" };
+    const buckets = { control: "control", artefacts: "artefacts", registry: "registry" };
     const key = controlKeys.spec("quickstart");
     await objects.put(buckets.control, key, yaml);
-    const deps = { objects, buckets, material: new FileMaterial(), openTokenizer, progress: () => {} };
-    await planRun(deps)({ bucket: buckets.control, key });
+    const executions = { standing: async () => "ended" as const };
+    const deps = { objects, buckets, material: new FileMaterial(), openTokenizer, progress: () => {}, executions };
+    await planRun(deps)({ bucket: buckets.control, key, execution: "execution" });
     const state = { version: 1, run: "quickstart", specHash: hash, status: "SUCCEEDED", process: null, error: null };
     write(folder, `${RUN}/run.json`, encodeJson({ ...state, cause: null, wallTimeMs: 1, peakMemoryBytes: null }));
     const plan = controlKeys.plan("quickstart");

@@ -8,8 +8,9 @@ type Close = (deps: { done: boolean }) => (input: { run: string; round: number }
   run: string;
   round: number;
   done: boolean;
+  dollars: number;
 }>;
-const closeRound: Close = (deps) => async (input) => ({ ...input, done: deps.done });
+const closeRound: Close = (deps) => async (input) => ({ ...input, done: deps.done, dollars: 0 });
 const handlerOf = (useCase: Close, logger = new RecordingLogger()) => ({
   handler: createStageHandler("close-round", useCase, { done: true }, logger as never),
   logger,
@@ -18,7 +19,12 @@ const handlerOf = (useCase: Close, logger = new RecordingLogger()) => ({
 describe("a stage's handler", () => {
   it("hands its use case the dependencies and the checked input, and gives back the output", async () => {
     const { handler } = handlerOf(closeRound);
-    expect(await handler({ run: "a", round: 2 }, lambdaContext)).toEqual({ run: "a", round: 2, done: true });
+    expect(await handler({ run: "a", round: 2 }, lambdaContext)).toEqual({
+      run: "a",
+      round: 2,
+      done: true,
+      dollars: 0,
+    });
   });
 
   it("refuses an input that breaks the contract, naming every wrong field", async () => {

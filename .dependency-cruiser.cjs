@@ -169,7 +169,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: "node_modules" },
-    exclude: { path: "(^|/)(cdk\\.out|\\.build)/|^runs/" },
+    exclude: { path: "(^|/)(cdk\\.out|\\.build)/|^runs/|^cli/dist/" },
     tsPreCompilationDeps: true,
     combinedDependencies: true,
     enhancedResolveOptions: {

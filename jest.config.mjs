@@ -8,7 +8,7 @@ export default {
     ],
   },
   testMatch: ["<rootDir>/test/**/*.test.ts"],
-  modulePathIgnorePatterns: ["cdk.out", "<rootDir>/runs", "<rootDir>/.cache", "<rootDir>/.build"],
+  modulePathIgnorePatterns: ["cdk.out", "<rootDir>/runs", "<rootDir>/.cache", "<rootDir>/.build", "<rootDir>/cli/dist"],
   maxWorkers: 2,
   testTimeout: 60_000,
 };

@@ -10,15 +10,18 @@ const NEEDED_MAJOR = 24;
 const FORWARDED_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"];
 
 if (Number(process.versions.node.split(".")[0]) >= NEEDED_MAJOR) {
-  const { cacheFolder } = await import("../src/cache-folder.ts");
+  // in the checkout the sources, in the package what was made of them: a package has no sources
+  const isCheckout = existsSync(new URL("../src/main.ts", import.meta.url));
+  const load = (program) => import(isCheckout ? `../src/${program}.ts` : `../dist/${program}.js`);
+  const { cacheFolder } = await load("cache-folder");
   module.enableCompileCache(join(cacheFolder(), "compile"));
-  const { main } = await import("../src/main.ts");
+  const { main } = await load("main");
   await main();
 } else {
   const node = findBundledNode();
   if (node === null) {
     console.error(
-      `fedmkt needs Node ${NEEDED_MAJOR} or later; this is ${process.versions.node}, and the "node" package of npm, which brings it, is not installed.\nRun "npm ci" (without --ignore-scripts) in the project's folder, or install Node ${NEEDED_MAJOR}.`,
+      `fedmkt needs Node ${NEEDED_MAJOR} or later; this is ${process.versions.node}, and the "node" package of npm, which brings it, is not installed.\nInstall again without --ignore-scripts ("npm ci" in the project's folder), or install Node ${NEEDED_MAJOR}.`,
     );
     process.exitCode = 1;
   } else runWith(node);

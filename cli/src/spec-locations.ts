@@ -1,9 +1,7 @@
 import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { CHECKOUT } from "./installation.ts";
 
-/** The project's own folder: cli/src/ lies two below. */
-const REPOSITORY = fileURLToPath(new URL("../../", import.meta.url));
 const MODEL_FILES = ["config.json", "tokenizer.json", "model.safetensors"];
 const VARIABLE = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
@@ -77,11 +75,11 @@ function nameOwner(value: unknown, path: Path): string {
   return typeof id === "string" ? `client ${id}: ` : "";
 }
 
-/** FEDMKT_MATERIAL is where models and data that do not belong to the project lie: beside it, unless said otherwise. */
+/** FEDMKT_MATERIAL is where models and data that do not belong to the project lie: beside the checkout, unless said otherwise. */
 function readVariable(name: string, env: Surroundings["env"]): string | null {
   const value = env[name];
   if (value !== undefined && value !== "") return value;
-  return name === "FEDMKT_MATERIAL" ? resolve(REPOSITORY, "../shared") : null;
+  return name === "FEDMKT_MATERIAL" && CHECKOUT !== null ? resolve(CHECKOUT, "../shared") : null;
 }
 
 function findProblems(location: string, kind: Kind): string[] {

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
 import path from "node:path";
 import type { Readable } from "node:stream";
+import { programUrl } from "@fedmkt/shared/core/program-url.ts";
 import { ACCOUNT, type LocalResource, REGION } from "./assembly.ts";
 import type { EnvironmentOf } from "./local-environment.ts";
 import type { OnLocalEvent } from "./local-event.ts";
@@ -10,6 +11,8 @@ import { namedError } from "./named-error.ts";
 import { followOutput } from "./output-lines.ts";
 import { places } from "./places.ts";
 import type { TaskAttempt } from "./task-handlers.ts";
+
+const DIE_WITH_PARENT = programUrl("die-with-parent", "./die-with-parent.ts", import.meta.url);
 
 /** A worker that has answered may still flush; one that nobody waits for is asked to stop, and after this time made to. */
 const GRACE_MS = 5_000;
@@ -69,11 +72,10 @@ export function ecsTasks(options: {
     let ended: Promise<number>;
     try {
       const log = logFile(options.logsFolder, stateName); // first: a full disk must not leave a process without an owner
-      child = spawn(
-        process.execPath,
-        ["--import", new URL("./die-with-parent.ts", import.meta.url).href, options.workerEntry],
-        { stdio: ["ignore", "pipe", "pipe", "ipc"], env: options.environmentOf(containerEnvironment) },
-      );
+      child = spawn(process.execPath, ["--import", DIE_WITH_PARENT.href, options.workerEntry], {
+        stdio: ["ignore", "pipe", "pipe", "ipc"],
+        env: options.environmentOf(containerEnvironment),
+      });
       ended = follow(child, stateName, log).finally(leave);
       running.set(child, ended);
     } catch (error) {

@@ -1,8 +1,10 @@
 import { mkdirSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { InvariantError } from "@fedmkt/shared/core/errors.ts";
+import { programUrl } from "@fedmkt/shared/core/program-url.ts";
 import type { FauxqsServer } from "fauxqs";
 import { lockFolder } from "../folder-lock.ts";
 import { ACCOUNT, type Assembly, type LocalResource, REGION, readAssembly } from "./assembly.ts";
@@ -21,8 +23,9 @@ import { type StateMachines, stateMachines } from "./state-machines.ts";
 import { statesApi } from "./states-api.ts";
 import { objectsFolder } from "./stored-objects.ts";
 import { startStores } from "./stores.ts";
-import { REPOSITORY } from "./synthesize.ts";
 import { taskTokens } from "./task-tokens.ts";
+
+const TASK_WORKER = programUrl("task-worker", "../../../gpu-workers/src/entry.ts", import.meta.url);
 
 export interface EmbeddedAwsOptions {
   /** a cloud assembly (cdk.out) */
@@ -98,7 +101,7 @@ export async function startEmbeddedAws(options: EmbeddedAwsOptions): Promise<Emb
     const tasks = ecsTasks({
       resources,
       environmentOf,
-      workerEntry: options.workerEntry ?? path.join(REPOSITORY, "gpu-workers", "src", "entry.ts"),
+      workerEntry: options.workerEntry ?? fileURLToPath(TASK_WORKER),
       logsFolder,
       concurrentTasks: options.concurrentTasks,
       onEvent,

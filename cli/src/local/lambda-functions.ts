@@ -1,12 +1,15 @@
 import { randomUUID } from "node:crypto";
 import path from "node:path";
 import { Worker } from "node:worker_threads";
+import { programUrl } from "@fedmkt/shared/core/program-url.ts";
 import type { LocalResource } from "./assembly.ts";
 import type { FromThread, ThreadStart, ToThread } from "./lambda-messages.ts";
 import type { EnvironmentOf } from "./local-environment.ts";
 import type { OnLocalEvent } from "./local-event.ts";
 import { namedError } from "./named-error.ts";
 import { followOutput } from "./output-lines.ts";
+
+const LAMBDA_THREAD = programUrl("lambda-thread", "./lambda-thread-main.ts", import.meta.url);
 
 /** A function without work gives its memory back after this time; starting it again takes about 0.2 s. */
 const IDLE_MS = 10_000;
@@ -97,7 +100,7 @@ function lambdaFunction(
   const queue: { take(thread: Thread): void; drop(reason: unknown): void }[] = [];
 
   function open(): Thread {
-    const worker = new Worker(new URL("./lambda-thread-main.ts", import.meta.url), {
+    const worker = new Worker(LAMBDA_THREAD, {
       workerData: start,
       env,
       execArgv: ["--no-warnings"],

@@ -4,11 +4,9 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { InvariantError } from "@fedmkt/shared/core/errors.ts";
 import { cacheFolder } from "../cache-folder.ts";
-
-export const REPOSITORY = fileURLToPath(new URL("../../../", import.meta.url));
+import { CHECKOUT, PACKAGED_ASSEMBLY } from "../installation.ts";
 
 /** What the cloud assembly is made from: whatever changes here makes a new one. */
 const SOURCES = [
@@ -39,8 +37,8 @@ export interface SynthesizeOptions {
 }
 
 /**
- * The app's cloud assembly, synthesized once for each state of its sources and then taken from the cache. Two processes that start
- * at once may both synthesize; each writes beside the cache and the first to finish is kept.
+ * The app's cloud assembly, synthesized once for each state of its sources and then taken from the cache; the bundled package
+ * brings it. Two processes that start at once may both synthesize; each writes beside the cache and the first to finish is kept.
  *
  * @returns the assembly's folder, and whether it was there already
  * @throws InvariantError `SYNTHESIS_FAILED` with what the CDK app said; the signal's reason where that ended it
@@ -48,7 +46,8 @@ export interface SynthesizeOptions {
 export async function synthesizeAssembly(
   options: SynthesizeOptions = {},
 ): Promise<{ folder: string; cached: boolean }> {
-  const repository = options.repository ?? REPOSITORY;
+  const repository = options.repository ?? CHECKOUT;
+  if (repository === null) return { folder: PACKAGED_ASSEMBLY!, cached: true };
   const cache = options.cacheFolder ?? path.join(cacheFolder(repository), "assembly");
   const program = options.program ?? [process.execPath, "--no-warnings", path.join(repository, "cdk", "bin", "app.ts")];
   const folder = path.join(cache, await hashSources(repository));

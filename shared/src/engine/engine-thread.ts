@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { InvariantError } from "../core/errors.ts";
+import { programUrl } from "../core/program-url.ts";
 import type { OpenModel } from "../ports/engine.ts";
 import type { LanguageModel } from "./language-model.ts";
 import { unpackError } from "./thread-error.ts";
@@ -23,7 +24,7 @@ export class EngineThread {
   readonly #closing = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 
   constructor() {
-    this.#worker = new Worker(new URL("./worker.ts", import.meta.url), {
+    this.#worker = new Worker(programUrl("engine-thread", "./worker.ts", import.meta.url), {
       workerData: { closing: this.#closing } satisfies ThreadData,
     });
     this.#worker.on("message", (reply: ThreadReply) => this.#receive(reply));

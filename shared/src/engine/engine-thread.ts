@@ -1,15 +1,21 @@
 import { Worker } from "node:worker_threads";
 import { InvariantError } from "../core/errors.ts";
 import { programUrl } from "../core/program-url.ts";
-import type { OpenModel } from "../ports/engine.ts";
+import type { Device, OpenModel } from "../ports/engine.ts";
 import type { LanguageModel } from "./language-model.ts";
-import { unpackError } from "./thread-error.ts";
-import type { ThreadData, ThreadReply, ThreadRequest } from "./worker.ts";
+import { packError, unpackError } from "./thread-error.ts";
+import type { ThreadAnswer, ThreadData, ThreadQuestion, ThreadReply, ThreadRequest } from "./worker.ts";
+
+/** Who hears of a request's progress and answers what the thread asks meanwhile. */
+interface Listener {
+  onProgress?: (progress: never) => void;
+  onQuestion?: (question: ThreadQuestion) => unknown;
+}
 
 interface Waiting {
   resolve: (result: unknown) => void;
   reject: (error: Error) => void;
-  onProgress: (progress: never) => void;
+  listener: Listener;
 }
 
 /** The caller's end of a thread that holds one model at a time. Requests are answered one after the other, in their order. */
@@ -23,9 +29,9 @@ export class EngineThread {
   readonly exited: Promise<void>;
   readonly #closing = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 
-  constructor() {
+  constructor(device: Device) {
     this.#worker = new Worker(programUrl("engine-thread", "./worker.ts", import.meta.url), {
-      workerData: { closing: this.#closing } satisfies ThreadData,
+      workerData: { closing: this.#closing, device } satisfies ThreadData,
     });
     this.#worker.on("message", (reply: ThreadReply) => this.#receive(reply));
     this.#worker.on("error", (error: unknown) =>
@@ -47,11 +53,7 @@ export class EngineThread {
   }
 
   /** @throws what the thread throws: the same class, code and message */
-  ask<Result>(
-    method: ThreadRequest["method"],
-    values: unknown[] = [],
-    onProgress: (progress: never) => void = () => {},
-  ): Promise<Result> {
+  ask<Result>(method: ThreadRequest["method"], values: unknown[] = [], listener: Listener = {}): Promise<Result> {
     const answer = this.#last.then(
       () =>
         new Promise<Result>((resolve, reject) => {
@@ -59,7 +61,7 @@ export class EngineThread {
             reject(this.#ended ?? new InvariantError("ENGINE_CLOSED", "the model has been closed"));
             return;
           }
-          this.#waiting = { resolve: resolve as (result: unknown) => void, reject, onProgress };
+          this.#waiting = { resolve: resolve as (result: unknown) => void, reject, listener };
           this.#worker.postMessage({ method, arguments: values } satisfies ThreadRequest);
         }),
     );
@@ -97,12 +99,26 @@ export class EngineThread {
     const waiting = this.#waiting;
     if (!waiting) return;
     if (reply.kind === "progress") {
-      waiting.onProgress(reply.progress as never);
+      waiting.listener.onProgress?.(reply.progress as never);
+      return;
+    }
+    if (reply.kind === "question") {
+      void this.#answer(waiting.listener, reply.question);
       return;
     }
     this.#waiting = null;
     if (reply.kind === "result") waiting.resolve(reply.result);
     else waiting.reject(unpackError(reply.error));
+  }
+
+  async #answer(listener: Listener, question: ThreadQuestion): Promise<void> {
+    let answer: ThreadAnswer;
+    try {
+      answer = { kind: "answer", answer: await listener.onQuestion?.(question) };
+    } catch (error) {
+      answer = { kind: "failure", error: packError(error) };
+    }
+    this.#worker.postMessage(answer);
   }
 
   #end(error: Error): void {

@@ -1,15 +1,25 @@
 import { InvariantError } from "../core/errors.ts";
-import type { EncodedSample, Engine, Model, SampleKnowledge, TrainOptions } from "../ports/engine.ts";
+import type {
+  Device,
+  EncodedSample,
+  Engine,
+  Model,
+  SampleKnowledge,
+  TrainCheckpoint,
+  TrainOptions,
+} from "../ports/engine.ts";
 import { answerPositions } from "./batch.ts";
 import { checkSamples, checkTargets } from "./check-input.ts";
 import { EngineThread } from "./engine-thread.ts";
 import type { LanguageModel } from "./language-model.ts";
+import type { ThreadQuestion, TrainRequest } from "./worker.ts";
 
 /**
  * The engine on ONNX Runtime: each open model has a worker thread to itself. Threads are kept for the next model, since starting
  * one costs a quarter of a second, and ending many is where native code is least at ease.
+ * @param device - on "cuda" a model that cannot be computed there is refused (`DEVICE_UNAVAILABLE`), never moved to the processor
  */
-export function createEngine(): Engine {
+export function createEngine(device: Device = "cpu"): Engine {
   const threads = new Set<EngineThread>();
   const idle: EngineThread[] = [];
   return {
@@ -35,7 +45,7 @@ export function createEngine(): Engine {
   };
 
   function startThread(): EngineThread {
-    const thread = new EngineThread();
+    const thread = new EngineThread(device);
     threads.add(thread);
     void thread.exited.then(() => {
       threads.delete(thread);
@@ -58,10 +68,14 @@ function modelIn(
   };
   return {
     ...description,
-    async train({ onProgress, ...rest }: TrainOptions) {
+    async train({ onProgress, checkpoint, ...rest }: TrainOptions) {
       checkSamples(rest.samples, description);
       checkTargets(rest, description);
-      return ask("train", [rest], onProgress);
+      const record = checkpoint ? { resume: checkpoint.resume, note: checkpoint.note } : null;
+      return ask("train", [{ ...rest, record } satisfies TrainRequest], {
+        onProgress,
+        onQuestion: (question) => answerTraining(checkpoint!, question),
+      });
     },
     async *extract(samples, topK, batchSize) {
       checkSamples(samples, description);
@@ -89,6 +103,10 @@ function modelIn(
       return release();
     },
   };
+}
+
+function answerTraining(checkpoint: TrainCheckpoint, question: ThreadQuestion): boolean | Promise<void> {
+  return question.about === "due" ? checkpoint.isDue(question.step) : checkpoint.save(question.state);
 }
 
 function batchesOf(samples: readonly EncodedSample[], batchSize: number): EncodedSample[][] {

@@ -1,5 +1,5 @@
 import { InvalidInputError, invariant } from "../core/errors.ts";
-import type { EncodedSample, OpenModel, SampleKnowledge, TrainOptions, TrainProgress } from "../ports/engine.ts";
+import type { Device, EncodedSample, OpenModel, SampleKnowledge, TrainProgress } from "../ports/engine.ts";
 import { llamaLinears } from "./architectures/llama.ts";
 import { answerPositions, chunksFor, createPacker } from "./batch.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
@@ -8,7 +8,7 @@ import { logitsGraph, type ModelParts, scoringGraph, trainingGraph } from "./gra
 import { freshLoraBank, loadLoraBank, saveBank } from "./lora-bank.ts";
 import { createBank, type ParameterBank, viewOf } from "./parameter-bank.ts";
 import { createSession, type GraphSession, type HostTensor } from "./session.ts";
-import { train } from "./training.ts";
+import { type TrainInput, type TrainingRecord, train } from "./training.ts";
 
 /**
  * A model in this very thread: what the worker runs, with input that has been checked. One ONNX Runtime session is alive at a
@@ -20,13 +20,15 @@ export class LanguageModel {
   readonly #pack: ReturnType<typeof createPacker>;
   #session: { key: string; session: GraphSession } | null = null;
 
+  readonly #device: Device;
   readonly #isClosing: () => boolean;
 
   /**
    * @param isClosing - whether the model is to be closed, so that training stops
    * @throws InvalidInputError what {@link openCheckpoint} and {@link loadLoraBank} throw; `MODEL_OPTIONS_INVALID`
    */
-  constructor(options: OpenModel, isClosing: () => boolean) {
+  constructor(options: OpenModel, device: Device, isClosing: () => boolean) {
+    this.#device = device;
     this.#isClosing = isClosing;
     const checkpoint = openCheckpoint(options.folder);
     this.#parts = { checkpoint, bank: openBank(checkpoint, options), lora: options.lora };
@@ -44,19 +46,20 @@ export class LanguageModel {
     };
   }
 
-  async train(options: Omit<TrainOptions, "onProgress">, onProgress: (progress: TrainProgress) => void) {
+  async train(options: TrainInput, onProgress: (progress: TrainProgress) => void, record: TrainingRecord | null) {
     const { checkpoint, bank } = this.#parts;
     if (bank.values.length === 0)
       throw new InvalidInputError("MODEL_OPTIONS_INVALID", "expected a LoRA or full training, got a frozen model");
     const trainee = {
       vocabularySize: checkpoint.config.vocabularySize,
       values: bank.values,
+      entries: bank.entries,
       pack: this.#pack,
       session: (loss: Parameters<typeof trainingGraph>[1]) =>
         this.#sessionFor(`train ${JSON.stringify(loss)}`, () => trainingGraph(this.#parts, loss)),
       checkGoingOn: () => invariant(!this.#isClosing(), "ENGINE_CLOSED", "the model was closed while it was trained"),
     };
-    return train(trainee, options, onProgress);
+    return train(trainee, options, onProgress, record);
   }
 
   /** @param largest - most positions that a batch of this extraction has, so that all of them share a session */
@@ -139,7 +142,7 @@ export class LanguageModel {
   async #sessionFor(key: string, build: () => GraphBuilder): Promise<GraphSession> {
     if (this.#session?.key === key) return this.#session.session;
     await this.close();
-    const session = await createSession(build(), this.#parts.checkpoint.folder, this.#threads);
+    const session = await createSession(build(), this.#parts.checkpoint.folder, this.#threads, this.#device);
     this.#session = { key, session };
     return session;
   }

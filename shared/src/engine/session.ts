@@ -1,5 +1,7 @@
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import type { GraphBuilder } from "./graph/builder.ts";
+import { InvalidInputError } from "../core/errors.ts";
+import type { Device } from "../ports/engine.ts";
+import { GraphBuilder } from "./graph/builder.ts";
 import { encodeOnnx } from "./graph/onnx-encode.ts";
 
 /** A tensor in memory, row-major. */
@@ -15,14 +17,12 @@ export interface GraphSession {
 }
 
 /**
- * Loads a graph into ONNX Runtime, on the CPU. `run` blocks the thread that calls it.
- *
- * @param folder - where the graph's external tensors lie; they stay memory-mapped
- * @param threads - of each operator; sums depend on it
+ * What ONNX Runtime is asked for. Operators that CUDA does not have (a few on whole numbers) run on the processor, as ONNX
+ * Runtime places them; that CUDA is there at all is not left to it.
  */
-export async function createSession(graph: GraphBuilder, folder: string, threads: number): Promise<GraphSession> {
-  const session = await InferenceSession.create(encodeOnnx(graph), {
-    executionProviders: ["cpu"],
+export function sessionOptions(folder: string, threads: number, device: Device): InferenceSession.SessionOptions {
+  return {
+    executionProviders: [device],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: "sequential",
@@ -38,7 +38,24 @@ export async function createSession(graph: GraphBuilder, folder: string, threads
         "intra_op.allow_spinning": "0",
       },
     },
-  });
+  };
+}
+
+/**
+ * Loads a graph into ONNX Runtime. `run` blocks the thread that calls it.
+ *
+ * @param folder - where the graph's external tensors lie; they stay memory-mapped
+ * @param threads - of each operator; sums depend on it
+ * @throws InvalidInputError `DEVICE_UNAVAILABLE`
+ */
+export async function createSession(
+  graph: GraphBuilder,
+  folder: string,
+  threads: number,
+  device: Device = "cpu",
+): Promise<GraphSession> {
+  if (device !== "cpu") await requireDevice(device);
+  const session = await InferenceSession.create(encodeOnnx(graph), sessionOptions(folder, threads, device));
   return {
     async run(feeds) {
       const tensors: Record<string, Tensor> = {};
@@ -55,4 +72,26 @@ export async function createSession(graph: GraphBuilder, folder: string, threads
     },
     close: () => session.release(),
   };
+}
+
+let known: Promise<void> | null = null;
+
+/** Runs the smallest graph there, once a thread: what fails for want of a provider, a library or a GPU fails here, with its reason. */
+function requireDevice(device: Device): Promise<void> {
+  known ??= (async () => {
+    const graph = new GraphBuilder();
+    graph.output("same", graph.input("any", "float32", [1]));
+    try {
+      const session = await InferenceSession.create(encodeOnnx(graph), sessionOptions("", 1, device));
+      await session.run({ any: new Tensor("float32", Float32Array.of(1), [1]) });
+      await session.release();
+    } catch (cause) {
+      throw new InvalidInputError(
+        "DEVICE_UNAVAILABLE",
+        `FEDMKT_DEVICE: expected a machine that can compute on ${device}, got: ${(cause as Error).message}`,
+        { cause },
+      );
+    }
+  })();
+  return known;
 }

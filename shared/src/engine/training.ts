@@ -6,65 +6,83 @@ import { knowledgeFeeds, knowledgeKind, partitionsFeed } from "./knowledge-feeds
 import type { LossOptions } from "./loss.ts";
 import { clipByGlobalNorm, createAdamW } from "./optimizer/adamw.ts";
 import { createSchedule } from "./optimizer/schedule.ts";
+import type { BankEntry } from "./parameter-bank.ts";
 import type { GraphSession, HostTensor } from "./session.ts";
+import { openCourse } from "./training-course.ts";
 
 /** What the loop needs of a model. */
 export interface Trainee {
   readonly vocabularySize: number;
   /** changed in place */
   readonly values: Float32Array;
+  /** what the values are */
+  readonly entries: readonly BankEntry[];
   pack(samples: readonly EncodedSample[], chunks: number): Batch;
   session(options: LossOptions): Promise<GraphSession>;
   /** Throws where training is to stop; asked before each micro-batch. */
   checkGoingOn(): void;
 }
 
+/** The loop's side of a {@link TrainCheckpoint}: the questions travel to another thread. */
+export interface TrainingRecord {
+  resume: Uint8Array | null;
+  note: string;
+  isDue(step: number): Promise<boolean>;
+  save(state: Uint8Array): Promise<void>;
+}
+
+/** What is trained with what: all but whom to tell. */
+export type TrainInput = Omit<TrainOptions, "onProgress" | "checkpoint">;
+
 /**
  * Trains over all epochs with a fresh optimizer and schedule. A step's loss is λ·CE, averaged over the step's answer tokens,
  * plus (1 − λ)·KD, averaged over the aligned positions of the step's selected samples, whatever the micro-batches. The last
  * batch of an epoch may be smaller.
  *
+ * @param record - null: training is not written down, and begins at the beginning
  * @returns the number of steps, and each epoch's mean step loss, weighted by the steps' answer tokens: at λ = 1 exactly the
  *   mean over the epoch's answer tokens
- * @throws InvalidInputError `TRAINING_DIVERGED`
+ * @throws InvalidInputError `TRAINING_DIVERGED`; `CHECKPOINT_FOREIGN`, `CHECKPOINT_INVALID`
  */
 export async function train(
   trainee: Trainee,
-  options: Omit<TrainOptions, "onProgress">,
+  options: TrainInput,
   onProgress: (progress: TrainProgress) => void,
+  record: TrainingRecord | null = null,
 ): Promise<{ steps: number; lossByEpoch: number[] }> {
   const { samples, training, epochs } = options;
   const stepsPerEpoch = Math.ceil(samples.length / training.batchSize);
   const steps = stepsPerEpoch * epochs;
-  const lossByEpoch: number[] = [];
-  if (steps === 0) return { steps, lossByEpoch };
-  const runStep = await createStep(trainee, options);
-  const update = createAdamW(trainee.values.length, training);
+  if (steps === 0) return { steps, lossByEpoch: [] };
+  const course = openCourse(trainee, options, stepsPerEpoch, record);
+  const { moments, lossByEpoch, sums } = course;
+  const runStep = await createStep(trainee, options, course.pause);
+  const update = createAdamW(training, moments);
   const rate = createSchedule(training.schedule, training.learningRate, steps, training.warmupRatio);
   const random = createRandom(options.seed);
   const order = samples.map((_, index) => index);
-  let step = 0;
   for (let epoch = 0; epoch < epochs; epoch++) {
-    random.shuffle(order);
-    let weighted = 0;
-    let answers = 0;
-    for (let begin = 0; begin < order.length; begin += training.batchSize) {
+    random.shuffle(order); // of epochs that are done too: each order comes from the one before
+    if (epoch < lossByEpoch.length) continue;
+    const done = moments.step - epoch * stepsPerEpoch;
+    for (let begin = done * training.batchSize; begin < order.length; begin += training.batchSize) {
       const started = performance.now();
-      const learningRate = rate(step++);
+      const learningRate = rate(moments.step);
       const result = await runStep(order.slice(begin, begin + training.batchSize));
       const norm = clipByGlobalNorm(result.gradient, training.clipNorm ?? Number.POSITIVE_INFINITY);
+      const step = moments.step + 1;
       if (!Number.isFinite(result.loss) || !Number.isFinite(norm))
         throw new InvalidInputError(
           "TRAINING_DIVERGED",
           `step ${step} of ${steps}: expected a finite loss and gradient, got loss ${result.loss} and gradient norm ${norm}: is the learning rate (${training.learningRate}) too high, or are the model's weights broken?`,
         );
       update(trainee.values, result.gradient, learningRate);
-      weighted += result.loss * result.answers;
-      answers += result.answers;
+      sums.weightedLoss += result.loss * result.answers;
+      sums.answers += result.answers;
+      if (begin + training.batchSize >= order.length) course.endEpoch();
       const seconds = (performance.now() - started) / 1000;
       onProgress({ step, steps, loss: result.loss, learningRate, tokensPerSecond: result.tokens / seconds });
     }
-    lossByEpoch.push(answers === 0 ? 0 : weighted / answers);
   }
   // no step sees what the last update did
   const broken = trainee.values.findIndex((value) => !Number.isFinite(value));
@@ -73,6 +91,7 @@ export async function train(
       "TRAINING_DIVERGED",
       `after step ${steps} of ${steps}: expected finite weights, got ${trainee.values[broken]}: is the learning rate (${training.learningRate}) too high?`,
     );
+  await course.pause();
   return { steps, lossByEpoch };
 }
 
@@ -84,10 +103,14 @@ interface StepResult {
   tokens: number;
 }
 
-/** Makes the function that runs one optimizer step's micro-batches and adds their gradients up. */
+/**
+ * Makes the function that runs one optimizer step's micro-batches and adds their gradients up.
+ * @param pause - awaited before each micro-batch
+ */
 export async function createStep(
   trainee: Trainee,
-  options: Omit<TrainOptions, "onProgress">,
+  options: TrainInput,
+  pause: () => Promise<void> = async () => {},
 ): Promise<(step: readonly number[]) => Promise<StepResult>> {
   const { samples, targets, partitions = [], lambda, temperature, training } = options;
   const knowledge = knowledgeKind(targets);
@@ -112,6 +135,7 @@ export async function createStep(
       tokens: total(step.map((index) => samples[index].ids.length)),
     };
     for (let begin = 0; begin < step.length; begin += microBatch) {
+      await pause();
       trainee.checkGoingOn();
       const indices = step.slice(begin, begin + microBatch);
       const chosen = indices.map((index) => samples[index]);

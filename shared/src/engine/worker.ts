@@ -1,13 +1,15 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { invariant } from "../core/errors.ts";
-import type { OpenModel } from "../ports/engine.ts";
+import type { Device, OpenModel } from "../ports/engine.ts";
 import { LanguageModel } from "./language-model.ts";
-import { packError, type ThreadError } from "./thread-error.ts";
+import { packError, type ThreadError, unpackError } from "./thread-error.ts";
+import type { TrainInput } from "./training.ts";
 
 /** What an engine's thread is started with. */
 export interface ThreadData {
   /** [1] 1 while the open model is to be closed */
   closing: Int32Array;
+  device: Device;
 }
 
 /** What an engine's thread can be asked; one request at a time. `open` before the others, `close` after them, `end` at last. */
@@ -16,19 +18,44 @@ export interface ThreadRequest {
   arguments: unknown[];
 }
 
+/** What the thread asks while it works on a request, which waits until the answer is there. */
+export type ThreadQuestion = { about: "due"; step: number } | { about: "save"; state: Uint8Array };
+
+/** The answer to a question. */
+export type ThreadAnswer = { kind: "answer"; answer: unknown } | { kind: "failure"; error: ThreadError };
+
 export type ThreadReply =
   | { kind: "result"; result: unknown }
   | { kind: "progress"; progress: unknown }
+  | { kind: "question"; question: ThreadQuestion }
   | { kind: "error"; error: ThreadError };
 
+/** A training request: with a record it is written down, by questions. */
+export interface TrainRequest extends TrainInput {
+  record: { resume: Uint8Array | null; note: string } | null;
+}
+
 const port = parentPort!;
-const { closing } = workerData as ThreadData;
+const { closing, device } = workerData as ThreadData;
 const isClosing = () => Atomics.load(closing, 0) === 1;
-const reply = (message: ThreadReply) => port.postMessage(message);
+const reply = (message: ThreadReply, transferred: ArrayBuffer[] = []) => port.postMessage(message, transferred);
 
 let model: LanguageModel | null = null;
+let asked: { resolve: (answer: unknown) => void; reject: (error: Error) => void } | null = null;
 
-port.on("message", async (request: ThreadRequest) => {
+function ask(question: ThreadQuestion, transferred: ArrayBuffer[] = []): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    asked = { resolve, reject };
+    reply({ kind: "question", question }, transferred);
+  });
+}
+
+port.on("message", async (request: ThreadRequest | ThreadAnswer) => {
+  if ("kind" in request) {
+    if (request.kind === "answer") asked?.resolve(request.answer);
+    else asked?.reject(unpackError(request.error));
+    return;
+  }
   try {
     reply({ kind: "result", result: await answer(request) });
   } catch (error) {
@@ -39,7 +66,7 @@ port.on("message", async (request: ThreadRequest) => {
 async function answer(request: ThreadRequest): Promise<unknown> {
   if (request.method === "end") return port.close();
   if (request.method === "open") {
-    model = new LanguageModel(request.arguments[0] as OpenModel, isClosing);
+    model = new LanguageModel(request.arguments[0] as OpenModel, device, isClosing);
     return model.describe();
   }
   if (request.method === "close") {
@@ -49,8 +76,16 @@ async function answer(request: ThreadRequest): Promise<unknown> {
   }
   invariant(model, "ENGINE_CLOSED", `${request.method} was asked of a thread without a model`);
   if (request.method === "train") {
-    const [training] = request.arguments as Parameters<LanguageModel["train"]>;
-    return model.train(training, (progress) => reply({ kind: "progress", progress }));
+    const [{ record, ...training }] = request.arguments as [TrainRequest];
+    return model.train(
+      training,
+      (progress) => reply({ kind: "progress", progress }),
+      record && {
+        ...record,
+        isDue: async (step) => (await ask({ about: "due", step })) === true,
+        save: async (state) => void (await ask({ about: "save", state }, [state.buffer as ArrayBuffer])),
+      },
+    );
   }
   const method = model[request.method] as (...values: unknown[]) => unknown;
   return method.apply(model, request.arguments);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { clipByGlobalNorm, createAdamW } from "../../../shared/src/engine/optimizer/adamw.ts";
+import { clipByGlobalNorm, createAdamW, freshMoments } from "../../../shared/src/engine/optimizer/adamw.ts";
 import { createSchedule } from "../../../shared/src/engine/optimizer/schedule.ts";
 import { distance, fixture } from "./fixture.ts";
 
@@ -7,7 +7,7 @@ describe("the optimizer against PyTorch and transformers", () => {
   it("takes torch's AdamW steps with torch's clipping", () => {
     const { betas, epsilon, weightDecay, learningRate, clipNorm, initial, steps } = fixture.optimizer;
     const parameters = Float32Array.from(initial);
-    const update = createAdamW(parameters.length, { betas, epsilon, weightDecay });
+    const update = createAdamW({ betas, epsilon, weightDecay }, freshMoments(parameters.length));
     for (const step of steps) {
       const gradient = Float32Array.from(step.gradient);
       expect(clipByGlobalNorm(gradient, clipNorm)).toBeCloseTo(step.norm, 4);

@@ -10,6 +10,7 @@ import {
   readSafetensors,
   writeSafetensors,
 } from "../../../shared/src/formats/safetensors.ts";
+import { readTrainingState, writeTrainingState } from "../../../shared/src/formats/training-state.ts";
 import { readVocabularyMap, writeVocabularyMap } from "../../../shared/src/formats/vocabulary-map.ts";
 import { alignedHeader, makeAligned, makeMap, mapHeader } from "../../support/aligned.ts";
 import { makeKnowledge, shardHeader } from "../../support/knowledge.ts";
@@ -111,6 +112,25 @@ describe("a file with bytes changed, cut off, put in or taken out", () => {
     ];
     const file = writeSafetensors(Object.fromEntries([weights("A", [2, 3]), weights("B", [4, 2])]));
     strike(file, (bytes) => parsePeftAdapter(adapterConfig({ baseModel: "b", lora }), bytes, "it"), 1000);
+  });
+});
+
+describe("a training's state with bytes changed, cut off, put in or taken out", () => {
+  it("is refused or harmless", () => {
+    const state = {
+      belongsTo: "5".repeat(64),
+      step: 3,
+      values: Float32Array.of(0.5, -1, 2),
+      mean: Float32Array.of(0.1, 0.2, 0.3),
+      variance: Float32Array.of(0.1, 0.2, 0.3),
+      lossByEpoch: [2.5],
+      epoch: { weightedLoss: 7.5, answers: 3 },
+      note: "round 1",
+    };
+    const { refused } = strike(writeTrainingState(state), (bytes) =>
+      writeTrainingState(readTrainingState(bytes, "it")),
+    );
+    expect(refused).toBeGreaterThan(1000);
   });
 });
 

@@ -4,24 +4,35 @@ export interface AdamWSettings {
   weightDecay: number;
 }
 
+/** What AdamW remembers from step to step. */
+export interface AdamWMoments {
+  readonly mean: Float32Array;
+  readonly variance: Float32Array;
+  /** steps that were taken */
+  step: number;
+}
+
+export function freshMoments(size: number): AdamWMoments {
+  return { mean: new Float32Array(size), variance: new Float32Array(size), step: 0 };
+}
+
 /** Changes parameters in place, given their gradient. */
 export type OptimizerStep = (parameters: Float32Array, gradient: Float32Array, learningRate: number) => void;
 
 /**
- * AdamW with decoupled weight decay (Loshchilov and Hutter, 2019), step for step as torch.optim.AdamW. The state, two vectors
- * of the parameters' size, lives in the returned function. It runs on the host: some 5 ms for a million parameters.
+ * AdamW with decoupled weight decay (Loshchilov and Hutter, 2019), step for step as torch.optim.AdamW. It runs on the host:
+ * some 5 ms for a million parameters.
+ * @param moments - changed in place by each step
  */
-export function createAdamW(size: number, { betas, epsilon, weightDecay }: AdamWSettings): OptimizerStep {
+export function createAdamW({ betas, epsilon, weightDecay }: AdamWSettings, moments: AdamWMoments): OptimizerStep {
   const [beta1, beta2] = betas;
-  const mean = new Float32Array(size);
-  const variance = new Float32Array(size);
-  let step = 0;
+  const { mean, variance } = moments;
   return (parameters, gradient, learningRate) => {
-    step++;
+    const step = ++moments.step;
     const stepSize = learningRate / (1 - beta1 ** step);
     const scale = 1 / Math.sqrt(1 - beta2 ** step);
     const keep = 1 - learningRate * weightDecay;
-    for (let index = 0; index < size; index++) {
+    for (let index = 0; index < mean.length; index++) {
       const slope = gradient[index];
       const first = mean[index] + (slope - mean[index]) * (1 - beta1);
       const second = variance[index] * beta2 + slope * slope * (1 - beta2);

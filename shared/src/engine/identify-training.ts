@@ -1,0 +1,37 @@
+import { createHash } from "node:crypto";
+import type { TrainOptions } from "../ports/engine.ts";
+import type { BankEntry } from "./parameter-bank.ts";
+
+/**
+ * SHA-256 of what determines training besides the values that it begins with: settings, samples, knowledge, order and the shapes
+ * of what is trained. A state that was saved under another hash says nothing about this training.
+ */
+export function identifyTraining(
+  options: Omit<TrainOptions, "onProgress" | "checkpoint">,
+  trained: readonly BankEntry[],
+): string {
+  const { samples, targets, partitions = [], lambda, temperature, epochs, training, seed } = options;
+  const hash = createHash("sha256");
+  const arrays: (Int32Array | Uint8Array | Float32Array)[] = [
+    ...samples.flatMap(({ ids, answer }) => [ids, answer]),
+    ...(targets ?? []).flatMap((target) =>
+      target === null ? [] : [target.positions, target.offsets, target.entries, target.probabilities, target.tail],
+    ),
+    ...partitions,
+  ];
+  // lengths first: else bytes could move from one array to the next unnoticed
+  const outline = {
+    settings: Object.entries(training).sort(([a], [b]) => (a < b ? -1 : 1)),
+    lambda,
+    temperature,
+    epochs,
+    seed,
+    samples: samples.length,
+    targets: targets?.map((target) => target?.partition ?? null) ?? null,
+    trained: trained.map(({ name, shape }) => [name, shape]),
+    lengths: arrays.map(({ length }) => length),
+  };
+  hash.update(JSON.stringify(outline));
+  for (const { buffer, byteOffset, byteLength } of arrays) hash.update(new Uint8Array(buffer, byteOffset, byteLength));
+  return hash.digest("hex");
+}

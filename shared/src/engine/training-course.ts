@@ -1,0 +1,78 @@
+import { InvalidInputError } from "../core/errors.ts";
+import { readTrainingState, writeTrainingState } from "../formats/training-state.ts";
+import { identifyTraining } from "./identify-training.ts";
+import { type AdamWMoments, freshMoments } from "./optimizer/adamw.ts";
+import type { Trainee, TrainInput, TrainingRecord } from "./training.ts";
+
+/** How far training has come: everything that is written down, beside the trained values themselves. */
+export interface TrainingCourse {
+  moments: AdamWMoments;
+  lossByEpoch: number[];
+  /** of the epoch under way */
+  sums: { weightedLoss: number; answers: number };
+  /** Takes the sums as the epoch's loss. */
+  endEpoch(): void;
+  /** Writes the course down where that is due. */
+  pause(): Promise<void>;
+}
+
+/** The file as errors name it. */
+const WHAT = "the training's checkpoint";
+
+/**
+ * The beginning, or where a record left off: then the trained values are put back too.
+ * @throws InvalidInputError `CHECKPOINT_FOREIGN` where the record is of another training, `CHECKPOINT_INVALID` where it is broken
+ */
+export function openCourse(
+  trainee: Trainee,
+  options: TrainInput,
+  stepsPerEpoch: number,
+  record: TrainingRecord | null,
+): TrainingCourse {
+  const belongsTo = record ? identifyTraining(options, trainee.entries) : "";
+  const resumed = record?.resume ? takeUp(record.resume, belongsTo, trainee, stepsPerEpoch, options.epochs) : null;
+  const moments = resumed
+    ? { mean: resumed.mean.slice(), variance: resumed.variance.slice(), step: resumed.step }
+    : freshMoments(trainee.values.length);
+  const lossByEpoch = resumed?.lossByEpoch ?? [];
+  const sums = resumed?.epoch ?? { weightedLoss: 0, answers: 0 };
+  if (resumed) trainee.values.set(resumed.values);
+  return {
+    moments,
+    lossByEpoch,
+    sums,
+    endEpoch() {
+      lossByEpoch.push(sums.answers === 0 ? 0 : sums.weightedLoss / sums.answers);
+      sums.weightedLoss = 0;
+      sums.answers = 0;
+    },
+    async pause() {
+      if (record === null || !(await record.isDue(moments.step))) return;
+      const { mean, variance, step } = moments;
+      const { values } = trainee;
+      const { note } = record;
+      await record.save(
+        writeTrainingState({ belongsTo, step, values, mean, variance, lossByEpoch, epoch: sums, note }),
+      );
+    },
+  };
+}
+
+function takeUp(bytes: Uint8Array, belongsTo: string, trainee: Trainee, stepsPerEpoch: number, epochs: number) {
+  const state = readTrainingState(bytes, WHAT);
+  if (state.belongsTo !== belongsTo)
+    throw new InvalidInputError(
+      "CHECKPOINT_FOREIGN",
+      `${WHAT}: expected one of the training ${belongsTo}, got one of ${state.belongsTo}`,
+    );
+  const refuse = (reason: string) => new InvalidInputError("CHECKPOINT_INVALID", `${WHAT}: ${reason}`);
+  if (state.values.length !== trainee.values.length)
+    throw refuse(`expected ${trainee.values.length} values, got ${state.values.length}`);
+  if (state.step > stepsPerEpoch * epochs)
+    throw refuse(`expected at most step ${stepsPerEpoch * epochs}, got ${state.step}`);
+  if (state.lossByEpoch.length !== Math.floor(state.step / stepsPerEpoch))
+    throw refuse(
+      `expected the losses of ${Math.floor(state.step / stepsPerEpoch)} epochs at step ${state.step}, got ${state.lossByEpoch.length}`,
+    );
+  return state;
+}

@@ -26,6 +26,9 @@ export function deploymentNames(environment: EnvironmentName) {
     runMachine: named("run"),
     roundMachine: named("round"),
     cluster: named("workers"),
+    /** where alarms are told; clients' stacks find it by this name */
+    alarmTopic: named("alarms"),
+    dashboard: `fedmkt-${environment}`,
     /** a party's role, job queue and task definition family all bear this name */
     party: (party: string) => named(`party-${party}`),
     workerLogGroup: `/fedmkt/${environment}/workers`,

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { CreateBucketCommand, type S3Client } from "@aws-sdk/client-s3";
-import { type StatesApi, startFront } from "../../cli/src/local/front.ts";
+import { startFront } from "../../cli/src/local/front.ts";
 import { startStores } from "../../cli/src/local/stores.ts";
 import { s3Client } from "../../shared/src/adapters/aws/s3-object-store.ts";
 
@@ -17,13 +17,10 @@ export interface EmbeddedStores {
 }
 
 /** The embedded S3 behind its front, on loopback, with files in a temporary folder. */
-export async function startEmbeddedStores(
-  buckets: readonly string[],
-  states: StatesApi = refuse,
-): Promise<EmbeddedStores> {
+export async function startEmbeddedStores(buckets: readonly string[]): Promise<EmbeddedStores> {
   const folder = await mkdtemp(path.join(tmpdir(), "fedmkt-stores-"));
   const { fauxqs, connect } = await startStores(folder);
-  const front = await startFront({ connect, states, accessKeyId: EMBEDDED.credentials.accessKeyId });
+  const front = await startFront({ connect, services: {}, accessKeyId: EMBEDDED.credentials.accessKeyId });
   const s3 = s3Client({ endpoint: front.url, forcePathStyle: true, ...EMBEDDED });
   for (const bucket of buckets) await s3.send(new CreateBucketCommand({ Bucket: bucket }));
   return {
@@ -37,8 +34,4 @@ export async function startEmbeddedStores(
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-function refuse(operation: string): never {
-  throw new Error(`no Step Functions here: ${operation}`);
 }

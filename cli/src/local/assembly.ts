@@ -26,10 +26,26 @@ export interface Assembly {
   outputs: Record<string, Record<string, string>>;
 }
 
+/** A template that is made a stack of under other names, as often as it is asked for. */
+export interface StackCopy {
+  /** name of the stack in the assembly, which itself is not brought to life */
+  template: string;
+  /** the new stack's name */
+  stack: string;
+  parameters: Record<string, string>;
+}
+
+export interface AssemblyOptions {
+  /** for every stack that has a parameter of this name */
+  parameters?: Record<string, string>;
+  copies?: readonly StackCopy[];
+}
+
 interface Stack {
   name: string;
   folder: string;
   template: Template;
+  parameters: Record<string, string>;
 }
 
 /**
@@ -37,10 +53,14 @@ interface Stack {
  *
  * @param folder - cdk.out, with its manifest.json; nested assemblies (CDK stages) are read too
  * @param queueUrl - a queue's URL by its name
- * @throws InvalidInputError `ASSEMBLY_MISSING`, `TEMPLATE_REFERENCE`, `TEMPLATE_FUNCTION`
+ * @throws InvalidInputError `ASSEMBLY_MISSING` (also where a template is missing that copies are asked of), `TEMPLATE_REFERENCE`, `TEMPLATE_FUNCTION`
  */
-export function readAssembly(folder: string, queueUrl: (name: string) => string): Assembly {
-  const stacks = readStacks(folder);
+export function readAssembly(
+  folder: string,
+  queueUrl: (name: string) => string,
+  options: AssemblyOptions = {},
+): Assembly {
+  const stacks = withCopies(readStacks(folder), folder, options);
   const resources: LocalResource[] = [];
   const outputs: Assembly["outputs"] = {};
   const exported = new Map<string, () => unknown>();
@@ -51,12 +71,12 @@ export function readAssembly(folder: string, queueUrl: (name: string) => string)
       if (!names.has(id)) names.set(id, physicalName(stack.name, id, own[id]!, evaluate));
       return names.get(id)!;
     };
-    const evaluate = evaluator(stack.name, stack.template, {
+    const evaluate = evaluator(stack.name, stack.template, stack.parameters, {
       ref: (id) => (own[id] ? refOf(own[id].Type, nameOf(id), queueUrl) : undefined),
       attribute: (id, attribute) => (own[id] ? attributeOf(own[id].Type, nameOf(id), attribute, queueUrl) : undefined),
       imported: (name) => exported.get(name)?.(),
     });
-    for (const output of Object.values(stack.template.Outputs ?? {})) {
+    for (const output of outputsOf(stack.template, evaluate).values()) {
       if (output.Export) exported.set(String(evaluate(output.Export.Name)), () => evaluate(output.Value));
     }
     return { stack, own, nameOf, evaluate };
@@ -77,7 +97,7 @@ export function readAssembly(folder: string, queueUrl: (name: string) => string)
       });
     }
     outputs[stack.name] = Object.fromEntries(
-      Object.entries(stack.template.Outputs ?? {}).map(([key, output]) => [key, String(evaluate(output.Value))]),
+      [...outputsOf(stack.template, evaluate)].map(([key, output]) => [key, String(evaluate(output.Value))]),
     );
   }
   return { resources, outputs };
@@ -90,11 +110,48 @@ const EMULATED_TYPES = new Set([
   "AWS::Lambda::Function",
   "AWS::Lambda::EventSourceMapping",
   "AWS::StepFunctions::StateMachine",
+  "AWS::ECS::Cluster",
   "AWS::ECS::TaskDefinition",
   "AWS::Events::Rule",
 ]);
 
-function readStacks(folder: string): Stack[] {
+/** The outputs whose condition holds. */
+function outputsOf({ Outputs = {} }: Template, evaluate: (value: unknown) => unknown) {
+  const holds = (condition: string | undefined) =>
+    condition === undefined || evaluate({ Condition: condition }) === true;
+  return new Map(Object.entries(Outputs).filter(([, { Condition }]) => holds(Condition)));
+}
+
+/** Each template that can be copied as often as it is asked for; the others once. */
+function withCopies(
+  templates: readonly Omit<Stack, "parameters">[],
+  folder: string,
+  { parameters = {}, copies = [] }: AssemblyOptions,
+): Stack[] {
+  const known = (template: Template, given: Record<string, string>) =>
+    Object.fromEntries(Object.entries(given).filter(([name]) => template.Parameters?.[name] !== undefined));
+  const copied = copies.map((copy) => {
+    const found = templates.find(({ name }) => name === copy.template);
+    if (!found)
+      throw new InvalidInputError("ASSEMBLY_MISSING", `${folder}: expected the template ${copy.template} in it`);
+    return {
+      ...found,
+      name: copy.stack,
+      parameters: { ...known(found.template, parameters), ...copy.parameters },
+    };
+  });
+  const plain = templates
+    .filter(({ template }) => !needsParameters(template))
+    .map((stack) => ({ ...stack, parameters: known(stack.template, parameters) }));
+  return [...plain, ...copied];
+}
+
+/** Whether a stack can be made of a template only by saying something. */
+function needsParameters({ Parameters = {} }: Template): boolean {
+  return Object.values(Parameters).some(({ Default }) => Default === undefined);
+}
+
+function readStacks(folder: string): Omit<Stack, "parameters">[] {
   const manifestPath = path.join(folder, "manifest.json");
   if (!existsSync(manifestPath))
     throw new InvalidInputError("ASSEMBLY_MISSING", `${folder}: expected a cloud assembly with a manifest.json`);

@@ -2,8 +2,8 @@ import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 
 export type Template = {
   Resources?: Record<string, Resource>;
-  Outputs?: Record<string, { Value: unknown; Export?: { Name: unknown } }>;
-  Parameters?: Record<string, { Default?: unknown }>;
+  Outputs?: Record<string, { Value: unknown; Condition?: string; Export?: { Name: unknown } }>;
+  Parameters?: Record<string, { Type?: string; Default?: unknown }>;
   Conditions?: Record<string, unknown>;
   Mappings?: Record<string, Record<string, Record<string, unknown>>>;
 };
@@ -29,22 +29,29 @@ const NO_VALUE = Symbol("AWS::NoValue");
 /**
  * Evaluates CloudFormation's intrinsic functions in a value.
  *
+ * @param parameters - what the stack is made with; the template's defaults stand for the others
  * @returns a function from a template's value to plain JSON; `AWS::NoValue` removes its property or list item
  * @throws InvalidInputError `TEMPLATE_REFERENCE` for what points nowhere, `TEMPLATE_FUNCTION` for a function not known here
  */
-export function evaluator(stack: string, template: Template, references: References): (value: unknown) => unknown {
+export function evaluator(
+  stack: string,
+  template: Template,
+  parameters: Readonly<Record<string, string>>,
+  references: References,
+): (value: unknown) => unknown {
   const unresolved = (what: string): never => {
     throw new InvalidInputError("TEMPLATE_REFERENCE", `stack ${stack}: ${what} points nowhere`);
+  };
+  const parameter = (name: string): unknown => {
+    const declared = template.Parameters?.[name];
+    const value = declared && (parameters[name] ?? declared.Default);
+    const isList = declared?.Type === "CommaDelimitedList" || declared?.Type?.startsWith("List<");
+    return isList && value !== undefined ? String(value).split(",") : value;
   };
   const ref = (name: string): unknown => {
     if (name === "AWS::NoValue") return NO_VALUE;
     if (name === "AWS::StackName" || name === "AWS::StackId") return stack;
-    return (
-      PSEUDO_PARAMETERS[name] ??
-      template.Parameters?.[name]?.Default ??
-      references.ref(name) ??
-      unresolved(`Ref ${name}`)
-    );
+    return PSEUDO_PARAMETERS[name] ?? parameter(name) ?? references.ref(name) ?? unresolved(`Ref ${name}`);
   };
   const attribute = (id: string, name: string) =>
     references.attribute(id, name) ?? unresolved(`Fn::GetAtt ${id}.${name}`);
@@ -72,7 +79,10 @@ export function evaluator(stack: string, template: Template, references: Referen
         return String(rest.length > 0 ? attribute(id!, rest.join(".")) : ref(name));
       });
     },
-    "Fn::Select": ([index, items]: [unknown, unknown]) => list(items)[Number(evaluate(index))],
+    "Fn::Select": ([index, items]: [unknown, unknown]) => {
+      const [at, all] = [Number(evaluate(index)), list(items)];
+      return all[at] ?? unresolved(`Fn::Select of item ${at} of ${all.length}`);
+    },
     "Fn::Split": ([separator, text]: [string, unknown]) => String(evaluate(text)).split(separator),
     "Fn::ImportValue": (name: unknown) => {
       const text = String(evaluate(name));

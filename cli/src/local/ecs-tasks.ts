@@ -1,176 +1,116 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { closeSync, openSync } from "node:fs";
-import path from "node:path";
-import type { Readable } from "node:stream";
-import { programUrl } from "@fedmkt/shared/core/program-url.ts";
 import { ACCOUNT, type LocalResource, REGION } from "./assembly.ts";
+import { containerEnvironment } from "./container-environment.ts";
 import type { EnvironmentOf } from "./local-environment.ts";
 import type { OnLocalEvent } from "./local-event.ts";
 import { namedError } from "./named-error.ts";
-import { followOutput } from "./output-lines.ts";
-import { places } from "./places.ts";
+import type { Places } from "./places.ts";
 import type { TaskAttempt } from "./task-handlers.ts";
+import { GRACE_MS, startWorkerProcess, type WorkerProcess } from "./worker-process.ts";
 
-const DIE_WITH_PARENT = programUrl("die-with-parent", "./die-with-parent.ts", import.meta.url);
-
-/** A worker that has answered may still flush; one that nobody waits for is asked to stop, and after this time made to. */
-const GRACE_MS = 5_000;
+/** A task that runs, as ECS tells of it. */
+export interface RunningTask {
+  arn: string;
+  /** name of the cluster that RunTask named */
+  cluster: string;
+  startedBy?: string;
+  process: WorkerProcess;
+}
 
 export interface EcsTasks {
   /** Starts a task once there is a place for it. With a token: resolves when it runs; `.sync`: when it ended well. */
   run(attempt: TaskAttempt): Promise<unknown>;
-  /** process ids of the tasks that run now */
-  running(): number[];
+  running(): RunningTask[];
   stop(): Promise<void>;
 }
 
 /**
- * ECS tasks as child processes: `node <workerEntry>` with the container's environment and its overrides, at most `concurrentTasks`
- * at once. A task that waits for its place has not begun, so its heartbeat and time-out do not run yet. A task that ends without an
+ * ECS tasks as child processes: `node <workerEntry>` with the container's environment and its overrides, as many at once as there are
+ * places. A task that waits for its place has not begun, so its heartbeat and time-out do not run yet. A task that ends without an
  * answer fails its token as `States.HeartbeatTimeout`: what a lost machine comes to in the cloud, without the wait.
+ *
+ * A task that is given up while its execution goes on is ended: the next try needs its place. One whose execution has ended goes on
+ * as on AWS, until somebody stops it or it learns that nobody waits. Capacity providers are ignored: this machine is the one there is.
  */
 export function ecsTasks(options: {
   resources: readonly LocalResource[];
   environmentOf: EnvironmentOf;
   workerEntry: string;
   logsFolder: string;
-  concurrentTasks: number;
+  room: Places;
   onEvent: OnLocalEvent;
 }): EcsTasks {
-  const definitions = options.resources.filter(({ type }) => type === "AWS::ECS::TaskDefinition");
-  const room = places(options.concurrentTasks);
-  const running = new Map<ChildProcess, Promise<number>>();
+  const running = new Set<RunningTask>();
   let stopping = false;
 
-  /** @returns the exit code, once everything that the task wrote lies in its log */
-  async function follow(child: ChildProcess, stateName: string, log: string): Promise<number> {
-    const exited = new Promise<number>((resolve) => {
-      child.once("error", () => resolve(-1));
-      child.once("exit", (code, killedBy) => resolve(code ?? (killedBy ? -1 : 0)));
-    });
-    // without memory or file descriptors for a process there are no streams either
-    const streams = { out: child.stdout as Readable | null, err: child.stderr as Readable | null };
-    const output =
-      streams.out && streams.err
-        ? followOutput(stateName, log, { out: streams.out, err: streams.err }, options.onEvent)
-        : null;
-    const code = await exited;
-    running.delete(child);
-    await output?.close();
-    return code;
-  }
-
-  async function run({ stateName, pattern, parameters, waiting, begin, signal }: TaskAttempt): Promise<unknown> {
-    const containerEnvironment = environmentOf(definitions, parameters);
-    const leave = await room.take(signal);
-    if (stopping) {
-      leave();
-      throw namedError("States.TaskFailed", "the local run is being stopped");
-    }
-    let child: ChildProcess;
-    let ended: Promise<number>;
+  async function run(attempt: TaskAttempt): Promise<unknown> {
+    const { stateName, pattern, parameters, waiting, signal } = attempt;
+    const environment = containerEnvironment(options.resources, parameters);
+    const leave = await options.room.take(signal);
+    let worker: WorkerProcess;
     try {
-      const log = logFile(options.logsFolder, stateName); // first: a full disk must not leave a process without an owner
-      child = spawn(process.execPath, ["--import", DIE_WITH_PARENT.href, options.workerEntry], {
-        stdio: ["ignore", "pipe", "pipe", "ipc"],
-        env: options.environmentOf(containerEnvironment),
+      if (stopping) throw namedError("States.TaskFailed", "the local run is being stopped");
+      worker = startWorkerProcess({
+        program: options.workerEntry,
+        environment: options.environmentOf(environment),
+        source: stateName,
+        logsFolder: options.logsFolder,
+        onEvent: options.onEvent,
       });
-      ended = follow(child, stateName, log).finally(leave);
-      running.set(child, ended);
     } catch (error) {
       leave();
       throw error;
     }
-    begin();
-    signal.addEventListener("abort", () => endSoon(child, waiting?.answer), { once: true });
-    if (signal.aborted) endSoon(child, waiting?.answer);
-    ended.then((code) =>
-      waiting?.fail(
-        "States.HeartbeatTimeout",
-        `${stateName}: the worker ended (${exitText(child, code)}) without an answer`,
-      ),
+    const task: RunningTask = {
+      arn: `arn:aws:ecs:${REGION}:${ACCOUNT}:task/local/${randomUUID()}`,
+      cluster: clusterName(parameters.Cluster),
+      ...(parameters.StartedBy !== undefined && { startedBy: String(parameters.StartedBy) }),
+      process: worker,
+    };
+    running.add(task);
+    const ended = worker.ended.finally(() => {
+      running.delete(task);
+      leave();
+    });
+    attempt.begin();
+    if (pattern !== "request-response") {
+      const given = () => endUnwanted(worker, attempt);
+      signal.addEventListener("abort", given, { once: true });
+      if (signal.aborted) given();
+    }
+    ended.then(({ text }) =>
+      waiting?.fail("States.HeartbeatTimeout", `${stateName}: the worker ended (${text}) without an answer`),
     );
 
     if (pattern === "sync") {
-      const code = await ended;
-      if (code !== 0)
-        throw namedError("States.TaskFailed", `${stateName}: the worker ended (${exitText(child, code)})`);
+      const { code, text } = await ended;
+      if (code !== 0) throw namedError("States.TaskFailed", `${stateName}: the worker ended (${text})`);
     }
-    const taskArn = `arn:aws:ecs:${REGION}:${ACCOUNT}:task/local/${randomUUID()}`;
-    return { Tasks: [{ TaskArn: taskArn, LastStatus: pattern === "sync" ? "STOPPED" : "RUNNING" }], Failures: [] };
+    return { Tasks: [{ TaskArn: task.arn, LastStatus: pattern === "sync" ? "STOPPED" : "RUNNING" }], Failures: [] };
   }
 
   return {
     run,
-    running: () => [...running.keys()].map(({ pid }) => pid).filter((pid) => pid !== undefined),
+    running: () => [...running],
     async stop() {
       stopping = true;
-      for (const child of running.keys()) endNow(child);
-      await Promise.all(running.values());
+      for (const { process } of running) process.end();
+      await Promise.all([...running].map(({ process }) => process.ended));
     },
   };
 }
 
-/** After a good answer the worker is left to end by itself for a while; otherwise it is asked to at once. */
-async function endSoon(child: ChildProcess, answer: Promise<unknown> | undefined): Promise<void> {
-  const good = await answer?.then(
+/** A cluster is named or given as an ARN; a call that says nothing means the account's default one. */
+export function clusterName(given: unknown): string {
+  return given === undefined ? "default" : String(given).split("/").at(-1)!;
+}
+
+/** After a good answer the worker is left to end by itself for a while. */
+async function endUnwanted(worker: WorkerProcess, { pattern, waiting, executionHasEnded }: TaskAttempt): Promise<void> {
+  const good = await waiting?.answer.then(
     () => true,
     () => false,
   );
-  if (good) setTimeout(() => endNow(child), GRACE_MS).unref();
-  else endNow(child);
-}
-
-function endNow(child: ChildProcess): void {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill("SIGTERM");
-  const timer = setTimeout(() => child.kill("SIGKILL"), GRACE_MS);
-  child.once("exit", () => clearTimeout(timer));
-}
-
-function exitText(child: ChildProcess, code: number): string {
-  return child.signalCode ? `signal ${child.signalCode}` : `exit code ${code}`;
-}
-
-interface NamedValue {
-  Name: string;
-  Value: unknown;
-}
-
-/** The container's variables under the ones of the call. */
-function environmentOf(
-  definitions: readonly LocalResource[],
-  parameters: Record<string, unknown>,
-): Record<string, string> {
-  const asked = String(parameters.TaskDefinition);
-  const family = /(?:task-definition\/)?([^/:]+)(?::\d+)?$/.exec(asked)?.[1];
-  const definition = definitions.find(({ name }) => name === family);
-  if (!definition) throw namedError("ECS.ClientException", `Unable to describe task definition ${asked}`);
-  const containers = (definition.properties.ContainerDefinitions ?? []) as {
-    Name: string;
-    Environment?: NamedValue[];
-  }[];
-  const overrides = ((
-    parameters.Overrides as { ContainerOverrides?: { Name: string; Environment?: NamedValue[] }[] } | undefined
-  )?.ContainerOverrides ?? []) as { Name: string; Environment?: NamedValue[] }[];
-  const override = overrides[0];
-  const container = containers.find(({ Name }) => Name === override?.Name) ?? containers[0];
-  if (!container) throw namedError("ECS.ClientException", `task definition ${asked} has no container`);
-  const variables = [...(container.Environment ?? []), ...(override?.Environment ?? [])];
-  return Object.fromEntries(variables.map(({ Name, Value }) => [Name, String(Value)]));
-}
-
-/** The first free `<state>-<n>.log`; creating it takes it. */
-function logFile(folder: string, stateName: string): string {
-  const base = stateName.replace(/[^A-Za-z0-9-]+/g, "-");
-  for (let n = 1; ; n++) {
-    const file = path.join(folder, `${base}-${n}.log`);
-    try {
-      closeSync(openSync(file, "wx"));
-      return file;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    }
-  }
+  if (good) setTimeout(() => worker.end(), GRACE_MS).unref();
+  else if (pattern === "sync" || !executionHasEnded()) worker.end();
 }

@@ -8,15 +8,19 @@ import { programUrl } from "@fedmkt/shared/core/program-url.ts";
 import type { FauxqsServer } from "fauxqs";
 import { lockFolder } from "../folder-lock.ts";
 import { ACCOUNT, type Assembly, type LocalResource, REGION, readAssembly } from "./assembly.ts";
-import { ecsTasks } from "./ecs-tasks.ts";
-import { rulesOf } from "./events-rules.ts";
-import type { RunningExecution } from "./executions.ts";
+import { type Client, clientCopies, edgeSites } from "./clients.ts";
+import { ecsApi } from "./ecs-api.ts";
+import { type EcsTasks, ecsTasks } from "./ecs-tasks.ts";
+import { edgeWorkers } from "./edge-workers.ts";
+import { type EventBus, eventBus } from "./event-bus.ts";
+import { executionStatusChange } from "./execution-events.ts";
+import type { Execution } from "./executions.ts";
 import { startFront } from "./front.ts";
 import { lambdaFunctions } from "./lambda-functions.ts";
 import { localEnvironment, makeLocalCredentials } from "./local-environment.ts";
 import type { OnLocalEvent } from "./local-event.ts";
-import { toError } from "./named-error.ts";
-import { followObjectWrites, type ObjectCreated } from "./object-events.ts";
+import { followObjectWrites } from "./object-events.ts";
+import { places } from "./places.ts";
 import { startQueueTriggers } from "./queue-triggers.ts";
 import { taskStarter } from "./start-task.ts";
 import { type StateMachines, stateMachines } from "./state-machines.ts";
@@ -25,6 +29,7 @@ import { objectsFolder } from "./stored-objects.ts";
 import { startStores } from "./stores.ts";
 import { taskTokens } from "./task-tokens.ts";
 
+const QUEUE_WORKER = programUrl("queue-worker", "../../../gpu-workers/src/queue-entry.ts", import.meta.url);
 const TASK_WORKER = programUrl("task-worker", "../../../gpu-workers/src/entry.ts", import.meta.url);
 
 export interface EmbeddedAwsOptions {
@@ -32,17 +37,21 @@ export interface EmbeddedAwsOptions {
   assembly: string;
   /** objects go to `<folder>/aws`, logs to `<folder>/logs` */
   folder: string;
-  /** ECS tasks that run at once; further ones wait */
+  /** each gets a stack of its own, of the assembly's template */
+  clients?: readonly Client[];
+  /** jobs that run at once, as ECS tasks or at clients' own workers; further ones wait */
   concurrentTasks: number;
   onEvent?: OnLocalEvent;
   /** what an ECS task runs; the repository's worker unless given */
   workerEntry?: string;
+  /** what a client's own worker runs; the repository's queue worker unless given */
+  queueWorkerEntry?: string;
   /** execution environments a function has at most */
   lambdaConcurrency?: number;
 }
 
 export interface EmbeddedAws {
-  /** of S3, SQS and Step Functions */
+  /** of S3, SQS, Step Functions and ECS */
   endpoint: string;
   /** variables that let AWS SDKs, in this process or another, find everything */
   environment: Record<string, string>;
@@ -54,14 +63,18 @@ export interface EmbeddedAws {
   /** Writes an object as any client would; rules that match its event have started their machines once this resolves. */
   upload(key: string, bytes: Uint8Array, bucket?: string): Promise<void>;
   /** Told of every execution that a rule starts. */
-  onStarted(listener: (execution: RunningExecution, event: ObjectCreated) => void): void;
+  onStarted: EventBus["onStarted"];
+  /** Resolves when the functions have answered that rules invoked, at the end of an execution for instance. */
+  settled(): Promise<void>;
+  /** process ids of ECS tasks and clients' own workers */
   workerProcesses(): number[];
   stop(): Promise<void>;
 }
 
 /**
  * Brings a cloud assembly to life in this process, on loopback: S3 and SQS (fauxqs behind the front), Step Functions, Lambda in
- * worker threads, ECS tasks as child processes, EventBridge rules on object writes. Only this process and its children have the
+ * worker threads, ECS tasks and the queue workers of clients as child processes, EventBridge rules on object writes and on
+ * executions' ends. The client's template is brought to life once for each client. Only this process and its children have the
  * credentials of this start, and the endpoint serves nobody else. Nothing of it outlives `stop`.
  *
  * @throws InvalidInputError `FOLDER_IN_USE`, and what reading the assembly throws
@@ -81,13 +94,21 @@ export async function startEmbeddedAws(options: EmbeddedAwsOptions): Promise<Emb
     undo.push(() => fauxqs.stop());
     const tokens = taskTokens();
     let machines: StateMachines;
+    let tasks: EcsTasks;
     const credentials = makeLocalCredentials();
-    const states = statesApi(tokens, () => machines);
-    const front = await startFront({ connect, states, accessKeyId: credentials.accessKeyId });
+    const services = {
+      AWSStepFunctions: statesApi(tokens, () => machines),
+      AmazonEC2ContainerServiceV20141113: ecsApi(() => tasks),
+    };
+    const front = await startFront({ connect, services, accessKeyId: credentials.accessKeyId });
     undo.push(front.stop);
 
     const queueUrl = (name: string) => `${front.url}/${ACCOUNT}/${name}`;
-    const { resources, outputs } = readAssembly(options.assembly, queueUrl);
+    const clients = options.clients ?? [];
+    const { resources, outputs } = readAssembly(options.assembly, queueUrl, {
+      parameters: LOCAL_PARAMETERS,
+      copies: clientCopies(clients),
+    });
     createStores(fauxqs, resources);
     const environmentOf = localEnvironment(front.url, credentials);
     const functions = lambdaFunctions({
@@ -98,14 +119,9 @@ export async function startEmbeddedAws(options: EmbeddedAwsOptions): Promise<Emb
       onEvent,
     });
     undo.push(functions.stop);
-    const tasks = ecsTasks({
-      resources,
-      environmentOf,
-      workerEntry: options.workerEntry ?? fileURLToPath(TASK_WORKER),
-      logsFolder,
-      concurrentTasks: options.concurrentTasks,
-      onEvent,
-    });
+    const room = places(options.concurrentTasks);
+    const workers = { environmentOf, logsFolder, room, onEvent };
+    tasks = ecsTasks({ ...workers, resources, workerEntry: options.workerEntry ?? fileURLToPath(TASK_WORKER) });
     undo.push(tasks.stop);
     /** all said, so that nothing is taken from the user's own settings for the cloud */
     const here = {
@@ -117,9 +133,20 @@ export async function startEmbeddedAws(options: EmbeddedAwsOptions): Promise<Emb
     };
     const queues = new SQSClient({ ...here, useQueueUrlAsEndpoint: false });
     undo.push(() => queues.destroy());
-    const startTask = taskStarter({ functions, tasks, queues, machines: () => machines });
-    machines = await stateMachines({ resources, tokens, startTask, onEvent });
+    const edge = edgeWorkers({
+      ...workers,
+      sites: edgeSites(clients, resources, queueUrl),
+      workerEntry: options.queueWorkerEntry ?? fileURLToPath(QUEUE_WORKER),
+      queues,
+      stores: fauxqs,
+    });
+    undo.push(edge.stop);
+    const bus = eventBus({ resources, machines: () => machines, functions, onEvent });
+    const startTask = taskStarter({ functions, tasks, edge, queues, machines: () => machines });
+    const onStatusChange = (execution: Execution) => bus.publish(executionStatusChange(execution));
+    machines = await stateMachines({ resources, tokens, startTask, onStatusChange, onEvent });
     undo.push(() => machines.stop());
+    undo.push(bus.stop);
     const triggers = startQueueTriggers({
       resources,
       queueUrl,
@@ -130,18 +157,7 @@ export async function startEmbeddedAws(options: EmbeddedAwsOptions): Promise<Emb
     });
     undo.push(triggers.stop);
 
-    const listeners: ((execution: RunningExecution, event: ObjectCreated) => void)[] = [];
-    const targetsOf = rulesOf(resources);
-    followObjectWrites(fauxqs, resources, (event) => {
-      for (const { arn, input } of targetsOf(event)) {
-        try {
-          const execution = machines.start(arn, input(event));
-          for (const listener of listeners) listener(execution, event);
-        } catch (error) {
-          onEvent({ kind: "log", source: "events", line: `${arn}: ${toError(error).message}`, level: "error" });
-        }
-      }
-    });
+    followObjectWrites(fauxqs, resources, bus.publish);
     return {
       endpoint: front.url,
       environment: environmentOf({}),
@@ -155,8 +171,15 @@ export async function startEmbeddedAws(options: EmbeddedAwsOptions): Promise<Emb
         await new S3ObjectStore(client).put(bucket, key, bytes);
         client.destroy();
       },
-      onStarted: (listener) => listeners.push(listener),
-      workerProcesses: tasks.running,
+      onStarted: bus.onStarted,
+      settled: bus.settled,
+      workerProcesses: () => [
+        ...tasks
+          .running()
+          .map(({ process }) => process.pid)
+          .filter((pid) => pid !== undefined),
+        ...edge.running(),
+      ],
       stop,
     };
   } catch (error) {
@@ -164,6 +187,9 @@ export async function startEmbeddedAws(options: EmbeddedAwsOptions): Promise<Emb
     throw error;
   }
 }
+
+/** What the templates are told of this machine: there is nothing that scales, and private data lie on its disk. */
+const LOCAL_PARAMETERS = { CloudCapacity: "false", HostPrivateData: "no" };
 
 function createStores(stores: FauxqsServer, resources: readonly LocalResource[]): void {
   for (const { type, name } of resources) if (type === "AWS::S3::Bucket") stores.createBucket(name);

@@ -2,25 +2,22 @@ import { timingSafeEqual } from "node:crypto";
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type Duplex, finished } from "node:stream";
+import { answerJson, type JsonServices } from "./json-services.ts";
 import { keyMutex } from "./key-mutex.ts";
 import { toError } from "./named-error.ts";
-
-/** fauxqs refuses longer bodies; S3 itself takes 5 GiB in one request, so clients upload in parts of 8 MiB. */
-export const MAX_BODY_BYTES = 11 * 1024 * 1024;
-
-/** Answers a Step Functions call: the operation's name and its JSON body. Throws errors whose name is the AWS error code. */
-export type StatesApi = (operation: string, input: Record<string, unknown>) => unknown;
+import { MAX_BODY_BYTES, readBody } from "./read-body.ts";
 
 export interface FrontOptions {
   /** a connection to S3 and SQS */
   connect: () => Duplex;
-  states: StatesApi;
+  /** answered in this process: Step Functions, ECS */
+  services: JsonServices;
   /** requests under any other access key are refused */
   accessKeyId: string;
 }
 
 export interface Front {
-  /** `http://127.0.0.1:<port>`, the one endpoint for S3, SQS and Step Functions */
+  /** `http://127.0.0.1:<port>`, the one endpoint of all services */
   url: string;
   stop(): Promise<void>;
 }
@@ -28,11 +25,12 @@ export interface Front {
 /**
  * The HTTP front of the embedded AWS on 127.0.0.1, and the only way to it. Other users of the machine reach the port too, so
  * requests must name the access key of this start, which nobody can guess; its holder is believed without checking the signature.
- * Foreign Host headers, by which a web page would come, are refused. Step Functions calls are answered here; S3 and SQS go on
+ * Foreign Host headers, by which a web page would come, are refused. Step Functions and ECS are answered here; S3 and SQS go on
  * to fauxqs. What fauxqs leaves open is closed here: `If-None-Match: *` on PutObject and CompleteMultipartUpload is enforced,
- * atomically against every other write of the same key (412 as S3 answers), and other conditions on writes are refused (501).
+ * atomically against every other write of the same key (412 as S3 answers), other conditions on writes are refused (501), and a
+ * message for somebody who has gone in the meantime goes back to its queue.
  */
-export async function startFront({ connect, states, accessKeyId }: FrontOptions): Promise<Front> {
+export async function startFront({ connect, services, accessKeyId }: FrontOptions): Promise<Front> {
   const oneWriterAKey = keyMutex();
   const server = createServer((request, response) => {
     answer(request, response).catch((error) => {
@@ -54,8 +52,9 @@ export async function startFront({ connect, states, accessKeyId }: FrontOptions)
     const length = Number(request.headers["content-length"] ?? 0);
     if (length > MAX_BODY_BYTES)
       return refuse(413, "EntityTooLarge", `${length} bytes; the most is ${MAX_BODY_BYTES}: upload in parts`);
+    if (await answerJson(services, request, response)) return;
     const target = String(request.headers["x-amz-target"] ?? "");
-    if (target.startsWith("AWSStepFunctions.")) return answerStates(states, target, request, response);
+    if (target === "AmazonSQS.ReceiveMessage") return receive(request, response);
     if (target.startsWith("AmazonSQS.")) return pass(request, response, "/"); // SDKs may post to the queue's own URL
     if (!isObjectWrite(request)) return pass(request, response, request.url ?? "/");
 
@@ -74,6 +73,24 @@ export async function startFront({ connect, states, accessKeyId }: FrontOptions)
     if (answered === "exists")
       sendS3Error(response, 412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
     else if (answered !== null) response.writeHead(answered.status, answered.headers).end(answered.body);
+  }
+
+  /** A poll goes on in the stores when its asker is gone, and would take the next message away from everybody. */
+  async function receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const asked = await readBody(request);
+    const headers = onwardHeaders(request);
+    const { status, headers: back, body } = await ask("POST", "/", headers, asked);
+    if (!response.destroyed) {
+      response.writeHead(status, back).end(body);
+      return;
+    }
+    const { Messages: messages = [] } = JSON.parse(body.toString("utf8")) as { Messages?: { ReceiptHandle: string }[] };
+    const { QueueUrl } = JSON.parse(asked.toString("utf8")) as { QueueUrl: string };
+    for (const { ReceiptHandle } of messages) {
+      const visible = Buffer.from(JSON.stringify({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 }));
+      const target = { "x-amz-target": "AmazonSQS.ChangeMessageVisibility", "content-length": String(visible.length) };
+      await ask("POST", "/", { ...headers, ...target }, visible);
+    }
   }
 
   /** Passes bytes through in both directions, as long as the client is there. */
@@ -145,35 +162,6 @@ function isObjectWrite(request: IncomingMessage): boolean {
   if (!/^\/[^/]+\/./.test(url.pathname)) return false;
   if (request.method === "PUT") return !url.searchParams.has("partNumber");
   return request.method === "POST" && url.searchParams.has("uploadId");
-}
-
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MAX_BODY_BYTES) throw new Error(`a body longer than ${MAX_BODY_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}
-
-async function answerStates(
-  states: StatesApi,
-  target: string,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  let status = 200;
-  let answered: unknown;
-  try {
-    const body = (await readBody(request)).toString("utf8");
-    answered = await states(target.slice(target.indexOf(".") + 1), JSON.parse(body || "{}") as Record<string, unknown>);
-  } catch (error) {
-    status = 400;
-    answered = { __type: toError(error).name, message: toError(error).message };
-  }
-  response.writeHead(status, { "content-type": "application/x-amz-json-1.0" }).end(JSON.stringify(answered));
 }
 
 function sendS3Error(response: ServerResponse, status: number, code: string, message: string): void {

@@ -17,6 +17,8 @@ export function makeLocalCredentials(): LocalCredentials {
 
 /** What this machine decides, whatever the template says: models and data may lie on its disk. */
 const LOCAL_OVERRIDES = { FEDMKT_LOCAL_FILES: "true" };
+/** … and nobody is paid for it by the hour. */
+const NOT_HERE = ["FEDMKT_INSTANCE_TYPE"];
 
 /** Passed on from this process; everything else that functions and tasks see is said by the template or here. */
 const INHERITED = ["PATH", "HOME", "TMPDIR", "TEMP", "SystemRoot"];
@@ -41,5 +43,8 @@ export function localEnvironment(endpoint: string, credentials: LocalCredentials
     NODE_COMPILE_CACHE: path.join(cacheFolder(), "compile"),
   };
   for (const name of INHERITED) if (process.env[name] !== undefined) base[name] = process.env[name];
-  return (templateVariables) => ({ ...base, ...templateVariables, ...LOCAL_OVERRIDES });
+  return (templateVariables) => {
+    const variables = { ...base, ...templateVariables, ...LOCAL_OVERRIDES };
+    return Object.fromEntries(Object.entries(variables).filter(([name]) => !NOT_HERE.includes(name)));
+  };
 }

@@ -1,19 +1,15 @@
 import { randomUUID } from "node:crypto";
 import type { FauxqsServer } from "fauxqs";
 import { ACCOUNT, type LocalResource, REGION } from "./assembly.ts";
+import type { BusEvent } from "./event-bus.ts";
 
-/** An S3 event as EventBridge delivers it. */
-export interface ObjectCreated {
+/** What S3 tells EventBridge of an object that was written. */
+export type ObjectCreated = BusEvent<{
   version: string;
-  id: string;
-  "detail-type": "Object Created";
-  source: "aws.s3";
-  account: string;
-  time: string;
-  region: string;
-  resources: string[];
-  detail: { version: string; bucket: { name: string }; object: { key: string }; reason: string };
-}
+  bucket: { name: string };
+  object: { key: string };
+  reason: string;
+}>;
 
 /** Tells every write of an object in a bucket of the assembly that sends its events to EventBridge, in order. */
 export function followObjectWrites(

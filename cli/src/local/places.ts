@@ -1,5 +1,10 @@
 /** A limited number of places, given out in the order of asking. */
-export function places(count: number): { take(signal: AbortSignal): Promise<() => void> } {
+export interface Places {
+  /** @returns gives the place back; rejects with the signal's reason where the wait is called off */
+  take(signal: AbortSignal): Promise<() => void>;
+}
+
+export function places(count: number): Places {
   let free = count;
   const queue: (() => void)[] = [];
   const give = () => {
@@ -7,7 +12,6 @@ export function places(count: number): { take(signal: AbortSignal): Promise<() =
     queue.shift()?.();
   };
   return {
-    /** @returns gives the place back; rejects with the signal's reason where the wait is called off */
     take(signal) {
       return new Promise((resolve, reject) => {
         const called = () => {

@@ -2,9 +2,11 @@ import path from "node:path";
 import { controlKeys } from "@fedmkt/shared/contracts/keys.ts";
 import { InvariantError } from "@fedmkt/shared/core/errors.ts";
 import { firstCause } from "@fedmkt/shared/use-cases/fail-run.ts";
+import type { Client } from "./clients.ts";
 import { type EmbeddedAws, startEmbeddedAws } from "./embedded-aws.ts";
 import type { RunningExecution } from "./executions.ts";
 import type { OnLocalEvent } from "./local-event.ts";
+import type { ObjectCreated } from "./object-events.ts";
 import { type StoredObjects, storedObjects } from "./stored-objects.ts";
 import { synthesizeAssembly } from "./synthesize.ts";
 
@@ -14,6 +16,8 @@ export interface RunLocallyOptions {
   runId: string;
   /** the run's folder: objects, logs; a run that was broken off goes on from what it finds there */
   folder: string;
+  /** the spec's: each gets its stack, and where it computes at a site of its own a worker */
+  clients?: readonly Client[];
   /** cdk.out; absent: synthesized from the sources, and cached */
   assembly?: string;
   concurrentTasks: number;
@@ -21,6 +25,7 @@ export interface RunLocallyOptions {
   /** ends the run: it then counts as ABORTED */
   signal?: AbortSignal;
   workerEntry?: string;
+  queueWorkerEntry?: string;
 }
 
 export interface LocalRunResult {
@@ -49,9 +54,11 @@ export async function runLocally(options: RunLocallyOptions): Promise<LocalRunRe
   const aws = await startEmbeddedAws({
     assembly,
     folder,
+    clients: options.clients,
     concurrentTasks: options.concurrentTasks,
     onEvent,
     workerEntry: options.workerEntry,
+    queueWorkerEntry: options.queueWorkerEntry,
   });
   try {
     const execution = await startByUpload(aws, controlKeys.spec(runId), options.specYaml);
@@ -60,6 +67,7 @@ export async function runLocally(options: RunLocallyOptions): Promise<LocalRunRe
     if (signal?.aborted) abort();
     const { status, error, cause } = await execution.ended;
     signal?.removeEventListener("abort", abort);
+    if (status !== "SUCCEEDED") await aws.settled(); // what the run's end is told to writes down how it ended
     const objects = storedObjects(folder);
     return {
       status: status === "SUCCEEDED" ? "SUCCEEDED" : "FAILED",
@@ -77,7 +85,7 @@ export async function runLocally(options: RunLocallyOptions): Promise<LocalRunRe
 async function startByUpload(aws: EmbeddedAws, key: string, bytes: Uint8Array): Promise<RunningExecution> {
   const started: RunningExecution[] = [];
   aws.onStarted((execution, event) => {
-    if (event.detail.object.key === key) started.push(execution);
+    if ((event as ObjectCreated).detail.object?.key === key) started.push(execution);
   });
   await aws.upload(key, bytes);
   if (!started[0])

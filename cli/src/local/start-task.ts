@@ -1,8 +1,9 @@
 import { SendMessageCommand, type SQSClient } from "@aws-sdk/client-sqs";
 import type { EcsTasks } from "./ecs-tasks.ts";
-import type { Execution } from "./executions.ts";
+import type { EdgeWorkers } from "./edge-workers.ts";
+import type { Execution, RunningExecution } from "./executions.ts";
 import type { LambdaFunctions } from "./lambda-functions.ts";
-import { namedError } from "./named-error.ts";
+import { namedError, toError } from "./named-error.ts";
 import type { StateMachines } from "./state-machines.ts";
 import type { StartTask, TaskAttempt } from "./task-handlers.ts";
 
@@ -10,29 +11,41 @@ import type { StartTask, TaskAttempt } from "./task-handlers.ts";
 export function taskStarter(services: {
   functions: LambdaFunctions;
   tasks: EcsTasks;
+  edge: EdgeWorkers;
   queues: SQSClient;
   machines: () => StateMachines;
 }): StartTask {
-  const { functions, tasks, queues, machines } = services;
+  const { functions, tasks, edge, queues, machines } = services;
+
+  async function sendMessage(queueUrl: string, body: unknown): Promise<unknown> {
+    const text = typeof body === "string" ? body : JSON.stringify(body);
+    try {
+      const sent = await queues.send(new SendMessageCommand({ QueueUrl: queueUrl, MessageBody: text }));
+      return { MessageId: sent.MessageId, MD5OfMessageBody: sent.MD5OfMessageBody };
+    } catch (error) {
+      // an answer of the service's has a fault, trouble on the way to it has none
+      throw serviceError("SQS", "$fault" in toError(error) ? error : namedError("SdkClientException", String(error)));
+    }
+  }
+
   return async (attempt) => {
     const { service, parameters, begin } = attempt;
-    if (service === "sqs:sendMessage" || service === "states:startExecution") begin(); // the others wait for a place first
     switch (service) {
       case "lambda:invoke": {
         const payload = await functions.invoke(String(parameters.FunctionName), parameters.Payload ?? {}, attempt);
         return { ExecutedVersion: "$LATEST", Payload: payload, StatusCode: 200 };
       }
       case "sqs:sendMessage": {
-        const { QueueUrl, MessageBody: body } = parameters;
-        const text = typeof body === "string" ? body : JSON.stringify(body);
-        const { MessageId, MD5OfMessageBody } = await queues.send(
-          new SendMessageCommand({ QueueUrl: String(QueueUrl), MessageBody: text }),
-        );
-        return { MessageId, MD5OfMessageBody };
+        const { QueueUrl, MessageBody } = parameters;
+        const url = String(QueueUrl);
+        if (edge.serves(url)) return edge.send(url, attempt, () => sendMessage(url, MessageBody));
+        begin();
+        return sendMessage(url, MessageBody);
       }
       case "ecs:runTask":
         return tasks.run(attempt);
       case "states:startExecution":
+        begin();
         return startExecution(attempt, machines());
       default:
         if (/^arn:aws[^:]*:lambda:/.test(service)) return functions.invoke(service, parameters, attempt);
@@ -44,7 +57,12 @@ export function taskStarter(services: {
 /** `.sync:2` gives the child's description with its output parsed; a failed child is `States.TaskFailed`, described in the cause. */
 async function startExecution({ parameters, pattern, signal }: TaskAttempt, machines: StateMachines): Promise<unknown> {
   const name = parameters.Name === undefined ? undefined : String(parameters.Name);
-  const child = machines.start(String(parameters.StateMachineArn), parameters.Input ?? {}, name);
+  let child: RunningExecution;
+  try {
+    child = machines.start(String(parameters.StateMachineArn), parameters.Input ?? {}, name);
+  } catch (error) {
+    throw serviceError("StepFunctions", error);
+  }
   const { executionArn, startDate } = child.description;
   if (pattern !== "sync") return { ExecutionArn: executionArn, StartDate: startDate };
   const stop = () => child.stop("States.TaskFailed", "the parent no longer waits");
@@ -53,6 +71,12 @@ async function startExecution({ parameters, pattern, signal }: TaskAttempt, mach
   signal.removeEventListener("abort", stop);
   if (ended.status !== "SUCCEEDED") throw namedError("States.TaskFailed", JSON.stringify(described(ended)));
   return { ...described(ended), Output: JSON.parse(ended.output!) };
+}
+
+/** The name that a Task state fails with where the service itself refused: `SQS.QueueDoesNotExistException`. */
+function serviceError(service: string, thrown: unknown): Error {
+  const { name, message } = toError(thrown);
+  return namedError(`${service}.${name.endsWith("Exception") ? name : `${name}Exception`}`, message);
 }
 
 /** An execution with the capitalised member names of the integration; milliseconds for dates. */

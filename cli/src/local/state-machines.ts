@@ -24,9 +24,11 @@ export async function stateMachines(options: {
   resources: readonly LocalResource[];
   tokens: TaskTokens;
   startTask: StartTask;
+  /** told of every execution that has begun or ended, before anybody who waits for its end */
+  onStatusChange: (execution: Execution) => void;
   onEvent: OnLocalEvent;
 }): Promise<StateMachines> {
-  const { tokens, startTask, onEvent } = options;
+  const { tokens, startTask, onEvent, onStatusChange } = options;
   const TimeoutError = await timeoutErrorClass();
   const machines = new Map(
     options.resources
@@ -86,6 +88,7 @@ export async function stateMachines(options: {
           status: description.status,
           at: Date.now(),
         });
+        onStatusChange(description);
         return description;
       });
     const running: RunningExecution = {
@@ -100,6 +103,7 @@ export async function stateMachines(options: {
     };
     executions.set(executionArn, running);
     onEvent({ kind: "execution-started", machine: machine.name, execution: name, at: Date.now() });
+    onStatusChange(description);
     follow(run.eventLogs as AsyncIterable<LoggedEvent>, machine.name, name, history, scope, onEvent).catch(() => {});
     return running;
   }

@@ -1,11 +1,11 @@
 import type { Execution } from "./executions.ts";
-import type { StatesApi } from "./front.ts";
+import type { JsonApi } from "./json-services.ts";
 import { namedError } from "./named-error.ts";
 import type { StateMachines } from "./state-machines.ts";
 import type { TaskTokens } from "./task-tokens.ts";
 
 /** The Step Functions operations that workers, the CLI and tests use, on the embedded machines. */
-export function statesApi(tokens: TaskTokens, machines: () => StateMachines): StatesApi {
+export function statesApi(tokens: TaskTokens, machines: () => StateMachines): JsonApi {
   const operations: Record<string, (input: Record<string, unknown>) => unknown> = {
     SendTaskSuccess: ({ taskToken, output }) => {
       tokens.succeed(String(taskToken), parseJson(output, "InvalidOutput"));

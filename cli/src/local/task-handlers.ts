@@ -29,6 +29,7 @@ export interface TaskAttempt {
   begin(): void;
   /** aborted when the state no longer waits for the attempt: answered, timed out, or its execution ended */
   signal: AbortSignal;
+  executionHasEnded(): boolean;
 }
 
 /** Starts a task. With a token the promise tells that the service took the task, else it is the task's result. */
@@ -90,6 +91,7 @@ export function taskHandlers(
         waiting,
         begin,
         signal: over.signal,
+        executionHasEnded: () => scope.ended,
       });
       started.catch(() => {}); // it may fail when nobody waits any more
       if (!waiting) return await Promise.race([started, given.promise]);

@@ -15,9 +15,11 @@ async function callbackTo(answer: () => unknown, now?: () => number): Promise<St
   calls.length = 0;
   front = await startFront({
     connect: () => new PassThrough(),
-    states: (operation, input) => {
-      calls.push([operation, input]);
-      return answer() ?? {};
+    services: {
+      AWSStepFunctions: (operation, input) => {
+        calls.push([operation, input]);
+        return answer() ?? {};
+      },
     },
     accessKeyId: EMBEDDED.credentials.accessKeyId,
   });

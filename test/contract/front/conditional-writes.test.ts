@@ -4,7 +4,8 @@ import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { type Front, MAX_BODY_BYTES, startFront } from "../../../cli/src/local/front.ts";
+import { type Front, startFront } from "../../../cli/src/local/front.ts";
+import { MAX_BODY_BYTES } from "../../../cli/src/local/read-body.ts";
 import { type Stores, startStores } from "../../../cli/src/local/stores.ts";
 import { S3ObjectStore, s3Client } from "../../../shared/src/adapters/aws/s3-object-store.ts";
 
@@ -20,9 +21,11 @@ beforeAll(async () => {
   stores.fauxqs.createBucket("box");
   front = await startFront({
     connect: stores.connect,
-    states: (operation, input) => {
-      if (operation === "Fails") throw Object.assign(new Error("gone"), { name: "TaskTimedOut" });
-      return { operation, input };
+    services: {
+      AWSStepFunctions: (operation, input) => {
+        if (operation === "Fails") throw Object.assign(new Error("gone"), { name: "TaskTimedOut" });
+        return { operation, input };
+      },
     },
     accessKeyId: credentials.accessKeyId,
   });

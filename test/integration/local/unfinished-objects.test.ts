@@ -12,7 +12,7 @@ const credentials = { accessKeyId: "key", secretAccessKey: "secret" };
 async function withStores(folder: string, use: (objects: S3ObjectStore) => Promise<void>): Promise<void> {
   const { fauxqs, connect } = await startStores(folder);
   fauxqs.createBucket("box");
-  const front = await startFront({ connect, states: () => ({}), accessKeyId: "key" });
+  const front = await startFront({ connect, services: {}, accessKeyId: "key" });
   const client = s3Client({ endpoint: front.url, forcePathStyle: true, region: "us-east-1", credentials });
   try {
     await use(new S3ObjectStore(client));

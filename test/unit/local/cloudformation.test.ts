@@ -3,21 +3,33 @@ import { describe, expect, it } from "@jest/globals";
 import { evaluator, type Template } from "../../../cli/src/local/cloudformation.ts";
 
 const template: Template = {
-  Parameters: { Stage: { Default: "test" } },
+  Parameters: {
+    Stage: { Type: "String", Default: "test" },
+    Region: { Type: "String", Default: "us" },
+    Zones: { Type: "CommaDelimitedList" },
+    Unset: { Type: "String" },
+  },
   Conditions: { IsTest: { "Fn::Equals": [{ Ref: "Stage" }, "test"] }, IsNot: { "Fn::Not": [{ Condition: "IsTest" }] } },
   Mappings: { Sizes: { test: { memory: 512 } } },
 };
-const evaluate = evaluator("Stack", template, {
-  ref: (id) => ({ Bucket: "the-bucket" })[id],
-  attribute: (id, name) => (id === "Bucket" && name === "Arn" ? "arn:aws:s3:::the-bucket" : undefined),
-  imported: (name) => ({ "State:Queue": "https://queue" })[name],
-});
+const evaluate = evaluator(
+  "Stack",
+  template,
+  { Region: "eu", Zones: "a,b" },
+  {
+    ref: (id) => ({ Bucket: "the-bucket" })[id],
+    attribute: (id, name) => (id === "Bucket" && name === "Arn" ? "arn:aws:s3:::the-bucket" : undefined),
+    imported: (name) => ({ "State:Queue": "https://queue" })[name],
+  },
+);
 
 describe("CloudFormation's functions", () => {
   it.each([
     ["Ref", { Ref: "Bucket" }, "the-bucket"],
     ["a pseudo parameter", { Ref: "AWS::Partition" }, "aws"],
     ["a parameter's default", { Ref: "Stage" }, "test"],
+    ["a parameter that is given", { Ref: "Region" }, "eu"],
+    ["a list parameter", { "Fn::Select": [1, { Ref: "Zones" }] }, "b"],
     ["GetAtt as a list", { "Fn::GetAtt": ["Bucket", "Arn"] }, "arn:aws:s3:::the-bucket"],
     ["GetAtt as text", { "Fn::GetAtt": "Bucket.Arn" }, "arn:aws:s3:::the-bucket"],
     ["Join", { "Fn::Join": ["-", ["a", { Ref: "Bucket" }, 3]] }, "a-the-bucket-3"],
@@ -42,6 +54,8 @@ describe("CloudFormation's functions", () => {
       expect.objectContaining({ code: "TEMPLATE_REFERENCE", message: "stack Stack: Ref Nobody points nowhere" }),
     );
     expect(() => evaluate({ "Fn::ImportValue": "No" })).toThrow("Fn::ImportValue No points nowhere");
+    expect(() => evaluate({ Ref: "Unset" })).toThrow("Ref Unset points nowhere");
+    expect(() => evaluate({ "Fn::Select": [2, { "Fn::Split": [":", "a:b"] }] })).toThrow("item 2 of 2 points nowhere");
     expect(() => evaluate({ "Fn::Cidr": ["10.0.0.0/16", 2, 8] })).toThrow(
       expect.objectContaining({ code: "TEMPLATE_FUNCTION" }),
     );

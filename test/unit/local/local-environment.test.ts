@@ -8,7 +8,14 @@ it("the environment of functions and tasks leads to the local endpoint, whatever
   Object.assign(process.env, settings);
   try {
     const credentials = makeLocalCredentials();
-    const environment = localEnvironment("http://127.0.0.1:1", credentials)({ FEDMKT_LOCAL_FILES: "false", MORE: "m" });
+    const environment = localEnvironment(
+      "http://127.0.0.1:1",
+      credentials,
+    )({
+      FEDMKT_LOCAL_FILES: "false",
+      FEDMKT_INSTANCE_TYPE: "fargate-4vcpu-16gb",
+      MORE: "m",
+    });
     expect(environment).toMatchObject({
       AWS_ENDPOINT_URL: "http://127.0.0.1:1",
       AWS_ACCESS_KEY_ID: credentials.accessKeyId,
@@ -17,6 +24,8 @@ it("the environment of functions and tasks leads to the local endpoint, whatever
       FEDMKT_LOCAL_FILES: "true",
       MORE: "m",
     });
+    // nobody is paid for this machine
+    expect(environment).not.toHaveProperty("FEDMKT_INSTANCE_TYPE");
     for (const name of Object.keys(settings)) expect(environment).not.toHaveProperty(name);
     expect(makeLocalCredentials()).not.toEqual(credentials);
   } finally {

@@ -1,116 +1,103 @@
 import type { Environment } from "@fedmkt/shared/contracts/environment.ts";
-import { CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
-import { Match, Rule } from "aws-cdk-lib/aws-events";
-import { LambdaFunction, SfnStateMachine } from "aws-cdk-lib/aws-events-targets";
-import { type IRole, Policy, PolicyStatement } from "aws-cdk-lib/aws-iam";
-import { SqsEventSource } from "aws-cdk-lib/aws-lambda-event-sources";
+import { CfnOutput, Stack, type StackProps } from "aws-cdk-lib";
 import type { StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import type { Construct } from "constructs";
+import { AlignShards } from "./constructs/align-shards.ts";
+import { CloudCapacity } from "./constructs/cloud-capacity.ts";
 import { functionBundle } from "./constructs/function-bundle.ts";
-import { HouseFunction } from "./constructs/house-function.ts";
+import { PartyPlaces } from "./constructs/party-places.ts";
+import { PartyRole } from "./constructs/party-role.ts";
+import { PartyTask } from "./constructs/party-task.ts";
 import { RoundMachine } from "./constructs/round-machine.ts";
+import { RunEvents } from "./constructs/run-events.ts";
 import { RunMachine } from "./constructs/run-machine.ts";
+import { exportedNames } from "./constructs/stack-exports.ts";
 import { StageFunctions } from "./constructs/stage-functions.ts";
 import { StageStates } from "./constructs/stage-states.ts";
-import { WorkerTask } from "./constructs/worker-task.ts";
+import { WorkerCluster } from "./constructs/worker-cluster.ts";
+import type { DeploymentSettings } from "./deployment-settings.ts";
 import type { StateStack } from "./state-stack.ts";
 
 export interface PipelineStackProps extends StackProps {
+  settings: DeploymentSettings;
   state: StateStack;
 }
 
-/** The keys whose upload starts a run. EventBridge's `*` spans slashes too: the machine refuses what is not runs/<run>/run.yaml. */
-const RUN_KEY_PATTERN = "runs/*/run.yaml";
-
-/** A shard takes seconds; two share an invocation, so that one start-up serves both. */
-const SHARDS_AT_A_TIME = 2;
-
-/**
- * Batches at work at the same time: a hundred shards in seconds, and far below the thousand invocations that an account's
- * functions share, so that a large run does not starve the others' functions.
- */
-const SHARD_BATCHES_AT_A_TIME = 50;
-
-const WORKER_HEARTBEAT = Duration.minutes(10);
-const WORKER_TIMEOUT = Duration.days(2);
-
-/** What runs: functions, workers, the two machines, and the rule that starts a run. */
+/** What runs: functions, workers, the two machines, and the rules that start a run and clear up after it. */
 export class PipelineStack extends Stack {
+  readonly capacity: CloudCapacity;
+  readonly functions: StageFunctions;
+  readonly workers: WorkerCluster;
   readonly run: StateMachine;
   readonly round: StateMachine;
+  readonly events: RunEvents;
 
   constructor(scope: Construct, id: string, props: PipelineStackProps) {
     super(scope, id, props);
-    const { control, artefacts, shards } = props.state;
+    const { settings, state } = props;
+    const { shards } = state;
+    this.capacity = new CloudCapacity(this);
     const environment: Environment = {
-      FEDMKT_CONTROL_BUCKET: control.bucketName,
-      FEDMKT_ARTEFACT_BUCKET: artefacts.bucketName,
+      FEDMKT_CONTROL_BUCKET: state.control.bucketName,
+      FEDMKT_ARTEFACT_BUCKET: state.artefacts.bucketName,
+      FEDMKT_REGISTRY_BUCKET: state.registry.bucketName,
       FEDMKT_LOCAL_FILES: "false",
     };
     const code = functionBundle();
-    const functions = new StageFunctions(this, "Stages", { code, environment, control, artefacts });
-    const failShard = new HouseFunction(this, "FailShard", { name: "fail-shard", code, environment });
-    const worker = new WorkerTask(this, "Workers", {
-      image: this.node.tryGetContext("workerImage") ?? "fedmkt/gpu-workers:0.1.0",
-      environment: { ...environment, FEDMKT_HEARTBEAT_SECONDS: String(WORKER_HEARTBEAT.toSeconds()) },
-      control,
-      artefacts,
-    });
+    this.functions = new StageFunctions(this, "Stages", { code, environment, settings, state });
+    this.workers = new WorkerCluster(this, "Workers", { settings });
+    const image = this.node.tryGetContext("workerImage") ?? "fedmkt/gpu-workers:0.1.0";
+    this.serverWorkers(settings, state, image);
     const stages = new StageStates(this, "States", {
-      functions,
-      worker,
+      functions: this.functions,
+      cluster: this.workers,
       shards,
-      workerHeartbeat: WORKER_HEARTBEAT,
-      workerTimeout: WORKER_TIMEOUT,
+      settings,
     });
-    this.round = new RoundMachine(this, "Round", stages).machine;
-    this.run = new RunMachine(this, "Run", { stages, round: this.round }).machine;
+    this.round = new RoundMachine(this, "Round", { stages, settings }).machine;
+    this.run = new RunMachine(this, "Run", { stages, round: this.round, settings }).machine;
+    new AlignShards(this, "AlignShards", {
+      alignShard: this.functions.of("align-shard"),
+      shards,
+      code,
+      environment,
+      settings,
+    });
+    this.events = new RunEvents(this, "Events", {
+      code,
+      settings,
+      control: state.control,
+      encryptionKey: state.controlKey,
+      run: this.run,
+      failRun: this.functions.of("fail-run"),
+      workers: this.workers,
+    });
 
-    const alignShard = functions.of("align-shard");
-    alignShard.addEventSource(
-      new SqsEventSource(shards.queue, {
-        batchSize: SHARDS_AT_A_TIME,
-        maxConcurrency: SHARD_BATCHES_AT_A_TIME,
-        reportBatchItemFailures: true,
-      }),
-    );
-    failShard.addEventSource(new SqsEventSource(shards.deadLetters, { batchSize: 10, reportBatchItemFailures: true }));
-    this.answersTokens("ShardCallback", [alignShard.role!, failShard.role!], [this.round]);
-    this.answersTokens("WorkerCallback", [worker.definition.taskRole], [this.round, this.run]);
-
-    new Rule(this, "RunUploaded", {
-      eventPattern: {
-        source: ["aws.s3"],
-        detailType: ["Object Created"],
-        detail: { bucket: { name: [control.bucketName] }, object: { key: Match.wildcard(RUN_KEY_PATTERN) } },
-      },
-      targets: [new SfnStateMachine(this.run)],
-    });
-    // a rule of its own: no Catch sees a time-out of the execution, a stop by hand or States.Runtime
-    new Rule(this, "RunEnded", {
-      eventPattern: {
-        source: ["aws.states"],
-        detailType: ["Step Functions Execution Status Change"],
-        detail: { status: ["FAILED", "TIMED_OUT", "ABORTED"], stateMachineArn: [this.run.stateMachineArn] },
-      },
-      targets: [new LambdaFunction(functions.of("fail-run"))],
-    });
+    const exported = exportedNames(settings.names);
     new CfnOutput(this, "RunMachine", { value: this.run.stateMachineArn });
+    new CfnOutput(this, "Cluster", { value: this.workers.cluster.clusterName });
+    new CfnOutput(this, "WorkerImage", { value: image, exportName: exported.workerImage });
+    new CfnOutput(this, "ExecutionRoleArn", {
+      value: this.workers.executionRole.roleArn,
+      exportName: exported.executionRoleArn,
+    });
   }
 
-  /**
-   * Lets roles answer the tokens of these machines. A policy of its own, since the machines depend on the functions and a
-   * function depends on its role's default policy: in there, it would be a circle.
-   */
-  private answersTokens(id: string, roles: IRole[], machines: StateMachine[]): void {
-    new Policy(this, id, {
-      roles,
-      statements: [
-        new PolicyStatement({
-          actions: ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"],
-          resources: machines.map((machine) => machine.stateMachineArn),
-        }),
-      ],
+  /** The server is a party too: the same task in a role of its own. */
+  private serverWorkers(settings: DeploymentSettings, state: StateStack, image: string): void {
+    const places = new PartyPlaces(this, settings.names, {
+      controlKeyArn: state.controlKey.keyArn,
+      artefactKeyArn: state.artefactKey.keyArn,
+    });
+    const role = new PartyRole(this, "ServerRole", { settings, party: "server", kind: "server", places });
+    new PartyTask(this, "ServerTask", {
+      settings,
+      party: "server",
+      places,
+      taskRoleArn: role.roleArn,
+      executionRoleArn: this.workers.executionRole.roleArn,
+      image,
+      capacity: this.capacity,
     });
   }
 }

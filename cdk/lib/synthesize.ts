@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { App } from "aws-cdk-lib";
+import { App, type AppProps } from "aws-cdk-lib";
+import { ClientStack } from "./client-stack.ts";
+import { deploymentSettings } from "./deployment-settings.ts";
 import { PipelineStack } from "./pipeline-stack.ts";
+import { SiteStack } from "./site-stack.ts";
 import { StateStack } from "./state-stack.ts";
-
-const STATE_STACK = "FedmktState";
-const PIPELINE_STACK = "FedmktPipeline";
 
 export interface SynthesizeOptions {
   /** the cloud assembly's folder; the CDK CLI's `CDK_OUTDIR` unless given, else a temporary one */
@@ -17,30 +17,92 @@ export interface SynthesizeOptions {
    * asks for them, to deploy them, and not for a local run
    */
   validate?: boolean;
+  /** `dev` or `prod`; the context `environment` unless given, else `dev` */
+  environment?: string;
+  /** a stack for each of them; the context `clients` unless given, else none */
+  clients?: readonly string[];
+  /** whether the template for any client is there too: it deploys by CloudFormation alone; the context `clientTemplate` unless given */
+  clientTemplate?: boolean;
+}
+
+export interface BuiltApp {
+  app: App;
+  state: StateStack;
+  pipeline: PipelineStack;
+  clients: ClientStack[];
+  clientTemplate?: ClientStack;
 }
 
 /**
- * Builds the app and writes its cloud assembly: both templates and the functions' bundle.
+ * Builds the app and writes its cloud assembly: the stacks' templates and the functions' bundle.
  *
  * Environment-agnostic: no account, no region, no look-up, so that it needs neither credentials nor network.
- * @returns the folder that holds `FedmktState.template.json`, `FedmktPipeline.template.json` and the assets
+ * @returns the folder that holds `fedmkt-<environment>-state.template.json` and the like, and the assets
  */
 export function synthesize(options: SynthesizeOptions = {}): string {
   return buildApp(options).app.synth().directory;
 }
 
 /** The app before synthesis, for assertions on its stacks. */
-export function buildApp(options: SynthesizeOptions = {}): { app: App; state: StateStack; pipeline: PipelineStack } {
-  const app = new App({
+export function buildApp(options: SynthesizeOptions = {}): BuiltApp {
+  const app = new App(appProps(options));
+  const settings = settingsOf(app, options.environment);
+  const { names } = settings;
+  const state = new StateStack(app, names.stateStack, { settings });
+  const pipeline = new PipelineStack(app, names.pipelineStack, { settings, state });
+  const clients = (options.clients ?? listOf(app.node.tryGetContext("clients"))).map((client) => {
+    const stack = new ClientStack(app, names.clientStack(client), { settings, client });
+    stack.addStackDependency(pipeline, "it imports by name what the pipeline exports");
+    return stack;
+  });
+  const wanted = options.clientTemplate ?? String(app.node.tryGetContext("clientTemplate")) === "true";
+  const clientTemplate = wanted
+    ? new ClientStack(app, `fedmkt-${settings.environment}-client`, { settings })
+    : undefined;
+  clientTemplate?.addStackDependency(pipeline, "it imports by name what the pipeline exports");
+  return { app, state, pipeline, clients, clientTemplate };
+}
+
+/**
+ * The stack of a silo's own account, in an assembly of its own: it is deployed there by parameters alone.
+ * @returns the folder that holds `fedmkt-<environment>-site.template.json`
+ */
+export function synthesizeSite(options: Pick<SynthesizeOptions, "outdir" | "environment" | "validate"> = {}): string {
+  return buildSite(options).app.synth().directory;
+}
+
+/** The app of the silo's stack before synthesis. */
+export function buildSite(options: Pick<SynthesizeOptions, "outdir" | "environment" | "validate"> = {}): {
+  app: App;
+  site: SiteStack;
+} {
+  const app = new App(appProps(options));
+  const settings = settingsOf(app, options.environment);
+  return { app, site: new SiteStack(app, `fedmkt-${settings.environment}-site`, { settings }) };
+}
+
+function appProps(options: SynthesizeOptions): AppProps {
+  return {
     outdir: options.outdir,
     analyticsReporting: false,
     treeMetadata: false,
     builtinCloudFormationValidation: options.validate ?? process.env.CDK_CLI_VERSION !== undefined,
     context: { ...houseContext(), ...(options.bundle === false ? { "aws:cdk:bundling-stacks": [] } : {}) },
+  };
+}
+
+function settingsOf(app: App, environment: string | undefined) {
+  const context = (name: string) => app.node.tryGetContext(name) as string | undefined;
+  return deploymentSettings({
+    environment: environment ?? context("environment"),
+    workers: context("workers"),
+    alarmEmail: context("alarmEmail"),
   });
-  const state = new StateStack(app, STATE_STACK);
-  const pipeline = new PipelineStack(app, PIPELINE_STACK, { state });
-  return { app, state, pipeline };
+}
+
+/** `a,b` as the CDK CLI hands it over. */
+function listOf(context: string | undefined): string[] {
+  return (context ?? "").split(",").filter((name) => name !== "");
 }
 
 /** cdk.json's feature flags, also where the app is not started by the CDK CLI: one template, whoever synthesizes it. */

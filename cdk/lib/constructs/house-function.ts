@@ -1,4 +1,3 @@
-import type { Environment } from "@fedmkt/shared/contracts/environment.ts";
 import { Duration } from "aws-cdk-lib";
 import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import {
@@ -10,13 +9,16 @@ import {
   Tracing,
 } from "aws-cdk-lib/aws-lambda";
 import type { Construct } from "constructs";
+import type { DeploymentSettings } from "../deployment-settings.ts";
 import { houseLogGroup } from "./house-log-group.ts";
 
 export interface HouseFunctionProps {
   /** the folder of `functions/src` */
   name: string;
   code: Code;
-  environment: Environment;
+  /** as the contract of environments has it */
+  environment: object;
+  settings: DeploymentSettings;
   timeout?: Duration;
   memoryMegabytes?: number;
 }
@@ -24,7 +26,12 @@ export interface HouseFunctionProps {
 /** A function with the house's defaults: Node 24 on arm64, its own role that may write its own log and nothing else, tracing. */
 export class HouseFunction extends LambdaFunction {
   constructor(scope: Construct, id: string, props: HouseFunctionProps) {
-    const logGroup = houseLogGroup(scope, `${id}Log`);
+    const logGroup = houseLogGroup(
+      scope,
+      `${id}Log`,
+      props.settings,
+      props.settings.names.functionLogGroup(props.name),
+    );
     const role = new Role(scope, `${id}Role`, { assumedBy: new ServicePrincipal("lambda.amazonaws.com") });
     role.addToPolicy(
       new PolicyStatement({

@@ -1,12 +1,18 @@
 import { RemovalPolicy } from "aws-cdk-lib";
-import { LogGroup, RetentionDays } from "aws-cdk-lib/aws-logs";
+import { LogGroup } from "aws-cdk-lib/aws-logs";
 import type { Construct } from "constructs";
+import type { DeploymentSettings } from "../deployment-settings.ts";
 
-/** A log group that forgets after three months and goes with its stack. */
-export function houseLogGroup(scope: Construct, id: string, logGroupName?: string): LogGroup {
+/** A log group that forgets after the environment's time and goes with its stack. */
+export function houseLogGroup(
+  scope: Construct,
+  id: string,
+  settings: DeploymentSettings,
+  logGroupName?: string,
+): LogGroup {
   return new LogGroup(scope, id, {
     logGroupName,
-    retention: RetentionDays.THREE_MONTHS,
+    retention: settings.logRetention,
     removalPolicy: RemovalPolicy.DESTROY,
   });
 }

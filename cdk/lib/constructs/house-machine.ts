@@ -7,18 +7,32 @@ import {
   StateMachineType,
 } from "aws-cdk-lib/aws-stepfunctions";
 import type { Construct } from "constructs";
+import type { DeploymentSettings } from "../deployment-settings.ts";
 import { houseLogGroup } from "./house-log-group.ts";
+
+export interface HouseMachineProps {
+  name: string;
+  definition: IChainable;
+  timeout: Duration;
+  comment: string;
+  settings: DeploymentSettings;
+}
 
 /** A STANDARD machine with the house's defaults: traced, logged without execution data, and ended after a time. */
 export class HouseMachine extends StateMachine {
-  constructor(scope: Construct, id: string, props: { definition: IChainable; timeout: Duration; comment: string }) {
+  constructor(scope: Construct, id: string, props: HouseMachineProps) {
     super(scope, id, {
+      stateMachineName: props.name,
       stateMachineType: StateMachineType.STANDARD,
       definitionBody: DefinitionBody.fromChainable(props.definition),
       comment: props.comment,
       timeout: props.timeout,
       tracingEnabled: true,
-      logs: { destination: houseLogGroup(scope, `${id}Log`), level: LogLevel.ALL, includeExecutionData: false },
+      logs: {
+        destination: houseLogGroup(scope, `${id}Log`, props.settings),
+        level: LogLevel.ALL,
+        includeExecutionData: false,
+      },
     });
   }
 }

@@ -5,7 +5,13 @@ import { BlockPublicAccess, Bucket, BucketEncryption, type CfnBucket, ObjectOwne
 import type { Construct } from "constructs";
 
 export interface PrivateBucketProps {
+  /** absent: CloudFormation chooses one */
+  bucketName?: string;
   encryptionKey: IKey;
+  /** where a note of each access goes */
+  accessLog: { bucketName: string; prefix: string };
+  /** whether the bucket outlives its stack */
+  retain: boolean;
   /** whether overwritten and deleted objects can be had back for 30 days */
   versioned: boolean;
   /** whether every write becomes an EventBridge event */
@@ -16,6 +22,7 @@ export interface PrivateBucketProps {
 export class PrivateBucket extends Bucket {
   constructor(scope: Construct, id: string, props: PrivateBucketProps) {
     super(scope, id, {
+      bucketName: props.bucketName,
       encryption: BucketEncryption.KMS,
       encryptionKey: props.encryptionKey,
       bucketKeyEnabled: true,
@@ -24,7 +31,7 @@ export class PrivateBucket extends Bucket {
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
       versioned: props.versioned,
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy: props.retain ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
       lifecycleRules: [
         {
           abortIncompleteMultipartUploadAfter: Duration.days(1),
@@ -32,11 +39,14 @@ export class PrivateBucket extends Bucket {
         },
       ],
     });
+    const bucket = this.node.defaultChild as CfnBucket;
+    bucket.loggingConfiguration = {
+      destinationBucketName: props.accessLog.bucketName,
+      logFilePrefix: props.accessLog.prefix,
+    };
     // `eventBridgeEnabled: true` would add a Python custom resource that no emulator runs; the plain property does the same
     if (props.announceWrites)
-      (this.node.defaultChild as CfnBucket).notificationConfiguration = {
-        eventBridgeConfiguration: { eventBridgeEnabled: true },
-      };
+      bucket.notificationConfiguration = { eventBridgeConfiguration: { eventBridgeEnabled: true } };
   }
 
   /**

@@ -19,6 +19,7 @@ import {
 } from "aws-cdk-lib/aws-stepfunctions";
 import { StepFunctionsStartExecution } from "aws-cdk-lib/aws-stepfunctions-tasks";
 import { Construct } from "constructs";
+import type { DeploymentSettings } from "../deployment-settings.ts";
 import { HouseMachine } from "./house-machine.ts";
 import { retryService } from "./retry.ts";
 import { type StageStates, WORKERS_AT_A_TIME } from "./stage-states.ts";
@@ -26,8 +27,7 @@ import { type StageStates, WORKERS_AT_A_TIME } from "./stage-states.ts";
 const RUN = JsonPath.stringAt("$.run");
 const ITEM = "$$.Map.Item.Value";
 
-/** What plan-run gives, kept under `$.plan`. */
-const PLANNED = ["clients", "parties", "maps", "toServer", "toClients", "baselines", "aggregation"] as const;
+/** What a round is given of the plan, which lies under `$.plan.machine`. */
 const ROUND_NEEDS = ["clients", "parties", "toServer", "toClients", "aggregation"] as const;
 
 /** The longest run: EventBridge starts it with the S3 event of `runs/<run>/run.yaml`. */
@@ -38,9 +38,13 @@ const ROUND_TIMEOUT = Duration.days(8);
 export class RunMachine extends Construct {
   readonly machine: StateMachine;
 
-  constructor(scope: Construct, id: string, props: { stages: StageStates; round: IStateMachine }) {
+  constructor(
+    scope: Construct,
+    id: string,
+    props: { stages: StageStates; round: IStateMachine; settings: DeploymentSettings },
+  ) {
     super(scope, id);
-    const { stages } = props;
+    const { stages, settings } = props;
     const failed = this.failed(stages);
     const caught = <S extends TaskStateBase | MapState>(state: S): S => {
       state.addCatch(failed, { errors: ["States.ALL"], resultPath: "$.caught" });
@@ -55,13 +59,19 @@ export class RunMachine extends Construct {
         .otherwise(this.nextRound().next(runRound)),
     );
     const start = this.takeRun();
-    start
-      .next(caught(this.plan(stages)))
-      .next(caught(this.mapVocabularies(stages)))
+    const work = caught(this.mapVocabularies(stages))
       .next(caught(this.runBaselines(stages)))
       .next(rounds);
+    start.next(caught(this.plan(stages))).next(this.unlessTaken(work));
     const definition = this.takeKey().next(this.refuseOtherKeys(start));
-    this.machine = new HouseMachine(this, "Machine", { definition, timeout: RUN_TIMEOUT, comment: "FedMKT: one run" });
+    this.machine = new HouseMachine(this, "Machine", {
+      name: settings.names.runMachine,
+      definition,
+      timeout: RUN_TIMEOUT,
+      comment: "FedMKT: one run",
+      settings,
+    });
+    for (const statement of stages.startsWorkers()) this.machine.addToRolePolicy(statement);
   }
 
   /** From the S3 event: where the file lies, and of how many parts its key is. */
@@ -91,7 +101,7 @@ export class RunMachine extends Construct {
       );
   }
 
-  /** The run's name is the second part of the key. `plan` is what plan-run gives, once it has. */
+  /** The run's name is the second part of the key. */
   private takeRun(): Pass {
     return new Pass(this, "TakeRun", {
       parameters: {
@@ -99,7 +109,6 @@ export class RunMachine extends Construct {
         bucket: JsonPath.stringAt("$.bucket"),
         key: JsonPath.stringAt("$.key"),
         round: 1,
-        plan: { planned: false },
         failure: { Error: "Unknown", Cause: "no cause was given" },
       },
     });
@@ -110,20 +119,30 @@ export class RunMachine extends Construct {
       this,
       "PlanRun",
       "plan-run",
-      { bucket: JsonPath.stringAt("$.bucket"), key: JsonPath.stringAt("$.key") },
+      { bucket: JsonPath.stringAt("$.bucket"), key: JsonPath.stringAt("$.key"), execution: JsonPath.executionId },
       {
         resultSelector: {
-          planned: true,
-          ...Object.fromEntries(PLANNED.map((name) => [name, JsonPath.objectAt(`$.Payload.${name}`)])),
+          taken: JsonPath.objectAt("$.Payload.taken"),
+          machine: JsonPath.objectAt("$.Payload.machine"),
         },
         resultPath: "$.plan",
       },
     );
   }
 
+  /** The same upload twice starts two executions: the second ends here, and it is no failure. */
+  private unlessTaken(work: IChainable): IChainable {
+    return new Choice(this, "IsTaken")
+      .when(
+        Condition.isNotNull("$.plan.taken"),
+        new Succeed(this, "AlreadyTaken", { comment: "another execution has this run" }),
+      )
+      .otherwise(work);
+  }
+
   private mapVocabularies(stages: StageStates): MapState {
     return new MapState(this, "MapVocabularies", {
-      itemsPath: "$.plan.maps",
+      itemsPath: "$.plan.machine.maps",
       itemSelector: {
         run: RUN,
         source: JsonPath.stringAt(`${ITEM}.source`),
@@ -141,16 +160,21 @@ export class RunMachine extends Construct {
 
   private runBaselines(stages: StageStates): MapState {
     return new MapState(this, "RunBaselines", {
-      itemsPath: "$.plan.baselines",
+      itemsPath: "$.plan.machine.baselines",
       itemSelector: {
-        stage: "run-baseline",
-        run: RUN,
+        compute: JsonPath.stringAt(`${ITEM}.compute`),
         party: JsonPath.stringAt(`${ITEM}.party`),
-        baseline: JsonPath.stringAt(`${ITEM}.baseline`),
+        execution: JsonPath.executionName,
+        job: {
+          stage: "run-baseline",
+          run: RUN,
+          party: JsonPath.stringAt(`${ITEM}.party`),
+          baseline: JsonPath.stringAt(`${ITEM}.baseline`),
+        },
       },
       maxConcurrency: WORKERS_AT_A_TIME,
       resultPath: JsonPath.DISCARD,
-    }).itemProcessor(stages.worker(this, "RunBaseline", "run-baseline", "$"));
+    }).itemProcessor(stages.worker(this, "RunBaseline", "run-baseline"));
   }
 
   /** A failed round is not retried: what can be, was inside, and the parent only ever sees `States.TaskFailed`. */
@@ -162,7 +186,8 @@ export class RunMachine extends Construct {
       input: TaskInput.fromObject({
         run: RUN,
         round: JsonPath.numberAt("$.round"),
-        ...Object.fromEntries(ROUND_NEEDS.map((name) => [name, JsonPath.objectAt(`$.plan.${name}`)])),
+        execution: JsonPath.executionName,
+        ...Object.fromEntries(ROUND_NEEDS.map((name) => [name, JsonPath.objectAt(`$.plan.machine.${name}`)])),
       }),
       taskTimeout: Timeout.duration(ROUND_TIMEOUT),
       resultSelector: { done: JsonPath.objectAt("$.Output.done") },
@@ -188,7 +213,6 @@ export class RunMachine extends Construct {
     const gather = new Pass(this, "GatherFailure", {
       parameters: {
         run: RUN,
-        planned: JsonPath.objectAt("$.plan.planned"),
         failure: JsonPath.jsonMerge(JsonPath.objectAt("$.failure"), JsonPath.objectAt("$.caught")),
       },
     });
@@ -196,7 +220,7 @@ export class RunMachine extends Construct {
       run: RUN,
       error: JsonPath.stringAt("$.failure.Error"),
       cause: JsonPath.stringAt("$.failure.Cause"),
-      planned: JsonPath.objectAt("$.planned"),
+      execution: JsonPath.executionId,
     });
     const end = new Fail(this, "RunFailed", { errorPath: "$.failure.Error", causePath: "$.failure.Cause" });
     // the run fails with its own error even where the note could not be written

@@ -19,7 +19,7 @@ export class ShardQueue extends Construct {
   readonly deadLetters: IQueue;
   readonly encryptionKey: IKey;
 
-  constructor(scope: Construct, id: string, props: { encryptionKey: IKey }) {
+  constructor(scope: Construct, id: string, props: { queueName: string; encryptionKey: IKey }) {
     super(scope, id);
     this.encryptionKey = props.encryptionKey;
     const house = {
@@ -33,6 +33,7 @@ export class ShardQueue extends Construct {
     this.deadLetters = deadLetters;
     this.queue = new Queue(this, "Messages", {
       ...house,
+      queueName: props.queueName,
       deadLetterQueue: { queue: deadLetters, maxReceiveCount: MAX_RECEIVE_COUNT },
     });
   }

@@ -3,9 +3,10 @@ import type { LambdaStageName } from "@fedmkt/shared/contracts/stages.ts";
 import { Duration } from "aws-cdk-lib";
 import type { Code } from "aws-cdk-lib/aws-lambda";
 import { Construct } from "constructs";
+import type { DeploymentSettings } from "../deployment-settings.ts";
+import type { StateStack } from "../state-stack.ts";
 import { HouseFunction } from "./house-function.ts";
 import { KEYS } from "./key-patterns.ts";
-import type { PrivateBucket } from "./private-bucket.ts";
 import { ALIGN_TIMEOUT } from "./shard-queue.ts";
 
 /** 1,769 MB is one whole vCPU. */
@@ -14,10 +15,13 @@ const ONE_CPU_MEGABYTES = 1769;
 interface Needs {
   timeout?: Duration;
   memoryMegabytes?: number;
+  /** models and data, wherever a spec may name them: those of single parties and those of all */
+  readsMaterial?: true;
   readsControl?: string[];
   readsArtefacts?: string[];
   writesControl?: string[];
   writesArtefacts?: string[];
+  writesRegistry?: string[];
 }
 
 /** What each stage needs, and nothing else. A stage that is missing here does not compile. */
@@ -25,20 +29,23 @@ const NEEDS: Record<LambdaStageName, Needs> = {
   "plan-run": {
     timeout: Duration.minutes(15),
     memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
-    readsControl: [KEYS.runs, KEYS.material],
-    writesControl: [KEYS.claim, KEYS.plan, KEYS.publicSet, KEYS.evaluationSets],
+    readsMaterial: true,
+    readsControl: [KEYS.runs],
+    writesControl: [KEYS.claims, KEYS.plan, KEYS.publicSet, KEYS.evaluationSets, KEYS.status],
   },
   "map-vocabulary": {
     timeout: Duration.minutes(15),
     memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
-    readsControl: [KEYS.plan, KEYS.material],
+    readsMaterial: true,
+    readsControl: [KEYS.plan],
     readsArtefacts: [KEYS.maps],
     writesArtefacts: [KEYS.maps],
   },
   "align-shard": {
     timeout: ALIGN_TIMEOUT,
     memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
-    readsControl: [KEYS.plan, KEYS.publicSet, KEYS.material],
+    readsMaterial: true,
+    readsControl: [KEYS.plan, KEYS.publicSet],
     readsArtefacts: [KEYS.runs, KEYS.maps],
     writesArtefacts: [KEYS.aligned],
   },
@@ -59,26 +66,27 @@ const NEEDS: Record<LambdaStageName, Needs> = {
   "close-round": {
     timeout: Duration.minutes(5),
     memoryMegabytes: ONE_CPU_MEGABYTES,
-    readsControl: [KEYS.plan],
+    readsControl: [KEYS.plan, KEYS.stop],
     readsArtefacts: [KEYS.runs],
     writesArtefacts: [KEYS.roundSummaries],
   },
   "publish-run": {
     timeout: Duration.minutes(15),
     memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
-    readsControl: [KEYS.plan],
+    readsControl: [KEYS.plan, KEYS.claims, KEYS.status],
     readsArtefacts: [KEYS.runs],
     writesControl: [KEYS.status],
     writesArtefacts: [KEYS.published],
+    writesRegistry: [KEYS.registry],
   },
-  "fail-run": { readsControl: [KEYS.plan, KEYS.status], writesControl: [KEYS.status] },
+  "fail-run": { readsControl: [KEYS.claims, KEYS.status], writesControl: [KEYS.status] },
 };
 
 export interface StageFunctionsProps {
   code: Code;
   environment: Environment;
-  control: PrivateBucket;
-  artefacts: PrivateBucket;
+  settings: DeploymentSettings;
+  state: StateStack;
 }
 
 /** One function a Lambda stage, each with the keys it needs and no other. */
@@ -92,13 +100,20 @@ export class StageFunctions extends Construct {
         name,
         code: props.code,
         environment: props.environment,
+        settings: props.settings,
         timeout: needs.timeout,
         memoryMegabytes: needs.memoryMegabytes,
       });
-      if (needs.readsControl) props.control.grantReadOf(stage, ...needs.readsControl);
-      if (needs.readsArtefacts) props.artefacts.grantReadOf(stage, ...needs.readsArtefacts);
-      if (needs.writesControl) props.control.grantWriteOf(stage, ...needs.writesControl);
-      if (needs.writesArtefacts) props.artefacts.grantWriteOf(stage, ...needs.writesArtefacts);
+      const { control, artefacts, registry } = props.state;
+      if (needs.readsMaterial) {
+        control.grantReadOf(stage, KEYS.material);
+        props.state.public.grantReadOf(stage, KEYS.everything);
+      }
+      if (needs.readsControl) control.grantReadOf(stage, ...needs.readsControl);
+      if (needs.readsArtefacts) artefacts.grantReadOf(stage, ...needs.readsArtefacts);
+      if (needs.writesControl) control.grantWriteOf(stage, ...needs.writesControl);
+      if (needs.writesArtefacts) artefacts.grantWriteOf(stage, ...needs.writesArtefacts);
+      if (needs.writesRegistry) registry.grantWriteOf(stage, ...needs.writesRegistry);
       return [name, stage];
     });
     this.functions = Object.fromEntries(built);

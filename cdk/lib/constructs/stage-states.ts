@@ -1,35 +1,21 @@
 import {
   type LambdaStageName,
-  RETRYABLE_ECS_ERRORS,
   RETRYABLE_LAMBDA_ERRORS,
   RETRYABLE_SQS_ERRORS,
   type WorkerStageName,
 } from "@fedmkt/shared/contracts/stages.ts";
-import { Duration } from "aws-cdk-lib";
+import { ArnFormat, Duration, Stack } from "aws-cdk-lib";
 import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import { Queue } from "aws-cdk-lib/aws-sqs";
-import { IntegrationPattern, JsonPath, TaskInput, Timeout } from "aws-cdk-lib/aws-stepfunctions";
-import {
-  EcsFargateLaunchTarget,
-  type EcsRunTask,
-  LambdaInvoke,
-  SqsSendMessage,
-} from "aws-cdk-lib/aws-stepfunctions-tasks";
+import { type Chain, IntegrationPattern, JsonPath, TaskInput, Timeout } from "aws-cdk-lib/aws-stepfunctions";
+import { LambdaInvoke, SqsSendMessage } from "aws-cdk-lib/aws-stepfunctions-tasks";
 import { Construct } from "constructs";
 import { retryService, retryTransient } from "./retry.ts";
-import { RunWorkerTask } from "./run-worker-task.ts";
-import type { ShardQueue } from "./shard-queue.ts";
 import type { StageFunctions } from "./stage-functions.ts";
-import type { WorkerTask } from "./worker-task.ts";
+import { type WorkerHosts, workerStage } from "./worker-stage.ts";
 
-export interface StageHosts {
+export interface StageHosts extends WorkerHosts {
   functions: StageFunctions;
-  worker: WorkerTask;
-  shards: ShardQueue;
-  /** longest silence of a worker, its start included: fetching an image and finding capacity take minutes */
-  workerHeartbeat: Duration;
-  /** longest that one job may take */
-  workerTimeout: Duration;
 }
 
 /**
@@ -47,11 +33,11 @@ const LAMBDA_TIMEOUT_MARGIN = Duration.seconds(30);
 
 /** The states that run stages, all with time-outs and retries, those that wait for a token with heartbeats. */
 export class StageStates extends Construct {
-  private readonly hosts: StageHosts;
+  readonly #hosts: StageHosts;
 
   constructor(scope: Construct, id: string, hosts: StageHosts) {
     super(scope, id);
-    this.hosts = hosts;
+    this.#hosts = hosts;
   }
 
   /**
@@ -67,7 +53,7 @@ export class StageStates extends Construct {
       resultPath: JsonPath.DISCARD,
     },
   ): LambdaInvoke {
-    const target = this.hosts.functions.of(stage);
+    const target = this.#hosts.functions.of(stage);
     const state = new LambdaInvoke(scope, stateName, {
       lambdaFunction: target,
       payload: TaskInput.fromObject(payload),
@@ -80,41 +66,22 @@ export class StageStates extends Construct {
     return state;
   }
 
+  /** A worker stage of whatever party the state's input names: {compute, party, execution, job}. */
+  worker(scope: Construct, name: string, stage: WorkerStageName): Chain {
+    return workerStage(scope, name, this.#hosts, { stage, at: "$", atSites: true });
+  }
+
   /**
-   * A worker stage: the job travels as JSON in the container's environment, with the token of the waiting state.
-   * @param job - JSONPath of the whole job, `stage` included
+   * A worker stage of the server, which always runs in the cluster.
+   * @param at - JSONPath of {party, execution, job}
    */
-  worker(scope: Construct, stateName: string, stage: WorkerStageName, job: string): EcsRunTask {
-    const { worker } = this.hosts;
-    const state = new RunWorkerTask(scope, stateName, {
-      comment: stage,
-      integrationPattern: IntegrationPattern.WAIT_FOR_TASK_TOKEN,
-      cluster: worker.cluster,
-      taskDefinition: worker.definition,
-      launchTarget: new EcsFargateLaunchTarget(),
-      assignPublicIp: true, // a network without NAT
-      securityGroups: [worker.securityGroup],
-      containerOverrides: [
-        {
-          containerDefinition: worker.container,
-          environment: [
-            { name: "FEDMKT_JOB", value: JsonPath.jsonToString(JsonPath.objectAt(job)) },
-            { name: "FEDMKT_TASK_TOKEN", value: JsonPath.taskToken },
-          ],
-        },
-      ],
-      heartbeatTimeout: Timeout.duration(this.hosts.workerHeartbeat),
-      taskTimeout: Timeout.duration(this.hosts.workerTimeout),
-      resultPath: JsonPath.DISCARD,
-    });
-    retryTransient(state);
-    retryService(state, RETRYABLE_ECS_ERRORS);
-    return state;
+  serverWorker(scope: Construct, name: string, stage: WorkerStageName, at: string): Chain {
+    return workerStage(scope, name, this.#hosts, { stage, at, atSites: false });
   }
 
   /** align-shard: one message a shard, answered by its token; the state's input is the message. */
   alignShard(scope: Construct, stateName: string): SqsSendMessage {
-    const { shards } = this.hosts;
+    const { shards } = this.#hosts;
     const state = new SqsSendMessage(scope, stateName, {
       comment: "align-shard",
       integrationPattern: IntegrationPattern.WAIT_FOR_TASK_TOKEN,
@@ -140,11 +107,37 @@ export class StageStates extends Construct {
     return state;
   }
 
-  /** What a machine that sends to the shard queue needs for the queue's key. */
-  sendsShards(): PolicyStatement {
-    return new PolicyStatement({
-      actions: ["kms:Decrypt", "kms:GenerateDataKey"],
-      resources: [this.hosts.shards.encryptionKey.keyArn],
-    });
+  /**
+   * What a machine with worker stages needs. Parties come and go while a machine stays, so it names them by the pattern that
+   * all of their names share.
+   */
+  startsWorkers(): PolicyStatement[] {
+    const { settings, cluster, shards } = this.#hosts;
+    const stack = Stack.of(this);
+    const anyParty = settings.names.party("*");
+    return [
+      new PolicyStatement({
+        actions: ["ecs:RunTask"],
+        resources: [stack.formatArn({ service: "ecs", resource: "task-definition", resourceName: anyParty })],
+        conditions: { ArnEquals: { "ecs:cluster": cluster.cluster.clusterArn } },
+      }),
+      new PolicyStatement({
+        actions: ["iam:PassRole"],
+        resources: [
+          stack.formatArn({ service: "iam", region: "", resource: "role", resourceName: anyParty }),
+          cluster.executionRole.roleArn,
+        ],
+        conditions: { StringEquals: { "iam:PassedToService": "ecs-tasks.amazonaws.com" } },
+      }),
+      new PolicyStatement({
+        actions: ["sqs:SendMessage"],
+        resources: [stack.formatArn({ service: "sqs", resource: anyParty, arnFormat: ArnFormat.NO_RESOURCE_NAME })],
+      }),
+      // of both kinds of queues
+      new PolicyStatement({
+        actions: ["kms:Decrypt", "kms:GenerateDataKey"],
+        resources: [shards.encryptionKey.keyArn],
+      }),
+    ];
   }
 }

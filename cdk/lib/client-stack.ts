@@ -1,0 +1,107 @@
+import { CfnCondition, CfnOutput, CfnParameter, CfnResource, DefaultStackSynthesizer, Fn, Stack } from "aws-cdk-lib";
+import { Policy, PolicyStatement } from "aws-cdk-lib/aws-iam";
+import { Key } from "aws-cdk-lib/aws-kms";
+import type { Construct } from "constructs";
+import { CloudCapacity } from "./constructs/cloud-capacity.ts";
+import { JobQueue } from "./constructs/job-queue.ts";
+import { PartyPlaces } from "./constructs/party-places.ts";
+import { PartyRole } from "./constructs/party-role.ts";
+import { PartyTask } from "./constructs/party-task.ts";
+import { PrivateStore } from "./constructs/private-store.ts";
+import { siloParameters } from "./constructs/silo-parameters.ts";
+import { exportedNames } from "./constructs/stack-exports.ts";
+import type { DeploymentSettings } from "./deployment-settings.ts";
+
+export interface ClientStackProps {
+  settings: DeploymentSettings;
+  /** absent: the template for any client */
+  client?: string;
+}
+
+/**
+ * What one silo has in the coordinator's account: the role that its jobs run in, its job queue and its task definition, and
+ * unless it keeps them elsewhere a bucket for its private data. Everything that differs between clients is a parameter, so
+ * that one template, deployed without CDK, makes any of them.
+ */
+export class ClientStack extends Stack {
+  readonly jobs: JobQueue;
+  readonly role: PartyRole;
+
+  constructor(scope: Construct, id: string, props: ClientStackProps) {
+    // what CloudFormation alone deploys asks for no bootstrapped account
+    super(scope, id, { synthesizer: new DefaultStackSynthesizer({ generateBootstrapVersionRule: false }) });
+    const { settings } = props;
+    const { names } = settings;
+    const exported = exportedNames(names);
+    const parameters = siloParameters(this, props.client);
+    const capacity = new CloudCapacity(this);
+    const client = parameters.client.valueAsString;
+    const places = new PartyPlaces(this, names, {
+      controlKeyArn: Fn.importValue(exported.controlKeyArn),
+      artefactKeyArn: Fn.importValue(exported.artefactKeyArn),
+    });
+    this.role = new PartyRole(this, "Role", {
+      settings,
+      party: client,
+      kind: "client",
+      places,
+      worker: parameters.worker,
+    });
+    this.jobs = new JobQueue(this, "Queue", {
+      queueName: names.party(client),
+      encryptionKey: Key.fromKeyArn(this, "ControlKey", places.controlKeyArn),
+    });
+    // the job queue is the site's way to work: nothing of it opens a port there
+    this.role.addToPolicy(
+      new PolicyStatement({
+        actions: [
+          "sqs:ReceiveMessage",
+          "sqs:DeleteMessage",
+          "sqs:ChangeMessageVisibility",
+          "sqs:GetQueueAttributes",
+          "sqs:GetQueueUrl",
+        ],
+        resources: [this.jobs.queue.queueArn],
+      }),
+    );
+    new PartyTask(this, "Task", {
+      settings,
+      party: client,
+      places,
+      taskRoleArn: this.role.roleArn,
+      executionRoleArn: Fn.importValue(exported.executionRoleArn),
+      image: Fn.importValue(exported.workerImage),
+      capacity,
+    });
+    this.#hostPrivateData(settings, client, parameters.owner, Fn.importValue(exported.accessLogBucket));
+    new CfnOutput(this, "PartyRoleArn", { value: this.role.roleArn });
+    new CfnOutput(this, "JobQueueUrl", { value: this.jobs.queue.queueUrl });
+  }
+  /** The private bucket and what reads it, all or nothing. */
+  #hostPrivateData(
+    settings: DeploymentSettings,
+    client: string,
+    owner: { principalArn: string; isGiven: CfnCondition },
+    accessLogBucket: string,
+  ): void {
+    const parameter = new CfnParameter(this, "HostPrivateData", {
+      type: "String",
+      default: "yes",
+      allowedValues: ["yes", "no"],
+      description: "no where the client keeps its private data elsewhere",
+    });
+    const hosts = new CfnCondition(this, "HostsPrivateData", { expression: Fn.conditionEquals(parameter, "yes") });
+    const store = new PrivateStore(this, "Private", {
+      settings,
+      alias: `${settings.names.clientStack(client)}-private`,
+      accessLog: { bucketName: accessLogBucket, prefix: `private/${client}/` },
+      readerRoleArn: this.role.roleArn,
+      owner,
+    });
+    const reading = new Policy(this, "PrivateReading", { roles: [this.role], statements: store.readerStatements() });
+    const output = new CfnOutput(this, "PrivateBucket", { value: store.bucket.bucketName });
+    for (const part of [...store.node.findAll(), ...reading.node.findAll()])
+      if (CfnResource.isCfnResource(part)) part.cfnOptions.condition = hosts;
+    output.condition = hosts;
+  }
+}

@@ -1,0 +1,33 @@
+import { Duration } from "aws-cdk-lib";
+import type { IKey } from "aws-cdk-lib/aws-kms";
+import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
+import { Construct } from "constructs";
+
+/** A worker at work hides its message again and again; one that died gives it back after this long. */
+const VISIBILITY_TIMEOUT = Duration.minutes(5);
+
+/** A site's machine may be switched off in the middle of a job, more often than a function fails. */
+const MAX_RECEIVE_COUNT = 10;
+
+/** The jobs of one party that computes at its own site, and what became of those that nobody could finish. */
+export class JobQueue extends Construct {
+  readonly queue: Queue;
+  readonly deadLetters: Queue;
+
+  constructor(scope: Construct, id: string, props: { queueName: string; encryptionKey: IKey }) {
+    super(scope, id);
+    const house = {
+      encryption: QueueEncryption.KMS,
+      encryptionMasterKey: props.encryptionKey,
+      enforceSSL: true,
+      visibilityTimeout: VISIBILITY_TIMEOUT,
+      retentionPeriod: Duration.days(14),
+    };
+    this.deadLetters = new Queue(this, "DeadLetters", house);
+    this.queue = new Queue(this, "Jobs", {
+      ...house,
+      queueName: props.queueName,
+      deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: MAX_RECEIVE_COUNT },
+    });
+  }
+}

@@ -1,0 +1,47 @@
+import { CfnCondition, CfnParameter, Fn, type Stack } from "aws-cdk-lib";
+
+/** As contracts/identifier.ts has it for parties. */
+const PARTY_PATTERN = "^[a-z0-9][a-z0-9-]{0,39}$";
+const ARN_OR_NOTHING = "^$|^arn:[a-z-]+:(iam|sts)::[0-9]{12}:.+$";
+
+/**
+ * What a silo's stacks ask for: whose they are, who works for it outside of this account, who brings its data.
+ * @param client - the client's id where it is known; absent: it must be given
+ */
+export function siloParameters(stack: Stack, client?: string) {
+  const given = (id: string, parameter: CfnParameter) =>
+    new CfnCondition(stack, id, { expression: Fn.conditionNot(Fn.conditionEquals(parameter, "")) });
+  const workerPrincipal = new CfnParameter(stack, "WorkerPrincipal", {
+    type: "String",
+    default: "",
+    allowedPattern: ARN_OR_NOTHING,
+    description: "ARN of the role or user that a worker at the site has of its own, and takes this stack's role with",
+  });
+  const externalId = new CfnParameter(stack, "ExternalId", {
+    type: "String",
+    default: "",
+    allowedPattern: "^$|^[\\w+=,.@:/-]{2,1224}$",
+    description: "must be named to take the role, where given",
+  });
+  const dataOwner = new CfnParameter(stack, "DataOwner", {
+    type: "String",
+    default: "",
+    allowedPattern: ARN_OR_NOTHING,
+    description: "ARN of the only one that may put private data in; else whom this account's policies let",
+  });
+  return {
+    client: new CfnParameter(stack, "Client", {
+      type: "String",
+      default: client,
+      allowedPattern: PARTY_PATTERN,
+      description: "the client's id in every run",
+    }),
+    worker: {
+      principalArn: workerPrincipal.valueAsString,
+      hasPrincipal: given("HasWorkerPrincipal", workerPrincipal),
+      externalId: externalId.valueAsString,
+      hasExternalId: given("HasExternalId", externalId),
+    },
+    owner: { principalArn: dataOwner.valueAsString, isGiven: given("HasDataOwner", dataOwner) },
+  };
+}

@@ -19,8 +19,10 @@ import { runBaseline } from "../../shared/src/use-cases/run-baseline.ts";
 import { selectKnowledge } from "../../shared/src/use-cases/select-knowledge.ts";
 import { serverDistil } from "../../shared/src/use-cases/server-distil.ts";
 import { serverExtract } from "../../shared/src/use-cases/server-extract.ts";
+import { EXECUTION } from "./execution-arn.ts";
 import { engine } from "./shared-engine.ts";
 import { specYaml } from "./tiny-federation.ts";
+import { UNINTERRUPTED } from "./uninterrupted.ts";
 
 export interface StageRun {
   deps: WorkerDependencies & PlanDependencies;
@@ -43,16 +45,10 @@ export function stageRun(): StageRun {
     openTokenizer,
     progress: (event) => progress.push(event),
     engine,
+    ...UNINTERRUPTED,
     executions: { standing: async (execution) => standing.get(execution) ?? "ended" },
   };
   return { deps, objects, progress, standing };
-}
-
-/** The execution that runs a test's spec, unless it says another. */
-export const EXECUTION = executionArn("first");
-
-export function executionArn(name: string): string {
-  return `arn:aws:states:eu-central-1:111122223333:execution:fedmkt-dev-run:${name}`;
 }
 
 /** Uploads a spec and has an execution plan it. */

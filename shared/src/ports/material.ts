@@ -6,7 +6,7 @@ export interface Material {
   folder(location: string): Promise<string>;
   /**
    * Tells one model's weights from another's without reading them whole: SHA-256 over their files' names, lengths and samples
-   * of their bytes (in S3: their ETags). Equal places with equal weights give equal fingerprints.
+   * of their bytes. Equal weights have one fingerprint, wherever they lie.
    */
   fingerprint(location: string): Promise<string>;
   /** SHA-256 over the names and bytes of a model folder's weight files, in order of name; streams them. */

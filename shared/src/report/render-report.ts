@@ -32,7 +32,7 @@ export function renderReport(summary: RunSummary): string {
 <body>
 <header>
 <h1>FedMKT run ${summary.run}</h1>
-<p class="facts">${summary.rounds} round${summary.rounds === 1 ? "" : "s"}, ${summary.parties.length - 1} client${summary.parties.length === 2 ? "" : "s"}, ${summary.publicSamples} public samples, method ${summary.method}, seed ${summary.seed}, ${formatBytes(exchangedBytes(summary))} of knowledge exchanged. Spec ${summary.specHash.slice(0, 12)}.${summary.simulation ? " A simulation: every party is scored on every held-out set." : ""}</p>
+<p class="facts">${summary.rounds} round${summary.rounds === 1 ? "" : "s"}, ${summary.parties.length - 1} client${summary.parties.length === 2 ? "" : "s"}, ${summary.publicSamples} public samples, method ${summary.method}, seed ${summary.seed}, ${formatBytes(exchangedBytes(summary))} of knowledge exchanged. Spec ${summary.specHash.slice(0, 12)}.${summary.simulation ? " A simulation: every party is scored on every held-out set." : ""}${describeStop(summary)}</p>
 </header>
 <main>
 <section aria-labelledby="verdicts"><h2 id="verdicts">What each party learned from the others</h2>
@@ -55,6 +55,16 @@ ${drawTable(transferTable(summary))}</section>
 </body>
 </html>`.text
   }\n`;
+}
+
+const STOPPED = { budget: "its budget was used up", request: "it was asked to" } as const;
+
+/** Empty for a run that went to its end. */
+function describeStop({ stopped, rounds, baselines }: RunSummary): string {
+  if (stopped === null) return "";
+  const trained = baselines.filter((name) => name !== "zero-shot").length;
+  const compared = trained > 0 ? ` Baselines were trained for all ${rounds}.` : "";
+  return ` The run ended after round ${stopped.afterRound} of ${rounds}, since ${STOPPED[stopped.reason]}.${compared}`;
 }
 
 function drawTable({ title, columns, rows, note }: TextTable): Html {

@@ -1,13 +1,15 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { S3Material } from "../../../shared/src/adapters/aws/s3-material.ts";
 import { S3ObjectStore } from "../../../shared/src/adapters/aws/s3-object-store.ts";
+import { EitherMaterial } from "../../../shared/src/adapters/material/either-material.ts";
 import { FileMaterial } from "../../../shared/src/adapters/material/file-material.ts";
-import { LocatedMaterial } from "../../../shared/src/adapters/material/located-material.ts";
+import { LocatedMaterial, type MaterialSource } from "../../../shared/src/adapters/material/located-material.ts";
+import { InvalidInputError } from "../../../shared/src/core/errors.ts";
 import type { Material } from "../../../shared/src/ports/material.ts";
 import { type EmbeddedStores, startEmbeddedStores } from "../../support/embedded-stores.ts";
 
@@ -24,10 +26,10 @@ const MODEL = {
 let root: string;
 let stores: EmbeddedStores;
 
-async function put(name: string, text: string): Promise<void> {
+async function put(name: string, content: string | Uint8Array): Promise<void> {
   await mkdir(path.dirname(path.join(root, name)), { recursive: true });
-  await writeFile(path.join(root, name), text);
-  await new S3ObjectStore(stores.s3).put(BUCKET, name, Buffer.from(text));
+  await writeFile(path.join(root, name), content);
+  await new S3ObjectStore(stores.s3).put(BUCKET, name, Buffer.from(content));
 }
 
 beforeAll(async () => {
@@ -124,6 +126,155 @@ describe.each(cases)("material in $name", ({ material, at }) => {
     await put("models/other/model-00001-of-00002.safetensors", "first");
     await put("models/other/model-00002-of-00002.safetensors", "tuned!");
     expect(await material().fingerprint(at("models/other"))).not.toBe(before);
+  });
+});
+
+describe("a model's fingerprint", () => {
+  const MEBIBYTE = 1024 * 1024;
+  /** bytes of which no two stretches are alike */
+  const weights = (length: number) =>
+    Uint8Array.from({ length }, (_, index) => (index * index * 31 + (index >> 7)) & 255);
+  const fingerprints = async (folder: string) => [
+    await new FileMaterial().fingerprint(path.join(root, folder)),
+    await new S3Material(stores.s3, path.join(root, "cache")).fingerprint(`s3://${BUCKET}/${folder}`),
+  ];
+
+  it.each([0, 1, 4095, 4096, 4097, 262_144, 262_145, MEBIBYTE + 1])(
+    "is the same on a disk and in S3 where its weights have %i bytes",
+    async (length) => {
+      const folder = `models/of-${length}`;
+      await put(`${folder}/config.json`, "{}");
+      await put(`${folder}/tokenizer.json`, "{}");
+      await put(`${folder}/model-00001-of-00002.safetensors`, weights(length));
+      await put(`${folder}/model-00002-of-00002.safetensors`, "second");
+      const [disk, s3] = await fingerprints(folder);
+      expect(s3).toBe(disk);
+    },
+  );
+
+  it.each([0, 700_000, MEBIBYTE - 20 * 1024])(
+    "sees 20 KiB of another content from byte %i of a MiB on",
+    async (offset) => {
+      const [before, after] = [weights(MEBIBYTE), weights(MEBIBYTE)];
+      after.fill(1, offset, offset + 20 * 1024);
+      const found: string[][] = [];
+      for (const bytes of [before, after]) {
+        await put("models/tuned/config.json", "{}");
+        await put("models/tuned/tokenizer.json", "{}");
+        await put("models/tuned/model.safetensors", bytes);
+        found.push(await fingerprints("models/tuned"));
+      }
+      expect(found[0][0]).toBe(found[0][1]);
+      expect(found[1][0]).toBe(found[1][1]);
+      expect(found[1][0]).not.toBe(found[0][0]);
+    },
+  );
+});
+
+describe("material below a data folder", () => {
+  let data: FileMaterial;
+  beforeAll(async () => {
+    data = new FileMaterial(path.join(root, "site"));
+    await put("site/private.jsonl", "mine\n");
+    await put("site/models/whole/config.json", "{}");
+    await put("site/models/whole/tokenizer.json", "{}");
+    await put("site/models/whole/model.safetensors", "weights");
+    await put("site/models/linked/config.json", "{}");
+    await put("site/models/linked/tokenizer.json", "{}");
+    await put("site..other/private.jsonl", "not below it");
+    const link = (target: string, name: string) => symlink(path.join(root, target), path.join(root, "site", name));
+    await link("site/private.jsonl", "inside.jsonl");
+    await link("data/private.jsonl", "outside.jsonl");
+    await link("data", "outside");
+    await link("models/whole", "models/elsewhere");
+    await link("models/whole/model-00001-of-00002.safetensors", "models/linked/model.safetensors");
+  });
+
+  it.each(["private.jsonl", "./models/../private.jsonl", "inside.jsonl"])(
+    "is read by its relative path: %s",
+    async (location) => {
+      expect(Buffer.from(await data.read(location, 100)).toString()).toBe("mine\n");
+    },
+  );
+
+  it("is read by its absolute path and URL too", async () => {
+    const file = path.join(root, "site/private.jsonl");
+    expect(await data.read(file, 100)).toHaveLength(5);
+    expect(await data.read(pathToFileURL(file).href, 100)).toHaveLength(5);
+  });
+
+  it("can be a model folder", async () => {
+    expect(await data.folder("models/whole")).toBe(await realpath(path.join(root, "site/models/whole")));
+    expect(await data.fingerprint("models/whole")).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  it.each([
+    "../data/private.jsonl",
+    "../none-there.jsonl",
+    "models/../../data/private.jsonl",
+    "../site..other/private.jsonl",
+    "outside.jsonl",
+    "outside/private.jsonl",
+    "/etc/hostname",
+    "file:///etc/hostname",
+  ])("is all that is read: not %s", async (location) => {
+    await expect(data.read(location, 10_000)).rejects.toMatchObject({
+      name: "InvalidInputError",
+      code: "LOCATION_OUTSIDE",
+      message: expect.stringContaining(location),
+    });
+  });
+
+  it.each(["../models/whole", "models/elsewhere", "models/linked"])(
+    "is all that a model is opened from: not %s, of which a part lies elsewhere",
+    async (location) => {
+      await expect(data.folder(location)).rejects.toMatchObject({ code: "LOCATION_OUTSIDE" });
+      await expect(data.fingerprint(location)).rejects.toMatchObject({ code: "LOCATION_OUTSIDE" });
+      await expect(data.weightsHash(location)).rejects.toMatchObject({ code: "LOCATION_OUTSIDE" });
+    },
+  );
+
+  it("that is missing is named as the spec has it, not as this machine has it", async () => {
+    await expect(data.read("none.jsonl", 100)).rejects.toMatchObject({
+      code: "FILE_MISSING",
+      message: expect.not.stringContaining(root),
+    });
+  });
+});
+
+describe("material that a worker's party may not read", () => {
+  const answers = (answer: string | InvalidInputError): MaterialSource => {
+    const say = async () => {
+      if (answer instanceof InvalidInputError) throw answer;
+      return answer;
+    };
+    return { read: async () => Buffer.from(await say()), folder: say, fingerprint: say };
+  };
+  const denied = (who: string) => new InvalidInputError("ACCESS_DENIED", `s3://site/x: ${who} is denied`);
+  const missing = new InvalidInputError("OBJECT_MISSING", "s3://site/x: none");
+
+  it.each([
+    { name: "is read by the worker itself", first: denied("the party"), second: "mine", expected: "mine" },
+    { name: "and that both may read is read as the party", first: "theirs", second: "mine", expected: "theirs" },
+  ])("$name", async ({ first, second, expected }) => {
+    const material = new EitherMaterial(answers(first), answers(second));
+    expect(Buffer.from(await material.read("s3://site/x", 10)).toString()).toBe(expected);
+    expect(await material.folder("s3://site/x")).toBe(expected);
+    expect(await material.fingerprint("s3://site/x")).toBe(expected);
+  });
+
+  it.each([
+    {
+      name: "nor the worker is denied to the party",
+      first: denied("the party"),
+      second: denied("the worker"),
+      told: "the party is denied",
+    },
+    { name: "and that is not there says so", first: denied("the party"), second: missing, told: "none" },
+    { name: "but is simply missing is not asked for twice", first: missing, second: "mine", told: "none" },
+  ])("$name", async ({ first, second, told }) => {
+    const material = new EitherMaterial(answers(first), answers(second));
+    await expect(material.read("s3://site/x", 10)).rejects.toThrow(told);
   });
 });
 

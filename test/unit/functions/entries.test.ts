@@ -7,8 +7,8 @@ const names = readdirSync(source);
 const lambdas = Object.keys(STAGES).filter((stage) => STAGES[stage as StageName].host === "lambda");
 
 describe("the functions", () => {
-  it("are one a Lambda stage, and the one for dead letters", () => {
-    expect(names.sort()).toEqual([...lambdas, "fail-shard"].sort());
+  it("are one a Lambda stage, the one for dead letters and the one for ended runs", () => {
+    expect(names.sort()).toEqual([...lambdas, "fail-shard", "stop-tasks"].sort());
   });
 
   it.each(names)("%s has an entry of three lines that decides nothing", (name) => {

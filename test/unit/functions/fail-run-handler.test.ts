@@ -1,19 +1,20 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "@jest/globals";
 import type { StageInput } from "../../../shared/src/contracts/stages.ts";
 import { createFailRunHandler } from "../../../shared/src/runtime/create-fail-run-handler.ts";
 import { lambdaContext } from "../../support/lambda-context.ts";
+import { readEvent } from "../../support/read-event.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 
-const event = JSON.parse(readFileSync(new URL("../../../events/fail-run/run-timed-out.json", import.meta.url), "utf8"));
-const withDetail = (detail: object) => ({ ...event, detail: { ...event.detail, ...detail } });
+const timedOut = readEvent("fail-run/run-timed-out");
+const withDetail = (detail: object) => ({ ...timedOut, detail: { ...timedOut.detail, ...detail } });
 const RUN = "harbour-and-forest";
+const ANSWER = { status: "status.json", written: true };
 
 function prepare() {
   const inputs: StageInput<"fail-run">[] = [];
   const useCase = () => async (input: StageInput<"fail-run">) => {
     inputs.push(input);
-    return { status: "status.json" };
+    return ANSWER;
   };
   const handler = createFailRunHandler(useCase, {}, new RecordingLogger() as never);
   return { inputs, call: (given: unknown) => handler(given, lambdaContext) };
@@ -22,48 +23,45 @@ function prepare() {
 describe("the handler of fail-run", () => {
   it("takes the run machine's input", async () => {
     const { call, inputs } = prepare();
-    const input = { run: RUN, error: "InvalidInputError", cause: "no adapters", planned: true };
-    expect(await call(input)).toEqual({ status: "status.json" });
+    const input = { run: RUN, error: "InvalidInputError", cause: "no adapters", execution: "arn:aws:states:::a" };
+    expect(await call(input)).toEqual(ANSWER);
     expect(inputs).toEqual([input]);
   });
 
-  it("takes EventBridge's event of a run that timed out, as Step Functions sends it", async () => {
+  it.each([
+    [
+      "timed out",
+      "run-timed-out",
+      "States.Timeout",
+      /longer than its machine allows: arn:aws:states:.*:execution:fedmkt-prod-run:1/,
+    ],
+    [
+      "failed",
+      "run-failed",
+      "States.TaskFailed",
+      /^\{"Error":"InvalidInputError","Cause":"\{.*expected finite log-probabilities/,
+    ],
+    ["was stopped by hand", "run-aborted", "ABORTED", /was stopped: arn:aws:states:.*:execution:fedmkt-prod-run:6/],
+  ])("takes EventBridge's event of a run that %s, as Step Functions sends it", async (_, name, error, cause) => {
     const { call, inputs } = prepare();
-    expect(await call(event)).toEqual({ status: "status.json" });
+    const event = readEvent(`fail-run/${name}`);
+    expect(await call(event)).toEqual(ANSWER);
     expect(inputs).toEqual([
-      {
-        run: RUN,
-        error: "States.Timeout",
-        cause: expect.stringMatching(/longer than its machine allows: arn:aws:states:.*:execution:RunMachine:/),
-        planned: true,
-      },
+      { run: RUN, error, cause: expect.stringMatching(cause), execution: event.detail.executionArn },
     ]);
   });
 
-  it("says that a run was stopped, and by which words", async () => {
+  it("says by which words a run was stopped", async () => {
     const { call, inputs } = prepare();
-    await call(withDetail({ status: "ABORTED" }));
     await call(withDetail({ status: "ABORTED", error: "Maintenance", cause: "by the night shift" }));
-    expect(inputs).toMatchObject([
-      { error: "ABORTED", cause: expect.stringContaining("was stopped"), planned: true },
-      { error: "Maintenance", cause: "by the night shift", planned: true },
-    ]);
+    expect(inputs).toMatchObject([{ error: "Maintenance", cause: "by the night shift" }]);
   });
 
-  it.each(["States.Runtime", "States.DataLimitExceeded"])("writes down %s, which no Catch sees", async (error) => {
+  it("has nothing to write for a run that succeeded", async () => {
     const { call, inputs } = prepare();
-    await call(withDetail({ status: "FAILED", error, cause: "too large" }));
-    expect(inputs).toMatchObject([{ error, cause: "too large", planned: true }]);
+    expect(await call(readEvent("stop-tasks/run-succeeded"))).toBeNull();
+    expect(inputs).toEqual([]);
   });
-
-  it.each(["InvalidInputError", null])(
-    "trusts the machine's own note of a failure that it caught: %s",
-    async (error) => {
-      const { call, inputs } = prepare();
-      await call(withDetail({ status: "FAILED", error }));
-      expect(inputs).toMatchObject([{ planned: false }]);
-    },
-  );
 
   it.each([
     ["without its input", null],
@@ -78,6 +76,9 @@ describe("the handler of fail-run", () => {
 
   it("refuses what is neither, naming every wrong field", async () => {
     const { call } = prepare();
-    await expect(call({ run: "a" })).rejects.toMatchObject({ code: "STAGE_INPUT_INVALID" });
+    await expect(call({ run: "a" })).rejects.toMatchObject({
+      code: "STAGE_INPUT_INVALID",
+      message: expect.stringMatching(/error: .*; cause: .*; execution: /),
+    });
   });
 });

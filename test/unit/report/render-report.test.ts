@@ -31,6 +31,16 @@ describe("report.html", () => {
     expect(page).toContain("default-src 'none'");
   });
 
+  it("says after which round a run was ended and why, and that its baselines were not", () => {
+    const stopped = (reason: "budget" | "request", baselines = SUMMARY.baselines) =>
+      renderReport({ ...SUMMARY, rounds: 5, baselines, stopped: { afterRound: 2, reason } });
+    expect(stopped("budget")).toContain(
+      "The run ended after round 2 of 5, since its budget was used up. Baselines were trained for all 5.",
+    );
+    expect(stopped("request", ["zero-shot"])).toContain("The run ended after round 2 of 5, since it was asked to.</p>");
+    expect(page).not.toContain("The run ended");
+  });
+
   it("is the same bytes for the same run", () => {
     expect(renderReport(structuredClone(SUMMARY))).toBe(page);
   });

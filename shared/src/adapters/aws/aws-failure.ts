@@ -2,7 +2,13 @@ import { InvalidInputError, TransientError } from "../../core/errors.ts";
 
 /** Error names that mean "there is nothing at this place", by service. */
 const MISSING = new Set(["NoSuchKey", "NotFound", "NoSuchBucket"]);
-const FORBIDDEN = new Set(["AccessDenied", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch"]);
+const FORBIDDEN = new Set([
+  "AccessDenied",
+  "AccessDeniedException",
+  "Forbidden",
+  "InvalidAccessKeyId",
+  "SignatureDoesNotMatch",
+]);
 
 /** What the SDK adds to its errors. */
 interface SdkError extends Error {

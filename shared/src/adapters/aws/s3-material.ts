@@ -8,6 +8,7 @@ import { GetObjectCommand, ListObjectsV2Command, type S3Client } from "@aws-sdk/
 import { InvalidInputError } from "../../core/errors.ts";
 import { modelFiles, weightFiles } from "../../formats/model-files.ts";
 import type { Material } from "../../ports/material.ts";
+import { fingerprintWeights } from "../material/fingerprint-weights.ts";
 import { awsFailure } from "./aws-failure.ts";
 import { S3ObjectStore } from "./s3-object-store.ts";
 
@@ -27,16 +28,20 @@ export class S3Material implements Pick<Material, "read" | "folder" | "fingerpri
   }
 
   async fingerprint(location: string): Promise<string> {
-    const { etags, files } = await this.#model(location);
-    const hash = createHash("sha256");
-    for (const file of weightFiles(files)) hash.update(`${file}\0${etags.get(file)}\0`);
-    return hash.digest("hex");
+    const { bucket, prefix, objects, files } = await this.#model(location);
+    return fingerprintWeights(
+      weightFiles(files).map((name) => ({
+        name,
+        bytes: objects.get(name)!.bytes,
+        read: (offset, bytes) => this.#readRange(bucket, prefix + name, offset, bytes),
+      })),
+    );
   }
 
   async folder(location: string): Promise<string> {
-    const { bucket, prefix, etags, files } = await this.#model(location);
+    const { bucket, prefix, objects, files } = await this.#model(location);
     const identity = createHash("sha256");
-    for (const file of files) identity.update(`${bucket}/${prefix}${file}\0${etags.get(file)}\0`);
+    for (const file of files) identity.update(`${bucket}/${prefix}${file}\0${objects.get(file)!.etag}\0`);
     const folder = path.join(this.#cacheFolder, identity.digest("hex"));
     if (await exists(folder)) return folder;
     // filled under another name and renamed, so that a folder that exists is whole
@@ -56,27 +61,42 @@ export class S3Material implements Pick<Material, "read" | "folder" | "fingerpri
   async #model(location: string) {
     const { bucket, key } = parseLocation(location);
     const prefix = key.endsWith("/") ? key : `${key}/`;
-    const etags = await this.#etags(bucket, prefix, location);
-    return { bucket, prefix, etags, files: modelFiles([...etags.keys()], location) };
+    const objects = await this.#objects(bucket, prefix, location);
+    return { bucket, prefix, objects, files: modelFiles([...objects.keys()], location) };
   }
 
-  /** ETags by file name of what lies directly below a prefix. */
-  async #etags(bucket: string, prefix: string, location: string): Promise<Map<string, string>> {
-    const etags = new Map<string, string>();
+  /** What lies directly below a prefix, by file name. */
+  async #objects(
+    bucket: string,
+    prefix: string,
+    location: string,
+  ): Promise<Map<string, { etag: string; bytes: number }>> {
+    const objects = new Map<string, { etag: string; bytes: number }>();
     let next: string | undefined;
     try {
       do {
         const page = await this.#client.send(
           new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, Delimiter: "/", ContinuationToken: next }),
         );
-        for (const { Key, ETag } of page.Contents ?? []) etags.set(Key!.slice(prefix.length), ETag ?? "");
+        for (const { Key, ETag = "", Size = 0 } of page.Contents ?? [])
+          objects.set(Key!.slice(prefix.length), { etag: ETag, bytes: Size });
         next = page.NextContinuationToken;
       } while (next !== undefined);
     } catch (cause) {
       throw awsFailure(location, cause);
     }
-    etags.delete(""); // the marker of an empty folder
-    return etags;
+    objects.delete(""); // the marker of an empty folder
+    return objects;
+  }
+
+  async #readRange(bucket: string, key: string, offset: number, bytes: number): Promise<Uint8Array> {
+    try {
+      const Range = `bytes=${offset}-${offset + bytes - 1}`;
+      const { Body } = await this.#client.send(new GetObjectCommand({ Bucket: bucket, Key: key, Range }));
+      return await Body!.transformToByteArray();
+    } catch (cause) {
+      throw awsFailure(`s3://${bucket}/${key}`, cause);
+    }
   }
 
   async #download(bucket: string, key: string, file: string): Promise<void> {

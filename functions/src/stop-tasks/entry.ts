@@ -1,0 +1,4 @@
+import { workerTasks } from "@fedmkt/shared/runtime/dependencies.ts";
+import { createHandler } from "./handler.ts";
+
+export const handler = createHandler(workerTasks(process.env));

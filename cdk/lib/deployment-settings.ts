@@ -13,9 +13,9 @@ export interface DeploymentSettings {
   /** what tasks of the coordinator's cluster compute on: GPU instances, or Fargate's CPUs */
   workers: "gpu" | "cpu";
   gpu: {
-    /** largest first: the first is what all are priced as */
+    /** the best first, which is also what all are priced as */
     instanceTypes: readonly string[];
-    /** one task an instance: also the number of jobs that compute at the same time */
+    /** of spot and of on-demand machines each; one job has one machine */
     maxInstances: number;
   };
   /** whether jobs are tried on spot machines first */
@@ -24,6 +24,8 @@ export interface DeploymentSettings {
   budgetDollarsPerMonth: number;
   /** a run that has cost more is alarmed; what ends one is the budget in its spec */
   runDollars: number;
+  /** and above this of any one run, whatever its spec allows it */
+  alarmDollarsPerRun: number;
   /** who is told; nobody by mail where absent */
   alarmEmail?: string;
 }
@@ -39,6 +41,7 @@ const SETTINGS: Record<EnvironmentName, Chosen> = {
     gpu: { instanceTypes: ["g6.xlarge", "g4dn.xlarge"], maxInstances: 2 },
     spot: true,
     budgetDollarsPerMonth: 100,
+    alarmDollarsPerRun: 25,
     runDollars: 25,
   },
   prod: {
@@ -49,6 +52,7 @@ const SETTINGS: Record<EnvironmentName, Chosen> = {
     gpu: { instanceTypes: ["g6.xlarge", "g4dn.xlarge"], maxInstances: 10 },
     spot: true,
     budgetDollarsPerMonth: 2000,
+    alarmDollarsPerRun: 500,
     runDollars: 250,
   },
 };

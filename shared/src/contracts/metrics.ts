@@ -10,4 +10,7 @@ export const METRICS = {
   functionDimension: "function",
   /** what a run's workers have cost when a round of it closed */
   runDollars: "RunDollars",
+  roundsClosed: "RoundsClosed",
+  /** runs that were written down as failed, each once */
+  failedRuns: "FailedRuns",
 } as const;

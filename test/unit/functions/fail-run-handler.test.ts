@@ -5,6 +5,8 @@ import { lambdaContext } from "../../support/lambda-context.ts";
 import { readEvent } from "../../support/read-event.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
 
+process.env.POWERTOOLS_METRICS_DISABLED = "true";
+
 const timedOut = readEvent("fail-run/run-timed-out");
 const withDetail = (detail: object) => ({ ...timedOut, detail: { ...timedOut.detail, ...detail } });
 const RUN = "harbour-and-forest";

@@ -16,6 +16,8 @@ const handlerOf = (useCase: Close, logger = new RecordingLogger()) => ({
   logger,
 });
 
+process.env.POWERTOOLS_METRICS_DISABLED = "true";
+
 describe("a stage's handler", () => {
   it("hands its use case the dependencies and the checked input, and gives back the output", async () => {
     const { handler } = handlerOf(closeRound);

@@ -3,6 +3,7 @@ import type { Plan } from "../contracts/plan.ts";
 import { readRunSpec } from "../contracts/read-run-spec.ts";
 import type { RunSpec } from "../contracts/run-spec.ts";
 import type { PlannedRun, StageInput, StageOutput } from "../contracts/stages.ts";
+import { countRun, STEP_FUNCTIONS_LIMITS } from "../core/cost/machine-states.ts";
 import { InvalidInputError } from "../core/errors.ts";
 import { dropDuplicateSamples } from "../core/samples/prepare-samples.ts";
 import type { Sample } from "../core/samples/sample.ts";
@@ -58,7 +59,7 @@ export function planRun(deps: PlanDependencies) {
       evaluation: evaluation.map(({ bytes: set, ...planned }) => ({ ...planned, hash: set && sha256(set) })),
       machine: machineOf(spec, parties, shards),
     };
-    refuseLargeMachine(document.machine);
+    refuseLargeMachine(spec, document.machine, shards);
 
     // everything was looked at: only now is the run's id taken and anything written
     const taken = await claimRun(deps, { run, specHash: document.specHash, execution });
@@ -119,13 +120,27 @@ async function readEvaluation(
 /** A state's input and output hold at most 256 KiB; the rest is for the machine's own words. */
 const MAX_MACHINE_BYTES = 200 * 1024;
 
+/** Of the events that an execution's history holds, a fifth is kept for retries and for machines that are taken away. */
+const MAX_EVENTS = 0.8 * STEP_FUNCTIONS_LIMITS.events;
+
 /** @throws InvalidInputError `RUN_TOO_LARGE`: better now than on the state machine, after hours of training */
-function refuseLargeMachine(machine: PlannedRun): void {
+function refuseLargeMachine({ rounds, aggregation }: RunSpec, machine: PlannedRun, shards: number): void {
+  const clients = machine.clients.length;
+  const { length: maps } = machine.maps;
+  const { length: baselines } = machine.baselines;
+  const averages = aggregation === "fedavg";
+  const { longestHistory } = countRun({ rounds, clients, shards, maps, baselines, averages });
   const bytes = JSON.stringify(machine).length;
-  if (bytes > MAX_MACHINE_BYTES)
+  const makes =
+    bytes > MAX_MACHINE_BYTES
+      ? `a state of ${bytes} bytes, over ${MAX_MACHINE_BYTES}`
+      : longestHistory > MAX_EVENTS
+        ? `a history of ${longestHistory} events, over ${MAX_EVENTS}`
+        : null;
+  if (makes !== null)
     throw new InvalidInputError(
       "RUN_TOO_LARGE",
-      `${machine.clients.length} clients and ${machine.toServer.length / machine.clients.length} shards make a state of ${bytes} bytes, over ${MAX_MACHINE_BYTES}; raise samplesPerShard, or take fewer public samples`,
+      `${clients} clients and ${shards} shards in ${rounds} rounds make ${makes}; raise samplesPerShard, take fewer public samples, or make more runs of it`,
     );
 }
 

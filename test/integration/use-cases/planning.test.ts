@@ -150,19 +150,20 @@ describe("planning a run", () => {
     );
   });
 
-  it("refuses more shards than the state machine can carry", async () => {
+  it.each([
+    [1500, /1500 shards.*a state of \d+ bytes.*raise samplesPerShard/],
+    [650, /650 shards.*a history of 20\d\d\d events, over 20000.*raise samplesPerShard/],
+  ])("refuses %i shards for two clients: the state machine cannot carry them", async (samples, message) => {
     writeFileSync(
       join(folder, "data/public.jsonl"),
       text(
         ...Array.from(
-          { length: 1500 },
+          { length: samples },
           (_, index) => `the ship ${index.toString(2).replaceAll("0", "a").replaceAll("1", "b")}`,
         ),
       ),
     );
-    await expect(plan(run, { ...spec, samplesPerShard: 1 })).rejects.toMatchObject(
-      refused("RUN_TOO_LARGE", /1500 shards.*raise samplesPerShard/),
-    );
+    await expect(plan(run, { ...spec, samplesPerShard: 1 })).rejects.toMatchObject(refused("RUN_TOO_LARGE", message));
   });
 });
 

@@ -18,8 +18,8 @@ export const UNIT_PRICES = {
   /** standard workflows; a retry is a transition too */
   stateTransition: 25e-6,
   lambdaInvocation: 0.2e-6,
-  /** x86 */
-  lambdaGigabyteSecond: 0.0000166667,
+  /** arm64, as our functions are */
+  lambdaGigabyteSecond: 0.0000133334,
   /** PUT, COPY, POST, LIST */
   s3Write: 5e-6,
   /** GET, HEAD and all others; deletions are free */

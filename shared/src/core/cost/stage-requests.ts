@@ -1,0 +1,273 @@
+import { type PartySize, partiesOf, type RunSize, shardsOf } from "./run-size.ts";
+
+/** What one stage asks of S3 in the whole run, where nothing fails. */
+export interface StageRequests {
+  stage: string;
+  /** times that the stage is done */
+  runs: number;
+  /** GET and HEAD */
+  reads: number;
+  /** PUT and LIST, which cost alike */
+  writes: number;
+  bytesRead: number;
+  bytesWritten: number;
+}
+
+/** The requests of one thing done once. */
+interface Requests {
+  reads: number;
+  writes: number;
+  bytesRead: number;
+  bytesWritten: number;
+}
+
+const NOTHING: Requests = { reads: 0, writes: 0, bytesRead: 0, bytesWritten: 0 };
+const read = (requests: number, bytes: number): Requests => ({ ...NOTHING, reads: requests, bytesRead: bytes });
+const write = (requests: number, bytes: number): Requests => ({ ...NOTHING, writes: requests, bytesWritten: bytes });
+
+/** Sizes of small documents, rounded up from those that runs wrote. */
+const MANIFEST_BYTES = 1_000;
+const SCORES_BYTES = 1_000;
+const USAGE_BYTES = 250;
+const CLAIM_BYTES = 300;
+const TOKENIZER_BYTES = 2_000_000;
+const SHARD_HEADER_BYTES = 2_000;
+const PLAN_BYTES = { base: 4_000, party: 1_000, transfer: 60 } as const;
+
+/** Of a weight file, places that the fingerprint looks at, and how much at each. */
+const FINGERPRINT_PLACES = 64;
+const FINGERPRINT_BYTES = 4_096;
+
+/** Whether a job is done is asked before it; that of a finished one is read: its manifest asked for, read, and the output. */
+const ASKED = read(1, 0);
+const FINISHED = read(2, MANIFEST_BYTES);
+const output = (bytes: number) => sum(FINISHED, read(1, bytes));
+const written = (bytes: number) => write(Math.max(1, Math.ceil(bytes / PART_BYTES)), bytes);
+/** Larger objects are written in parts. */
+const PART_BYTES = 8 * 1024 * 1024;
+const COMMITTED = write(1, MANIFEST_BYTES);
+
+/** Bytes of a party's knowledge on the whole public set: ids and log-probabilities of topK entries at every answer position. */
+export function knowledgeBytes(party: PartySize, size: RunSize): number {
+  const kept = Math.min(size.topK, party.vocabularySize);
+  return (
+    party.publicPositions * (8 + 8 * kept) +
+    party.publicTokens * 8 +
+    size.publicSamples * 36 +
+    shardsOf(size) * SHARD_HEADER_BYTES
+  );
+}
+
+/** Its translation for a target: at most the source's entries at each of the target's positions. */
+export function alignedBytes(source: PartySize, target: PartySize, size: RunSize): number {
+  const kept = Math.min(size.topK, source.vocabularySize);
+  return target.publicPositions * (12 + 8 * kept) + size.publicSamples * 20 + shardsOf(size) * SHARD_HEADER_BYTES;
+}
+
+/** Every stage's requests and bytes, in the machine's order. Models and data count as lying in S3. */
+export function stageRequests(size: RunSize): StageRequests[] {
+  const { rounds, server, clients } = size;
+  const parties = partiesOf(size);
+  const shards = shardsOf(size);
+  const transfers = clients.length * shards;
+  const plan = read(1, PLAN_BYTES.base + PLAN_BYTES.party * parties.length + PLAN_BYTES.transfer * 2 * transfers);
+  const publicSet = read(1, size.publicBytes);
+  const heldOut = read(size.heldOutSets, size.heldOutSets * size.publicBytes);
+  const tokenizer = read(2, TOKENIZER_BYTES);
+  const mapBytes = (source: PartySize, target: PartySize) => 9 * source.vocabularySize + 4 * target.vocabularySize;
+  const usage = write(1, USAGE_BYTES);
+  const fingerprint = (party: PartySize) => {
+    const weights = Math.max(1, party.modelFiles - 2);
+    return sum(write(1, 0), read(FINGERPRINT_PLACES * weights, FINGERPRINT_PLACES * FINGERPRINT_BYTES * weights));
+  };
+  const seen = (party: PartySize) => sum(read(1, 1_000), tokenizer, fingerprint(party));
+  const opened = (party: PartySize) =>
+    sum(ASKED, plan, seen(party), write(1, 0), read(party.modelFiles, party.modelBytes), usage, COMMITTED);
+  const extracted = (party: PartySize) => write(shards, knowledgeBytes(party, size));
+  const adapterRead = (party: PartySize) => output(party.adapterBytes);
+  const adapterWritten = (party: PartySize) => written(party.adapterBytes);
+  const selected = (target: PartySize, sources: readonly PartySize[]) =>
+    sum(
+      read(1, 8 * size.publicSamples),
+      ...sources.map((source) =>
+        sum(
+          read(1, mapBytes(source, target)),
+          times(shards, FINISHED),
+          read(shards, alignedBytes(source, target, size)),
+        ),
+      ),
+    );
+  const aligned = (source: PartySize, target: PartySize) =>
+    sum(
+      times(
+        shards,
+        sum(ASKED, plan, publicSet, FINISHED, FINISHED, read(1, mapBytes(source, target)), tokenizer, tokenizer),
+      ),
+      read(2 * shards, knowledgeBytes(source, size) + knowledgeBytes(target, size)),
+      write(2 * shards, alignedBytes(source, target, size) + 20 * size.publicSamples),
+      times(shards, COMMITTED),
+    );
+  const selects = (sources: number) =>
+    sum(plan, times(sources * shards, sum(FINISHED, read(1, 0))), write(1, 8 * size.publicSamples));
+  const evaluated = (party: PartySize) => sum(opened(party), adapterRead(party), heldOut, write(1, SCORES_BYTES));
+  const jobsOf = (round: number) => size.baselines.length + round * (3 * clients.length + 2) + 1;
+  const closed = (round: number) =>
+    sum(
+      plan,
+      times(parties.length, sum(output(SCORES_BYTES), read(1, 8 * size.publicSamples))),
+      FINISHED,
+      times(2 * clients.length, FINISHED),
+      write(parties.length, 0),
+      read(jobsOf(round), USAGE_BYTES * jobsOf(round)),
+      read(round < rounds ? 1 : 0, 0),
+      write(1, SCORES_BYTES * parties.length),
+    );
+  const everyRound = (each: (round: number) => Requests) =>
+    sum(...Array.from({ length: rounds }, (_, index) => each(index + 1)));
+  const later = (round: number, one: Requests) => (round === 1 ? NOTHING : one);
+
+  const rows: [stage: string, runs: number, requests: Requests][] = [
+    [
+      "plan-run",
+      1,
+      sum(
+        read(1, 10_000),
+        ...parties.map(seen),
+        publicSet,
+        heldOut,
+        write(1, 0),
+        write(1, CLAIM_BYTES),
+        write(2, CLAIM_BYTES + plan.bytesRead),
+        write(1, size.publicBytes),
+        write(size.heldOutSets, heldOut.bytesRead),
+      ),
+    ],
+    [
+      "map-vocabulary",
+      size.maps,
+      times(size.maps, sum(plan, ASKED, tokenizer, tokenizer, write(1, mapBytes(server, clients[0])))),
+    ],
+    [
+      "run-baseline",
+      size.baselines.length,
+      sum(
+        ...size.baselines.map(({ party: id, trainsOnPrivate, trainsOnPublic }) => {
+          const party = parties.find((candidate) => candidate.id === id)!;
+          const trains = trainsOnPrivate || trainsOnPublic;
+          return sum(
+            opened(party),
+            trainsOnPrivate ? read(1, size.publicBytes) : NOTHING,
+            trainsOnPublic ? publicSet : NOTHING,
+            heldOut,
+            write(1, SCORES_BYTES),
+            trains ? adapterWritten(party) : NOTHING,
+          );
+        }),
+      ),
+    ],
+    [
+      "client-train",
+      rounds * clients.length,
+      everyRound((round) =>
+        sum(
+          ...clients.map((client) =>
+            sum(
+              opened(client),
+              later(round, sum(adapterRead(client), FINISHED)),
+              read(1, size.publicBytes),
+              publicSet,
+              adapterWritten(client),
+              extracted(client),
+            ),
+          ),
+        ),
+      ),
+    ],
+    ["server-extract", 1, sum(opened(server), publicSet, extracted(server))],
+    [
+      "align-shard",
+      2 * rounds * transfers,
+      times(rounds, sum(...clients.map((client) => sum(aligned(client, server), aligned(server, client))))),
+    ],
+    [
+      "select-knowledge",
+      rounds * parties.length,
+      times(rounds, sum(selects(clients.length), times(clients.length, selects(1)))),
+    ],
+    [
+      "server-distil",
+      rounds,
+      everyRound((round) =>
+        sum(
+          opened(server),
+          later(round, adapterRead(server)),
+          publicSet,
+          selected(server, clients),
+          adapterWritten(server),
+          extracted(server),
+        ),
+      ),
+    ],
+    [
+      "client-distil",
+      rounds * clients.length,
+      times(
+        rounds,
+        sum(
+          ...clients.map((client) =>
+            sum(opened(client), adapterRead(client), publicSet, selected(client, [server]), adapterWritten(client)),
+          ),
+        ),
+      ),
+    ],
+    [
+      "average-adapters",
+      size.averages ? rounds : 0,
+      size.averages
+        ? times(
+            rounds,
+            sum(
+              ASKED,
+              plan,
+              ...clients.map((client) => sum(FINISHED, adapterRead(client))),
+              adapterWritten(clients[0]),
+              COMMITTED,
+            ),
+          )
+        : NOTHING,
+    ],
+    ["evaluate", rounds * parties.length, times(rounds, sum(...parties.map(evaluated)))],
+    ["close-round", rounds, everyRound(closed)],
+    [
+      "publish-run",
+      1,
+      sum(
+        plan,
+        write(1, 0),
+        read(1, CLAIM_BYTES),
+        read(rounds, rounds * SCORES_BYTES * parties.length),
+        times(size.baselines.length, output(SCORES_BYTES)),
+        ...parties.map((party) => sum(adapterRead(party), adapterWritten(party), write(3, 4_000))),
+        write(2, 500_000),
+        write(1, CLAIM_BYTES),
+      ),
+    ],
+  ];
+  return rows.map(([stage, runs, requests]) => ({ stage, runs, ...requests }));
+}
+
+function sum(...parts: readonly Requests[]): Requests {
+  const total = { ...NOTHING };
+  for (const part of parts) for (const name of Object.keys(total) as (keyof Requests)[]) total[name] += part[name];
+  return total;
+}
+
+function times(count: number, one: Requests): Requests {
+  const { reads, writes, bytesRead, bytesWritten } = one;
+  return {
+    reads: count * reads,
+    writes: count * writes,
+    bytesRead: count * bytesRead,
+    bytesWritten: count * bytesWritten,
+  };
+}

@@ -1,6 +1,17 @@
-import { CfnCondition, CfnOutput, CfnParameter, CfnResource, DefaultStackSynthesizer, Fn, Stack } from "aws-cdk-lib";
+import {
+  ArnFormat,
+  CfnCondition,
+  CfnOutput,
+  CfnParameter,
+  CfnResource,
+  DefaultStackSynthesizer,
+  Duration,
+  Fn,
+  Stack,
+} from "aws-cdk-lib";
 import { Policy, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import { Key } from "aws-cdk-lib/aws-kms";
+import { Topic } from "aws-cdk-lib/aws-sns";
 import type { Construct } from "constructs";
 import { CloudCapacity } from "./constructs/cloud-capacity.ts";
 import { JobQueue } from "./constructs/job-queue.ts";
@@ -8,9 +19,13 @@ import { PartyPlaces } from "./constructs/party-places.ts";
 import { PartyRole } from "./constructs/party-role.ts";
 import { PartyTask } from "./constructs/party-task.ts";
 import { PrivateStore } from "./constructs/private-store.ts";
+import { QueueAlarms } from "./constructs/queue-alarms.ts";
 import { siloParameters } from "./constructs/silo-parameters.ts";
 import { exportedNames } from "./constructs/stack-exports.ts";
 import type { DeploymentSettings } from "./deployment-settings.ts";
+
+/** A site is switched off overnight; it is told of before the wait of a job's state is over, which is after six hours. */
+const JOB_LATE = Duration.hours(4);
 
 export interface ClientStackProps {
   settings: DeploymentSettings;
@@ -73,6 +88,19 @@ export class ClientStack extends Stack {
       image: Fn.importValue(exported.workerImage),
       capacity,
     });
+    new QueueAlarms(this, "Alarms", {
+      name: names.party(client),
+      ...this.jobs,
+      late: JOB_LATE,
+      lateAdvice: "Its site has no worker at work: is fedmkt worker running there, and can it reach AWS?",
+      deadLetterAdvice:
+        "Ten deliveries could not get it done: look into the site's worker's log. The run fails when its wait is over.",
+      topic: Topic.fromTopicArn(
+        this,
+        "AlarmTopic",
+        this.formatArn({ service: "sns", resource: names.alarmTopic, arnFormat: ArnFormat.NO_RESOURCE_NAME }),
+      ),
+    });
     this.#hostPrivateData(settings, client, parameters.owner, Fn.importValue(exported.accessLogBucket));
     new CfnOutput(this, "PartyRoleArn", { value: this.role.roleArn });
     new CfnOutput(this, "JobQueueUrl", { value: this.jobs.queue.queueUrl });
@@ -98,7 +126,8 @@ export class ClientStack extends Stack {
       readerRoleArn: this.role.roleArn,
       owner,
     });
-    const reading = new Policy(this, "PrivateReading", { roles: [this.role], statements: store.readerStatements() });
+    const reading = new Policy(this, "PrivateReading", { roles: [this.role] });
+    reading.addStatements(...store.readerStatements(reading));
     const output = new CfnOutput(this, "PrivateBucket", { value: store.bucket.bucketName });
     for (const part of [...store.node.findAll(), ...reading.node.findAll()])
       if (CfnResource.isCfnResource(part)) part.cfnOptions.condition = hosts;

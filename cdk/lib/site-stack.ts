@@ -42,7 +42,7 @@ export class SiteStack extends Stack {
       readerRoleArn: role.roleArn,
       owner,
     });
-    for (const statement of store.readerStatements()) role.addToPolicy(statement);
+    for (const statement of store.readerStatements(role)) role.addToPolicy(statement);
     role.addToPolicy(new PolicyStatement({ actions: ["sts:AssumeRole"], resources: [partyRole.valueAsString] }));
     new CfnOutput(this, "WorkerRoleArn", { value: role.roleArn });
     new CfnOutput(this, "PrivateBucket", { value: store.bucket.bucketName });

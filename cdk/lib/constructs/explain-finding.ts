@@ -14,7 +14,7 @@ export function acknowledge(construct: IConstruct, reasons: Record<string, strin
 
 export interface WildcardReason {
   /**
-   * of a finding, as cdk-nag writes it: `Resource::<LogicalId.Arn>/runs/*` or `Action::s3:*`; a text is how the finding ends, and
+   * of a finding, as cdk-nag writes it: `Resource::<LogicalId.Arn>/runs/*` or `Action::s3:*`; a text is one resource in full, and
    * may hold references
    */
   matching: RegExp | string;
@@ -37,7 +37,7 @@ export function explainWildcards(construct: IConstruct, reasons: WildcardReason[
           const found = reasons.find(({ matching }) =>
             matching instanceof RegExp
               ? matching.test(finding)
-              : finding.endsWith(flattened(Stack.of(policy).resolve(matching))),
+              : finding === `Resource::${flattened(Stack.of(policy).resolve(matching))}`,
           );
           if (found) acknowledge(policy, { [`${WILDCARD_RULE}[${finding}]`]: found.reason });
         }

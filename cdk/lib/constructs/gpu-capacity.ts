@@ -137,6 +137,8 @@ export class GpuCapacity extends Construct implements WorkerCapacity {
       ],
     });
     acknowledge(group, {
+      "AwsSolutions-EC26":
+        "The rule does not look into a group of mixed types; its launch template's disk is encrypted.",
       "AwsSolutions-AS3":
         "Machines come and go with every job; a message for each would bury the alarms. A job that gets no machine fails its " +
         "state's heartbeat and then its run, which is alarmed, and so are machines that stand idle.",

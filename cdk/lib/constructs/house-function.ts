@@ -10,6 +10,7 @@ import {
 } from "aws-cdk-lib/aws-lambda";
 import type { Construct } from "constructs";
 import type { DeploymentSettings } from "../deployment-settings.ts";
+import { explainWildcards } from "./explain-finding.ts";
 import { houseLogGroup } from "./house-log-group.ts";
 
 export interface HouseFunctionProps {
@@ -52,5 +53,6 @@ export class HouseFunction extends LambdaFunction {
       tracing: Tracing.ACTIVE,
       role,
     });
+    explainWildcards(role, [{ matching: /^Resource::\*$/, reason: "Traces: X-Ray's actions know no resource." }]);
   }
 }

@@ -8,6 +8,7 @@ import {
 } from "aws-cdk-lib/aws-stepfunctions";
 import type { Construct } from "constructs";
 import type { DeploymentSettings } from "../deployment-settings.ts";
+import { explainWildcards } from "./explain-finding.ts";
 import { houseLogGroup } from "./house-log-group.ts";
 
 export interface HouseMachineProps {
@@ -34,5 +35,21 @@ export class HouseMachine extends StateMachine {
         includeExecutionData: false,
       },
     });
+    const anyParty = props.settings.names.party("\\*");
+    explainWildcards(this, [
+      {
+        matching: /^Resource::\*$/,
+        reason: "Traces, and the delivery of the machine's log: their actions know no resource.",
+      },
+      {
+        matching: /^Resource::<\w+\.Arn>:\*$/,
+        reason: "Any version of one function, as CDK grants it; there is but one.",
+      },
+      { matching: /^Resource::[^*]+:execution:[^*]+\*$/, reason: "An execution is named when it starts." },
+      {
+        matching: new RegExp(`^Resource::[^*]+[:/]${anyParty}$`),
+        reason: "Parties come and go while the machine stays; their names begin so, and no other's do.",
+      },
+    ]);
   }
 }

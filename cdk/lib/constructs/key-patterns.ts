@@ -1,4 +1,5 @@
 import { artefactKeys, controlKeys, registryKeys } from "@fedmkt/shared/contracts/keys.ts";
+import type { WildcardReason } from "./explain-finding.ts";
 
 /** Stands for any name in a pattern of keys. */
 const ANY = "*";
@@ -17,6 +18,9 @@ export const KEYS = {
   status: controlKeys.status(ANY),
   stop: controlKeys.stop(ANY),
   maps: artefactKeys.map(ANY, ANY, ANY),
+  /** what parties' jobs make */
+  jobs: `runs/${ANY}/parties/*`,
+  usage: artefactKeys.usage(ANY, ANY, ANY),
   aligned: `runs/${ANY}/round-*/aligned/*`,
   selections: `runs/${ANY}/round-*/selection/*`,
   averaged: `runs/${ANY}/round-*/averaged/*`,
@@ -24,6 +28,14 @@ export const KEYS = {
   published: `${artefactKeys.published(ANY)}/*`,
   registry: registryKeys.entry(ANY, ANY),
 } as const;
+
+/** Why a policy may name objects by these patterns. */
+export function keyWildcards(objectArns: string[]): WildcardReason[] {
+  return objectArns.map((matching) => ({
+    matching,
+    reason: "Objects of one kind: runs and rounds are named when they begin, long after the policy.",
+  }));
+}
 
 /**
  * What one party may name. A client is taught by the server alone, so what was translated for it begins with the server's

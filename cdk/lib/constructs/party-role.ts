@@ -2,7 +2,8 @@ import { Aws } from "aws-cdk-lib";
 import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import type { Construct } from "constructs";
 import type { DeploymentSettings } from "../deployment-settings.ts";
-import { KEYS, partyKeys } from "./key-patterns.ts";
+import { explainWildcards } from "./explain-finding.ts";
+import { KEYS, keyWildcards, partyKeys } from "./key-patterns.ts";
 import type { PartyPlaces } from "./party-places.ts";
 import { type TrustedWorker, trustWorker } from "./trust-worker.ts";
 
@@ -38,8 +39,10 @@ export class PartyRole extends Role {
       places.bucketArn("public"),
       places.bucketArn("artefacts"),
     ];
-    const allow = (actions: string[], resources: string[]) =>
+    const allow = (actions: string[], resources: string[]) => {
       this.addToPolicy(new PolicyStatement({ actions, resources }));
+      explainWildcards(this, keyWildcards(resources));
+    };
     allow(
       ["s3:GetObject"],
       [

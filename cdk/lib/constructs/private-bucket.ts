@@ -2,7 +2,9 @@ import { Duration, RemovalPolicy } from "aws-cdk-lib";
 import { type IGrantable, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import { BlockPublicAccess, Bucket, BucketEncryption, type CfnBucket, ObjectOwnership } from "aws-cdk-lib/aws-s3";
-import type { Construct } from "constructs";
+import { Construct } from "constructs";
+import { explainWildcards } from "./explain-finding.ts";
+import { keyWildcards } from "./key-patterns.ts";
 
 export interface PrivateBucketProps {
   /** absent: CloudFormation chooses one */
@@ -68,9 +70,10 @@ export class PrivateBucket extends Bucket {
   }
 
   private allow(grantee: IGrantable, actions: string[], keys: string[]): void {
-    grantee.grantPrincipal.addToPrincipalPolicy(
-      new PolicyStatement({ actions, resources: keys.map((key) => this.arnForObjects(key)) }),
-    );
+    const { grantPrincipal } = grantee;
+    const resources = keys.map((key) => this.arnForObjects(key));
+    grantPrincipal.addToPrincipalPolicy(new PolicyStatement({ actions, resources }));
+    if (Construct.isConstruct(grantPrincipal)) explainWildcards(grantPrincipal, keyWildcards(resources));
   }
 
   private allowKey(grantee: IGrantable, actions: string[]): void {

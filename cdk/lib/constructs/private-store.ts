@@ -8,8 +8,9 @@ import {
   StarPrincipal,
 } from "aws-cdk-lib/aws-iam";
 import type { Key } from "aws-cdk-lib/aws-kms";
-import { Construct } from "constructs";
+import { Construct, type IConstruct } from "constructs";
 import type { DeploymentSettings } from "../deployment-settings.ts";
+import { explainWildcards } from "./explain-finding.ts";
 import { HouseKey } from "./house-key.ts";
 import { PrivateBucket } from "./private-bucket.ts";
 
@@ -119,8 +120,14 @@ export class PrivateStore extends Construct {
       (this.bucket.policy!.node.defaultChild as CfnResource).applyRemovalPolicy(RemovalPolicy.RETAIN);
   }
 
-  /** What the reader's own policy says: the same as the bucket's and the key's. */
-  readerStatements(): PolicyStatement[] {
+  /**
+   * What the reader's own policy says: the same as the bucket's and the key's.
+   * @param holder - of the policy that the statements go into
+   */
+  readerStatements(holder: IConstruct): PolicyStatement[] {
+    explainWildcards(holder, [
+      { matching: this.bucket.arnForObjects("*"), reason: "The one party's own bucket: all of it is for this role." },
+    ]);
     return [
       new PolicyStatement({ actions: ["s3:GetObject"], resources: [this.bucket.arnForObjects("*")] }),
       new PolicyStatement({ actions: ["s3:ListBucket"], resources: [this.bucket.bucketArn] }),

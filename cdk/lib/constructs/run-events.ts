@@ -10,6 +10,7 @@ import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import type { StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
 import type { DeploymentSettings } from "../deployment-settings.ts";
+import { acknowledge, explainWildcards } from "./explain-finding.ts";
 import { HouseFunction } from "./house-function.ts";
 import type { WorkerCluster } from "./worker-cluster.ts";
 
@@ -44,6 +45,7 @@ export class RunEvents extends Construct {
       enforceSSL: true,
       retentionPeriod: Duration.days(14),
     });
+    acknowledge(this.deadLetters, { "AwsSolutions-SQS3": "It is the dead-letter queue of the rules below." });
     const delivery = { deadLetterQueue: this.deadLetters, retryAttempts: 24, maxEventAge: Duration.hours(6) };
     new Rule(this, "RunUploaded", {
       description: "starts a run when its run.yaml is uploaded",
@@ -92,6 +94,14 @@ export class RunEvents extends Construct {
       }),
     );
     stopTasks.addToRolePolicy(new PolicyStatement({ actions: ["ecs:StopTask"], resources: [workers.taskArns] }));
+    explainWildcards(stopTasks.role!, [
+      { matching: workers.taskArns, reason: "A task is named when it starts; these are of the workers' cluster." },
+      {
+        matching: /^Resource::\*$/,
+        reason:
+          "Traces: X-Ray's actions know no resource. ecs:ListTasks is held to the workers' cluster by a condition.",
+      },
+    ]);
     return stopTasks;
   }
 }

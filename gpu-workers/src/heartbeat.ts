@@ -3,6 +3,8 @@ import type { TaskCallback } from "@fedmkt/shared/ports/task-callback.ts";
 export interface Heartbeat {
   /** resolves once nobody waits for the token any more; never rejects */
   gone: Promise<void>;
+  /** Sends one now. */
+  beat(): void;
   stop(): void;
 }
 
@@ -32,6 +34,7 @@ export function startHeartbeat(
   void beat();
   return {
     gone,
+    beat: () => void beat(),
     stop: () => {
       stopped = true;
       clearInterval(timer);

@@ -20,6 +20,9 @@ export type WorkerJob = {
 /** A message in a party's job queue: the job and the token of the waiting task. */
 export const jobMessage = z.strictObject({ taskToken: z.string().min(1).max(2048), job });
 
+/** What a message must have for anybody to be told that the rest of it is wrong. */
+export const answerableMessage = jobMessage.pick({ taskToken: true }).loose();
+
 /** An `align-shard` message in the shard queue: the stage's input and the token of the waiting task. */
 export const alignShardMessage = STAGES["align-shard"].input.extend({ taskToken: z.string().min(1).max(2048) });
 export type AlignShardMessage = z.infer<typeof alignShardMessage>;

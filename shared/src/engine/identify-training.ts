@@ -1,15 +1,12 @@
 import { createHash } from "node:crypto";
-import type { TrainOptions } from "../ports/engine.ts";
 import type { BankEntry } from "./parameter-bank.ts";
+import type { TrainInput } from "./trainee.ts";
 
 /**
  * SHA-256 of what determines training besides the values that it begins with: settings, samples, knowledge, order and the shapes
  * of what is trained. A state that was saved under another hash says nothing about this training.
  */
-export function identifyTraining(
-  options: Omit<TrainOptions, "onProgress" | "checkpoint">,
-  trained: readonly BankEntry[],
-): string {
+export function identifyTraining(options: TrainInput, trained: readonly BankEntry[]): string {
   const { samples, targets, partitions = [], lambda, temperature, epochs, training, seed } = options;
   const hash = createHash("sha256");
   const arrays: (Int32Array | Uint8Array | Float32Array)[] = [

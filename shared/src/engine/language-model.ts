@@ -8,7 +8,8 @@ import { logitsGraph, type ModelParts, scoringGraph, trainingGraph } from "./gra
 import { freshLoraBank, loadLoraBank, saveBank } from "./lora-bank.ts";
 import { createBank, type ParameterBank, viewOf } from "./parameter-bank.ts";
 import { createSession, type GraphSession, type HostTensor } from "./session.ts";
-import { type TrainInput, type TrainingRecord, train } from "./training.ts";
+import type { TrainInput, TrainingRecord } from "./trainee.ts";
+import { train } from "./training.ts";
 
 /**
  * A model in this very thread: what the worker runs, with input that has been checked. One ONNX Runtime session is alive at a

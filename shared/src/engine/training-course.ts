@@ -2,7 +2,7 @@ import { InvalidInputError } from "../core/errors.ts";
 import { readTrainingState, writeTrainingState } from "../formats/training-state.ts";
 import { identifyTraining } from "./identify-training.ts";
 import { type AdamWMoments, freshMoments } from "./optimizer/adamw.ts";
-import type { Trainee, TrainInput, TrainingRecord } from "./training.ts";
+import type { Trainee, TrainInput, TrainingRecord } from "./trainee.ts";
 
 /** How far training has come: everything that is written down, beside the trained values themselves. */
 export interface TrainingCourse {

@@ -1,38 +1,13 @@
 import { InvalidInputError } from "../core/errors.ts";
 import { createRandom } from "../core/numeric/random.ts";
-import type { EncodedSample, SampleTarget, TrainOptions, TrainProgress } from "../ports/engine.ts";
-import { answerPositions, type Batch, chunksFor } from "./batch.ts";
+import type { SampleTarget, TrainProgress } from "../ports/engine.ts";
+import { answerPositions, chunksFor } from "./batch.ts";
 import { knowledgeFeeds, knowledgeKind, partitionsFeed } from "./knowledge-feeds.ts";
-import type { LossOptions } from "./loss.ts";
 import { clipByGlobalNorm, createAdamW } from "./optimizer/adamw.ts";
 import { createSchedule } from "./optimizer/schedule.ts";
-import type { BankEntry } from "./parameter-bank.ts";
-import type { GraphSession, HostTensor } from "./session.ts";
+import type { HostTensor } from "./session.ts";
+import type { Trainee, TrainInput, TrainingRecord } from "./trainee.ts";
 import { openCourse } from "./training-course.ts";
-
-/** What the loop needs of a model. */
-export interface Trainee {
-  readonly vocabularySize: number;
-  /** changed in place */
-  readonly values: Float32Array;
-  /** what the values are */
-  readonly entries: readonly BankEntry[];
-  pack(samples: readonly EncodedSample[], chunks: number): Batch;
-  session(options: LossOptions): Promise<GraphSession>;
-  /** Throws where training is to stop; asked before each micro-batch. */
-  checkGoingOn(): void;
-}
-
-/** The loop's side of a {@link TrainCheckpoint}: the questions travel to another thread. */
-export interface TrainingRecord {
-  resume: Uint8Array | null;
-  note: string;
-  isDue(step: number): Promise<boolean>;
-  save(state: Uint8Array): Promise<void>;
-}
-
-/** What is trained with what: all but whom to tell. */
-export type TrainInput = Omit<TrainOptions, "onProgress" | "checkpoint">;
 
 /**
  * Trains over all epochs with a fresh optimizer and schedule. A step's loss is λ·CE, averaged over the step's answer tokens,

@@ -3,7 +3,7 @@ import { invariant } from "../core/errors.ts";
 import type { Device, OpenModel } from "../ports/engine.ts";
 import { LanguageModel } from "./language-model.ts";
 import { packError, type ThreadError, unpackError } from "./thread-error.ts";
-import type { TrainInput } from "./training.ts";
+import type { TrainInput } from "./trainee.ts";
 
 /** What an engine's thread is started with. */
 export interface ThreadData {

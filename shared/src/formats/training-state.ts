@@ -1,3 +1,4 @@
+import { InvalidInputError } from "../core/errors.ts";
 import { parseCount, parseHash, type Refuse, refuseWith, takeMetadata, takeTensors } from "./named-tensors.ts";
 import { parseSafetensorsHeader, readSafetensors, writeSafetensors } from "./safetensors.ts";
 
@@ -46,11 +47,11 @@ export function writeTrainingState(state: TrainingState): Uint8Array {
 /**
  * Reads what {@link writeTrainingState} wrote, and believes nothing of it: shapes, lengths and numbers are checked.
  * @param what - the file as errors name it
- * @throws InvalidInputError `CHECKPOINT_INVALID`; also safetensors' own
+ * @throws InvalidInputError `CHECKPOINT_INVALID`
  */
 export function readTrainingState(bytes: Uint8Array, what: string): TrainingState {
   const refuse = refuseWith("CHECKPOINT_INVALID", what);
-  const { tensors, metadata } = readSafetensors(bytes, what);
+  const { tensors, metadata } = asCheckpoint(() => readSafetensors(bytes, what));
   const found = takeTensors(tensors, DTYPES, refuse);
   const { belongsTo, step, note } = readMetadata(metadata, refuse);
   for (const name of ["mean", "variance"] as const)
@@ -80,8 +81,18 @@ export function readTrainingState(bytes: Uint8Array, what: string): TrainingStat
 
 /** The note alone, from the header. @throws InvalidInputError as {@link readTrainingState} */
 export function readTrainingNote(bytes: Uint8Array, what: string): string {
-  const { metadata } = parseSafetensorsHeader(bytes, bytes.length, what);
+  const { metadata } = asCheckpoint(() => parseSafetensorsHeader(bytes, bytes.length, what));
   return readMetadata(metadata, refuseWith("CHECKPOINT_INVALID", what)).note;
+}
+
+/** To whoever resumes training it is all one why a file is none. */
+function asCheckpoint<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (!(cause instanceof InvalidInputError)) throw cause;
+    throw new InvalidInputError("CHECKPOINT_INVALID", cause.message, { cause });
+  }
 }
 
 function readMetadata(metadata: Record<string, string>, refuse: Refuse) {

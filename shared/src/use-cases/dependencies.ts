@@ -1,6 +1,7 @@
 import type { ProgressEvent } from "../contracts/progress.ts";
 import type { Engine } from "../ports/engine.ts";
 import type { Executions } from "../ports/executions.ts";
+import type { Interruption } from "../ports/interruption.ts";
 import type { Material } from "../ports/material.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
 import type { Tokenizer } from "../ports/tokenizer.ts";
@@ -27,4 +28,9 @@ export interface PlanDependencies extends StageDependencies {
 /** What the stages that train are given in addition. */
 export interface WorkerDependencies extends StageDependencies {
   engine: Engine;
+  interruption: Interruption;
+  /** how often training is written down; the clock is monotonic */
+  checkpoints: { everyMs: number; nowMs(): number };
+  /** tells of trouble that the job goes on in spite of */
+  warn(message: string, facts: Record<string, unknown>): void;
 }

@@ -1,13 +1,8 @@
 import { deriveSeed } from "../core/numeric/seed.ts";
 import type { Sample } from "../core/samples/sample.ts";
 import type { SampleTarget } from "../ports/engine.ts";
+import type { TrainingOutcome } from "./job-checkpoint.ts";
 import type { RunningJob } from "./with-job.ts";
-
-/** What a training phase reports: its steps and the mean loss of its last epoch, nats a token. */
-export interface TrainingOutcome {
-  steps: number;
-  loss: number;
-}
 
 /** Fine-tunes on the private set's labels, `privateEpochs` times. */
 export function trainOnPrivate(job: RunningJob, samples: readonly Sample[]): Promise<TrainingOutcome> {
@@ -39,24 +34,27 @@ async function train(
   if (epochs === 0 || samples.length === 0) return { steps: 0, loss: 0 };
   const { deps, plan, identity, open } = job;
   const { lambda, temperature } = plan.spec.distillation;
-  const result = await open.model.train({
-    samples: samples.map(open.encode),
-    ...(knowledge ?? {}),
-    lambda: knowledge ? lambda : 1,
-    temperature,
-    epochs,
-    training: open.training,
-    // the same order with and without knowledge, so that a run and its baselines differ in nothing else
-    seed: deriveSeed(plan.spec.seed, "order", set, open.party, identity.round),
-    onProgress: (progress) =>
-      deps.progress({
-        ...identity,
-        phase: "training",
-        step: progress.step,
-        steps: progress.steps,
-        loss: progress.loss,
-        tokensPerSecond: progress.tokensPerSecond,
-      }),
+  return job.checkpoint.phase(`round ${identity.round} ${set}`, async (checkpoint) => {
+    const result = await open.model.train({
+      samples: samples.map(open.encode),
+      ...(knowledge ?? {}),
+      lambda: knowledge ? lambda : 1,
+      temperature,
+      epochs,
+      training: open.training,
+      // the same order with and without knowledge, so that a run and its baselines differ in nothing else
+      seed: deriveSeed(plan.spec.seed, "order", set, open.party, identity.round),
+      checkpoint,
+      onProgress: (progress) =>
+        deps.progress({
+          ...identity,
+          phase: "training",
+          step: progress.step,
+          steps: progress.steps,
+          loss: progress.loss,
+          tokensPerSecond: progress.tokensPerSecond,
+        }),
+    });
+    return { steps: result.steps, loss: result.lossByEpoch.at(-1) ?? 0 };
   });
-  return { steps: result.steps, loss: result.lossByEpoch.at(-1) ?? 0 };
 }

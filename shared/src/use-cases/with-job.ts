@@ -1,6 +1,7 @@
 import { artefactKeys, MANIFEST } from "../contracts/keys.ts";
 import type { Plan } from "../contracts/plan.ts";
 import type { WorkerDependencies } from "./dependencies.ts";
+import { JobCheckpoint } from "./job-checkpoint.ts";
 import { finishedJob, type JobIdentity, JobOutputs, readOutput } from "./job-outputs.ts";
 import { loadPlan } from "./load-plan.ts";
 import { type OpenParty, openParty } from "./open-party.ts";
@@ -13,6 +14,7 @@ export interface RunningJob {
   identity: JobIdentity;
   open: OpenParty;
   outputs: JobOutputs;
+  checkpoint: JobCheckpoint;
 }
 
 export interface JobResult {
@@ -33,7 +35,9 @@ export function partyStage(stage: string, adapterFolder: AdapterFolder, work: Wo
 
 /**
  * The frame of every job of a worker: a job that is done is not done again; the party's model is opened with the adapter it
- * had and closed however the work ends; what the work wrote is committed last.
+ * had and closed however the work ends; what the work wrote is committed last. Training goes on where an earlier attempt was
+ * interrupted; where that attempt's checkpoint is of no use the whole job begins anew, since an earlier phase may have been
+ * passed over on its word.
  */
 export async function withJob(
   deps: WorkerDependencies,
@@ -49,19 +53,47 @@ export async function withJob(
   deps.progress({ ...identity, phase: "started" });
   const plan = await loadPlan(deps, identity.run);
   const from = adapterFolder(plan, identity);
-  const open = await openParty(
-    deps,
-    plan,
-    identity.party,
-    from === null ? null : await readOutput(deps, from, ADAPTER),
-  );
+  const adapter = from === null ? null : await readOutput(deps, from, ADAPTER);
+  const attempt = async (checkpoint: JobCheckpoint): Promise<{ manifest: string }> => {
+    const open = await openParty(deps, plan, identity.party, adapter);
+    return whileOpen(deps, open, checkpoint, async () => {
+      const outputs = new JobOutputs(deps, identity, folder);
+      const { metrics, facts } = await work({ deps, plan, identity, open, outputs, checkpoint });
+      checkpoint.checkUsed();
+      return outputs.commit(metrics, facts);
+    });
+  };
+  const done = await JobCheckpoint.find(deps, folder)
+    .then(attempt)
+    .catch((error) => {
+      if (!JobCheckpoint.refuses(error)) throw error;
+      deps.warn("checkpoint refused: the job begins anew", { ...identity, code: error.code, error });
+      return attempt(JobCheckpoint.fresh(deps, folder));
+    });
+  deps.progress({ ...identity, phase: "done" });
+  return done;
+}
+
+/**
+ * Works with an open model and closes it in the end. When the job is interrupted, training puts itself down; everything else is
+ * cut off by closing the model under it.
+ */
+async function whileOpen<T>(
+  { interruption: { signal } }: WorkerDependencies,
+  { model }: OpenParty,
+  checkpoint: JobCheckpoint,
+  work: () => Promise<T>,
+): Promise<T> {
+  const cutOff = () => checkpoint.training || model.close().catch(() => undefined); // awaited below
+  signal.addEventListener("abort", cutOff);
   try {
-    const outputs = new JobOutputs(deps, identity, folder);
-    const { metrics, facts } = await work({ deps, plan, identity, open, outputs });
-    const done = await outputs.commit(metrics, facts);
-    deps.progress({ ...identity, phase: "done" });
-    return done;
+    signal.throwIfAborted();
+    return await work();
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
   } finally {
-    await open.model.close();
+    signal.removeEventListener("abort", cutOff);
+    await model.close();
   }
 }

@@ -193,7 +193,7 @@ describe("a training's checkpoint", () => {
     const state = await interruptAt(labelsOnly(), 1);
     for (const length of [0, 7, 20, state.length >> 1, state.length - 1])
       await expect(trainWith(labelsOnly(), resumed(state.slice(0, length)))).rejects.toMatchObject({
-        code: "SAFETENSORS_TRUNCATED",
+        code: "CHECKPOINT_INVALID",
       });
   });
 

@@ -40,6 +40,7 @@ function startWorker(variables: Record<string, string>): ChildProcess {
       AWS_SECRET_ACCESS_KEY: "test",
       FEDMKT_CONTROL_BUCKET: "control",
       FEDMKT_ARTEFACT_BUCKET: "artefacts",
+      FEDMKT_REGISTRY_BUCKET: "registry",
       FEDMKT_HEARTBEAT_SECONDS: "30",
       ...variables,
     },

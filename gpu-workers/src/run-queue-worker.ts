@@ -1,0 +1,70 @@
+import { partyCredentials } from "@fedmkt/shared/adapters/aws/party-credentials.ts";
+import { queueWorkerEnvironment } from "@fedmkt/shared/contracts/environment.ts";
+import type { ProgressEvent } from "@fedmkt/shared/contracts/progress.ts";
+import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
+import type { JobQueue } from "@fedmkt/shared/ports/job-queue.ts";
+import { jobQueue } from "@fedmkt/shared/runtime/job-queue.ts";
+import { issues } from "@fedmkt/shared/runtime/stage-failure.ts";
+import type { ProcessStop } from "./process-stop.ts";
+import { serveQueue } from "./queue-worker.ts";
+import type { WorkerLogger } from "./run-job.ts";
+import { workerServices } from "./worker-services.ts";
+
+/** The longest that SQS lets a request wait: the fewest requests while there is nothing to do. */
+const WAIT_SECONDS = 20;
+/** An emulator hands a message to a worker that died while it waited, so that waits are kept short there. */
+const EMULATOR_WAIT_SECONDS = 1;
+
+export interface RunQueueWorker extends ProcessStop {
+  /** as `queueWorkerEnvironment` lists them */
+  variables: NodeJS.ProcessEnv;
+  logger: WorkerLogger;
+  /** whether the worker leaves once its queue is empty */
+  once?: boolean;
+  /** where progress goes; into the log unless given */
+  onProgress?: (event: ProgressEvent) => void;
+}
+
+/**
+ * A party's worker at its own site or in a container: takes jobs from the party's queue until it is told to stop. It only calls
+ * out, by HTTPS: with the party's role where one is named, whose credentials are fetched anew every hour.
+ * @throws InvalidInputError `ENVIRONMENT_INVALID` naming the variables
+ */
+export async function runQueueWorker(options: RunQueueWorker): Promise<void> {
+  const { variables, logger, stopping, gaveUp, once = false, onProgress } = options;
+  const result = queueWorkerEnvironment.safeParse(variables);
+  if (!result.success) throw new InvalidInputError("ENVIRONMENT_INVALID", `environment: ${issues(result.error)}`);
+  const settings = result.data;
+  const { FEDMKT_PARTY: party, FEDMKT_PARTY_ROLE_ARN: roleArn, FEDMKT_EXTERNAL_ID: externalId } = settings;
+  const credentials = roleArn === undefined ? undefined : partyCredentials({ roleArn, party, externalId });
+  const { services, close } = workerServices(variables, settings, logger, credentials);
+  const isEmulator = (variables.AWS_ENDPOINT_URL_SQS ?? variables.AWS_ENDPOINT_URL) !== undefined;
+  const queue = jobQueue(settings.FEDMKT_JOB_QUEUE_URL, credentials);
+  const empty = new AbortController();
+  try {
+    await serveQueue({
+      ...services,
+      deps: onProgress === undefined ? services.deps : { ...services.deps, progress: onProgress },
+      stopping: once ? AbortSignal.any([stopping, empty.signal]) : stopping,
+      gaveUp,
+      queue: once ? untilEmpty(queue, () => empty.abort()) : queue,
+      party,
+      waitSeconds: isEmulator ? EMULATOR_WAIT_SECONDS : WAIT_SECONDS,
+    });
+  } finally {
+    await close();
+  }
+}
+
+/** The same queue, telling when it has no message to give. */
+function untilEmpty(queue: JobQueue, onEmpty: () => void): JobQueue {
+  return {
+    receive: async (request) => {
+      const message = await queue.receive(request);
+      if (message === null) onEmpty();
+      return message;
+    },
+    hide: (message, seconds) => queue.hide(message, seconds),
+    delete: (message) => queue.delete(message),
+  };
+}

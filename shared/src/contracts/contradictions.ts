@@ -34,6 +34,15 @@ export function findContradictions(spec: unknown): SpecIssue[] {
       });
   });
 
+  const workers = clients.filter(({ compute }) => compute === "worker").map(({ id }) => id);
+  sets.forEach(({ owner }, index) => {
+    if (top.simulation === true && typeof owner === "string" && workers.includes(owner))
+      issues.push({
+        path: ["evaluation", index, "owner"],
+        message: `${owner}'s jobs run at its own site (compute: worker), which its held-out set does not leave: no other party can be scored on it, as simulation asks for; leave out owner where the set may be shared, or simulation`,
+      });
+  });
+
   for (const [path, party] of [
     [["server"], mapping(top.server)] as const,
     ...clients.map((client, index) => [["clients", index], client] as const),

@@ -15,7 +15,7 @@ const ANY = 1 << 30;
 
 async function contents({ objects }: StageRun): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
-  for (const bucket of ["control", "artefacts"])
+  for (const bucket of ["control", "artefacts", "registry"])
     for (const key of await objects.list(bucket, ""))
       found[`${bucket}/${key}`] = sha256(await objects.get(bucket, key, ANY));
   return found;
@@ -96,6 +96,33 @@ describe("a federation, stage by stage", () => {
     const second = stageRun();
     await runStages(second, spec);
     expect(await contents(second)).toEqual(await contents(first));
+  });
+
+  it("gives the same bytes wherever models and data lie, but for the spec's own hash", async () => {
+    const elsewhere = mkdtempSync(join(tmpdir(), "another-place-"));
+    try {
+      const moved = stageRun();
+      await runStages(moved, writeTinyFederation(elsewhere));
+      const [here, there] = [await contents(first), await contents(moved)];
+      expect(Object.keys(there)).toEqual(Object.keys(here));
+      const differing = Object.keys(here).filter((key) => here[key] !== there[key]);
+      // what holds the spec, or its hash, holds its places
+      expect(differing).toEqual([
+        "control/runs/tiny/claims/00001.json",
+        "control/runs/tiny/plan.json",
+        "control/runs/tiny/run.yaml",
+        "artefacts/runs/tiny/published/report.html",
+        "artefacts/runs/tiny/published/summary.json",
+        ...["server", "ships", "wards"].map((party) => `registry/adapters/${party}/tiny.json`),
+      ]);
+      const [hash, other] = [(await summary(first)).specHash, (await summary(moved)).specHash];
+      expect({ ...(await summary(moved)), specHash: hash }).toEqual(await summary(first));
+      const report = async ({ objects }: StageRun) =>
+        new TextDecoder().decode(await objects.get("artefacts", "runs/tiny/published/report.html", ANY));
+      expect((await report(moved)).replace(other.slice(0, 12), hash.slice(0, 12))).toBe(await report(first));
+    } finally {
+      rmSync(elsewhere, { recursive: true, force: true });
+    }
   });
 
   it("changes nothing when all stages are called again: finished jobs are found done", async () => {

@@ -38,6 +38,42 @@ describe("reading a run's spec", () => {
     ]);
   });
 
+  it("has a client's jobs run in the coordinator's cluster unless it says otherwise, and knows no budget", () => {
+    const spec = readRunSpec(SPEC.replace("  - id: ward", "  - id: ward\n    compute: worker"), "run.yaml");
+    expect(spec.clients.map(({ compute }) => compute)).toEqual(["ecs", "worker"]);
+    expect(spec.budget).toBeUndefined();
+    expect(readRunSpec(`${SPEC}\nbudget: { dollars: 12.5 }\n`, "run.yaml").budget).toEqual({ dollars: 12.5 });
+  });
+
+  it.each([
+    ["compute: gpu", "clients[0].compute: expected one of"],
+    ["compute: [ecs]", "clients[0].compute: expected one of"],
+  ])("refuses %s", (line, message) => {
+    expect(mistakesIn(SPEC.replace("  - id: harbour", `  - id: harbour\n    ${line}`)).join()).toContain(message);
+  });
+
+  it.each(["budget: {}", "budget: { dollars: 0 }", "budget: { dollars: -1 }", "budget: 5", "budget: { euros: 5 }"])(
+    "refuses %s",
+    (line) => {
+      expect(mistakesIn(`${SPEC}\n${line}\n`).join()).toMatch(/budget/);
+    },
+  );
+
+  it("scores nobody else on a held-out set that does not leave its owner's site", () => {
+    const worker = SPEC.replace("  - id: harbour", "  - id: harbour\n    compute: worker");
+    expect(mistakesIn(`${worker}simulation: true\n`)).toEqual([
+      expect.stringMatching(/evaluation\[0\]\.owner: harbour's jobs run at its own site.*leave out owner/),
+    ]);
+    expect(mistakesIn(`${worker}simulation: false\n`)).toEqual([]);
+    const other = SPEC.replace("  - id: ward", "  - id: ward\n    compute: worker");
+    expect(mistakesIn(`${other}simulation: true\n`)).toEqual([]);
+  });
+
+  it.each(["x".repeat(41), "a+b", "-a", "A"])("refuses %s as a name of a run or a client", (name) => {
+    expect(mistakesIn(SPEC.replace("name: toy", `name: ${name}`)).join()).toContain("name: ");
+    expect(mistakesIn(SPEC.replace("id: ward", `id: ${name}`)).join()).toContain("clients[1].id: ");
+  });
+
   it("is an InvalidInputError whose message lists every mistake", () => {
     const read = () => readRunSpec(SPEC.replace("rounds: 2", "rounds: x\nround: 3"), "my/run.yaml");
     expect(read).toThrow(InvalidInputError);

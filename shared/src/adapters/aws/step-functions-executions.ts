@@ -9,6 +9,9 @@ import { awsFailure } from "./aws-failure.ts";
 const UNKNOWN_TRIES = 3;
 const UNKNOWN_WAIT_MS = 250;
 
+/** What is in none of these may still do something, such as an execution that is to be redriven. */
+const ENDED = new Set<string>(["FAILED", "TIMED_OUT", "ABORTED"]);
+
 /** Executions of Step Functions. */
 export class StepFunctionsExecutions implements Executions {
   readonly #client: SFNClient;
@@ -27,7 +30,7 @@ export class StepFunctionsExecutions implements Executions {
       try {
         const { status } = await this.#client.send(new DescribeExecutionCommand({ executionArn }));
         if (status === "SUCCEEDED") return "succeeded";
-        return status === "RUNNING" || status === "PENDING_REDRIVE" ? "running" : "ended";
+        return ENDED.has(status!) ? "ended" : "running";
       } catch (cause) {
         if ((cause as Error).name !== "ExecutionDoesNotExist") throw awsFailure(executionArn, cause);
         if (tries === UNKNOWN_TRIES) return "ended";

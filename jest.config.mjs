@@ -8,6 +8,8 @@ export default {
     ],
   },
   testMatch: ["<rootDir>/test/**/*.test.ts"],
+  // against emulators of AWS: jest.integration.config.mjs
+  testPathIgnorePatterns: ["/node_modules/", "<rootDir>/test/aws/"],
   modulePathIgnorePatterns: ["cdk.out", "<rootDir>/runs", "<rootDir>/.cache", "<rootDir>/.build", "<rootDir>/cli/dist"],
   maxWorkers: 2,
   testTimeout: 60_000,

@@ -1,0 +1,3 @@
+import { onEmulators } from "./jest.integration.config.mjs";
+
+export default onEmulators("localstack");

@@ -1,0 +1,21 @@
+import { afterAll, beforeAll, describe } from "@jest/globals";
+import { type Cloud, startCloud } from "../support/emulators/cloud.ts";
+import { emulatorLacks } from "../support/emulators/start-emulator.ts";
+import { emulatorUnderTest } from "./emulator-under-test.ts";
+import { testFederation } from "./federation.ts";
+
+const MINUTES = 60_000;
+const emulator = emulatorUnderTest();
+const lacks = emulatorLacks(emulator);
+
+/** All stacks deployed once, then everything that is to be seen of them, and in the end their removal: the order matters. */
+(lacks === null ? describe : describe.skip)(`a deployment on ${emulator}${lacks === null ? "" : `: ${lacks}`}`, () => {
+  let cloud: Cloud;
+
+  beforeAll(async () => {
+    cloud = await startCloud(emulator, 5 * MINUTES);
+  }, 12 * MINUTES);
+  afterAll(() => cloud?.stop(), MINUTES);
+
+  describe("a federation of four clients, two of them at sites of their own", () => testFederation(() => cloud));
+});

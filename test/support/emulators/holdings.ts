@@ -1,0 +1,92 @@
+import { paginateListStacks } from "@aws-sdk/client-cloudformation";
+import { paginateDescribeLogGroups } from "@aws-sdk/client-cloudwatch-logs";
+import { paginateListClusters, paginateListTaskDefinitionFamilies } from "@aws-sdk/client-ecs";
+import { ListBucketsCommand } from "@aws-sdk/client-s3";
+import { paginateListStateMachines } from "@aws-sdk/client-sfn";
+import { paginateListQueues } from "@aws-sdk/client-sqs";
+import type { AwsClients } from "./aws-clients.ts";
+import type { Emulator } from "./emulator.ts";
+import { identity } from "./identity.ts";
+import { signedRequest } from "./signed-request.ts";
+
+/** What an account holds of the project, by kind; keys of KMS that are pending deletion are on their way out and count as such. */
+export interface Holdings {
+  stacks: string[];
+  buckets: string[];
+  queues: string[];
+  roles: string[];
+  logGroups: string[];
+  machines: string[];
+  functions: string[];
+  clusters: string[];
+  taskFamilies: string[];
+  tables: string[];
+  rules: string[];
+  keys: string[];
+}
+
+/** @param prefix - of the names that count: `fedmkt-dev-`; keys have no names, all count that are not AWS's own */
+export async function holdings(emulator: Emulator, aws: AwsClients, prefix: string): Promise<Holdings> {
+  const ours = (name: string) => name.includes(prefix);
+  const stacks: string[] = [];
+  for await (const { StackSummaries } of paginateListStacks({ client: aws.cloudFormation }, {}))
+    for (const { StackName, StackStatus } of StackSummaries ?? [])
+      if (StackStatus !== "DELETE_COMPLETE") stacks.push(StackName!);
+  const queues: string[] = [];
+  for await (const { QueueUrls } of paginateListQueues({ client: aws.sqs }, {})) queues.push(...(QueueUrls ?? []));
+  const logGroups: string[] = [];
+  for await (const page of paginateDescribeLogGroups({ client: aws.logs }, {}))
+    logGroups.push(...(page.logGroups ?? []).map(({ logGroupName }) => logGroupName!));
+  const machines: string[] = [];
+  for await (const { stateMachines } of paginateListStateMachines({ client: aws.stepFunctions }, {}))
+    machines.push(...(stateMachines ?? []).map(({ name }) => name!));
+  const clusters: string[] = [];
+  for await (const { clusterArns } of paginateListClusters({ client: aws.ecs }, {}))
+    clusters.push(...(clusterArns ?? []));
+  const taskFamilies: string[] = [];
+  for await (const { families } of paginateListTaskDefinitionFamilies({ client: aws.ecs }, { status: "ACTIVE" }))
+    taskFamilies.push(...(families ?? []));
+  const { Buckets = [] } = await aws.s3.send(new ListBucketsCommand({}));
+  const json = async (service: string, target: string, version: string, body: object = {}) =>
+    JSON.parse(
+      await signedRequest(emulator, {
+        service,
+        body: JSON.stringify(body),
+        headers: { "content-type": `application/x-amz-json-${version}`, "x-amz-target": target },
+      }),
+    );
+  const { Functions } = JSON.parse(
+    await signedRequest(emulator, { service: "lambda", method: "GET", path: "/2015-03-31/functions/" }),
+  );
+  const { TableNames } = await json("dynamodb", "DynamoDB_20120810.ListTables", "1.0");
+  const { Rules } = await json("events", "AWSEvents.ListRules", "1.1");
+  const logPrefix = `/${prefix.replace(/-$/, "").replace("-", "/")}/`;
+  return {
+    stacks: stacks.filter(ours),
+    buckets: Buckets.map(({ Name }) => Name!).filter(ours),
+    queues: queues.filter(ours),
+    roles: (await identity(emulator).roles()).filter(ours),
+    logGroups: logGroups.filter((name) => ours(name) || name.startsWith(logPrefix)),
+    machines: machines.filter(ours),
+    functions: (Functions as { FunctionName: string }[]).map(({ FunctionName }) => FunctionName).filter(ours),
+    clusters: clusters.filter(ours),
+    taskFamilies: taskFamilies.filter(ours),
+    tables: (TableNames as string[]).filter(ours),
+    rules: (Rules as { Name: string }[]).map(({ Name }) => Name).filter(ours),
+    keys: await livingKeys(json),
+  };
+}
+
+/** Customer keys that are neither deleted nor about to be. */
+async function livingKeys(
+  json: (service: string, target: string, version: string, body?: object) => Promise<{ [name: string]: unknown }>,
+): Promise<string[]> {
+  const { Keys } = await json("kms", "TrentService.ListKeys", "1.1");
+  const living: string[] = [];
+  for (const { KeyId } of Keys as { KeyId: string }[]) {
+    const { KeyMetadata } = await json("kms", "TrentService.DescribeKey", "1.1", { KeyId });
+    const { KeyState, KeyManager } = KeyMetadata as { KeyState: string; KeyManager: string };
+    if (KeyManager === "CUSTOMER" && KeyState !== "PendingDeletion") living.push(KeyId);
+  }
+  return living;
+}

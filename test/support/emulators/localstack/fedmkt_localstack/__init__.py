@@ -1,0 +1,1 @@
+"""What LocalStack's host mode lacks for the tests: Node functions as processes, and ECS."""

@@ -3,10 +3,14 @@
  * beside `cli/bin`. Programs and everything they import but the packages below are bundled; the cloud assembly is synthesized, since
  * a site has neither the sources nor the CDK.
  */
-import { cpSync, rmSync } from "node:fs";
+import { copyFileSync, cpSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { synthesize, synthesizeSite } from "../cdk/lib/synthesize.ts";
 import { synthesizeAssembly } from "../cli/src/local/synthesize.ts";
+import { ENVIRONMENTS } from "../shared/src/contracts/deployment.ts";
 
 const root = fileURLToPath(new URL("../", import.meta.url));
 const dist = fileURLToPath(new URL("../cli/dist/", import.meta.url));
@@ -18,6 +22,7 @@ export const PROGRAMS = {
   "lambda-thread": "cli/src/local/lambda-thread-main.ts",
   "die-with-parent": "cli/src/local/die-with-parent.ts",
   "task-worker": "gpu-workers/src/entry.ts",
+  "queue-worker": "gpu-workers/src/queue-entry.ts",
   "engine-thread": "shared/src/engine/worker.ts",
 } as const;
 
@@ -54,9 +59,25 @@ export async function bundlePrograms(folder: string): Promise<void> {
   });
 }
 
+/** Puts the assembly of a local run into a folder, and beside it what is deployed by parameters alone: clients' and sites' stacks. */
+async function writeAssembly(folder: string): Promise<void> {
+  cpSync((await synthesizeAssembly()).folder, folder, { recursive: true });
+  for (const environment of ENVIRONMENTS) {
+    for (const [stack, assembly] of [
+      ["client", synthesize({ environment, clientTemplate: true, bundle: false, outdir: temporaryFolder() })],
+      ["site", synthesizeSite({ environment, outdir: temporaryFolder() })],
+    ]) {
+      const template = `fedmkt-${environment}-${stack}.template.json`;
+      copyFileSync(join(assembly, template), join(folder, template));
+      rmSync(assembly, { recursive: true });
+    }
+  }
+}
+
+const temporaryFolder = () => mkdtempSync(join(tmpdir(), "fedmkt-package-"));
+
 if (import.meta.main) {
   rmSync(dist, { recursive: true, force: true });
   await bundlePrograms(dist);
-  const { folder } = await synthesizeAssembly();
-  cpSync(folder, `${dist}assembly`, { recursive: true });
+  await writeAssembly(join(dist, "assembly"));
 }

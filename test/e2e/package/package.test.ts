@@ -43,13 +43,14 @@ beforeAll(() => {
 afterAll(() => rmSync(site, { recursive: true, force: true }));
 
 describe("the package that npm pack makes of the command line", () => {
-  it("is one small file with programs and the synthesized machines, and no TypeScript", () => {
+  it("is one small file with programs, the synthesized machines and the stacks of clients and sites, and no TypeScript", () => {
     expect(packed).toMatch(/^fedmkt-\d+\.\d+\.\d+\.tgz$/);
     expect(statSync(join(site, packed)).size).toBeLessThan(3 * MEGABYTE);
     const folder = join(site, "node_modules/fedmkt");
     expect(globSync("**/*.ts", { cwd: folder })).toEqual([]);
     for (const program of Object.keys(PROGRAMS)) expect(existsSync(join(folder, `dist/${program}.js`))).toBe(true);
     expect(existsSync(join(folder, "dist/assembly/manifest.json"))).toBe(true);
+    expect(globSync("dist/assembly/*-{client,site}.template.json", { cwd: folder })).toHaveLength(4);
   });
 
   it("asks for few packages, each in one version", () => {

@@ -5,6 +5,7 @@ import type { Construct } from "constructs";
 import { AlignShards } from "./constructs/align-shards.ts";
 import { CloudCapacity } from "./constructs/cloud-capacity.ts";
 import { functionBundle } from "./constructs/function-bundle.ts";
+import { Operations } from "./constructs/operations.ts";
 import { PartyPlaces } from "./constructs/party-places.ts";
 import { PartyRole } from "./constructs/party-role.ts";
 import { PartyTask } from "./constructs/party-task.ts";
@@ -45,7 +46,7 @@ export class PipelineStack extends Stack {
     };
     const code = functionBundle();
     this.functions = new StageFunctions(this, "Stages", { code, environment, settings, state });
-    this.workers = new WorkerCluster(this, "Workers", { settings });
+    this.workers = new WorkerCluster(this, "Workers", { settings, capacity: this.capacity });
     const image = this.node.tryGetContext("workerImage") ?? "fedmkt/gpu-workers:0.1.0";
     this.serverWorkers(settings, state, image);
     const stages = new StageStates(this, "States", {
@@ -56,7 +57,7 @@ export class PipelineStack extends Stack {
     });
     this.round = new RoundMachine(this, "Round", { stages, settings }).machine;
     this.run = new RunMachine(this, "Run", { stages, round: this.round, settings }).machine;
-    new AlignShards(this, "AlignShards", {
+    const alignShards = new AlignShards(this, "AlignShards", {
       alignShard: this.functions.of("align-shard"),
       shards,
       code,
@@ -71,6 +72,22 @@ export class PipelineStack extends Stack {
       run: this.run,
       failRun: this.functions.of("fail-run"),
       workers: this.workers,
+    });
+
+    new Operations(this, "Operations", {
+      settings,
+      capacity: this.capacity,
+      run: this.run,
+      round: this.round,
+      shards,
+      events: this.events,
+      functions: {
+        ...this.functions.all,
+        "fail-shard": alignShards.failShard,
+        "stop-tasks": this.events.stopTasks,
+      },
+      clusterName: this.workers.cluster.clusterName,
+      gpus: this.workers.gpus,
     });
 
     const exported = exportedNames(settings.names);

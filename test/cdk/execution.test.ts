@@ -1,25 +1,38 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "@jest/globals";
 import { parseJob } from "../../gpu-workers/src/parse-job.ts";
-import { alignShardMessage } from "../../shared/src/contracts/job.ts";
+import { alignShardMessage, jobMessage } from "../../shared/src/contracts/job.ts";
 import { type LambdaStageName, type PlannedRun, STAGES } from "../../shared/src/contracts/stages.ts";
 import { executeDefinition } from "../support/execute-definition.ts";
-import { definitionOf, propertiesOf, synthesizeTemplates } from "../support/templates.ts";
+import { definitionOf, deployTemplates, synthesizeTemplates } from "../support/templates.ts";
 
-const { pipeline } = synthesizeTemplates();
-const run = definitionOf(pipeline, "run");
-const round = definitionOf(pipeline, "round");
+const deployed = deployTemplates(synthesizeTemplates());
+const run = definitionOf(deployed, "run");
+const round = definitionOf(deployed, "round");
 const event = JSON.parse(readFileSync(new URL("../../events/run/run-uploaded.json", import.meta.url), "utf8"));
 const handlers = new Map(
-  propertiesOf(pipeline, "AWS::Lambda::Function").map(([id, { Handler }]) => [id, String(Handler)]),
+  deployed
+    .filter(({ type }) => type === "AWS::Lambda::Function")
+    .map(({ arn, properties }) => [arn, properties.Handler]),
 );
+
+/** The execution that the interpreter gives. */
+const EXECUTION = "arn:aws:states:us-east-1:000000000000:execution:any:any";
+const EXECUTION_NAME = "any";
 
 const RUN = "harbour-and-forest";
 const plan: PlannedRun = {
   run: RUN,
   round: 1,
-  clients: [{ id: "harbour" }, { id: "forest" }],
-  parties: [{ id: "server" }, { id: "harbour" }, { id: "forest" }],
+  clients: [
+    { id: "harbour", compute: "ecs" },
+    { id: "forest", compute: "worker" },
+  ],
+  parties: [
+    { id: "server", compute: "ecs" },
+    { id: "harbour", compute: "ecs" },
+    { id: "forest", compute: "worker" },
+  ],
   maps: [
     { source: "server", target: "harbour" },
     { source: "harbour", target: "server" },
@@ -29,24 +42,32 @@ const plan: PlannedRun = {
     { source: "forest", target: "server", shard: 0 },
   ],
   toClients: [{ source: "server", target: "harbour", shard: 0 }],
-  baselines: [{ party: "harbour", baseline: "standalone+public" }],
+  baselines: [{ party: "harbour", compute: "ecs", baseline: "standalone+public" }],
   aggregation: "none",
 };
 
 /** Both machines with every stage's input checked by the table; `fail` may throw in a state's place. */
 function federation(
-  options: { rounds?: number; key?: string; plan?: Partial<PlannedRun>; fail?: (state: string) => void } = {},
+  options: {
+    rounds?: number;
+    key?: string;
+    plan?: Partial<PlannedRun>;
+    taken?: string;
+    fail?: (state: string) => void;
+  } = {},
 ) {
   const done: string[] = [];
   const inputs: unknown[] = [];
 
   async function lambda({ FunctionName, Payload }: Record<string, unknown>): Promise<unknown> {
-    const id = String(FunctionName).split(":").at(-1)!;
-    const stage = handlers.get(id)!.replace(".handler", "") as LambdaStageName;
+    const stage = String(handlers.get(String(FunctionName))).replace(".handler", "") as LambdaStageName;
     const input = STAGES[stage].input.parse(Payload) as { run: string; round: number };
     inputs.push({ stage, ...input });
-    if (stage === "plan-run") return { ...plan, ...options.plan };
-    if (stage === "close-round") return { ...input, done: input.round === (options.rounds ?? 2) };
+    if (stage === "plan-run") {
+      const { taken = null } = options;
+      return { run: RUN, taken, machine: taken === null ? { ...plan, ...options.plan } : null };
+    }
+    if (stage === "close-round") return { ...input, done: input.round === (options.rounds ?? 2), dollars: 0.5 };
     return {};
   }
 
@@ -54,14 +75,20 @@ function federation(
     done.push(state);
     options.fail?.(state);
     if ("Payload" in parameters) return { StatusCode: 200, Payload: await lambda(parameters) };
-    if ("MessageBody" in parameters)
-      inputs.push({ stage: "align-shard", ...alignShardMessage.parse(parameters.MessageBody) });
-    else if ("StateMachineArn" in parameters) return { Output: await executeDefinition(round, parameters.Input, work) };
-    else {
-      const [{ Environment }] = (parameters as never as Overrides).Overrides.ContainerOverrides;
-      const variables = Object.fromEntries(Environment.map(({ Name, Value }) => [Name, Value]));
+    if ("StateMachineArn" in parameters) return { Output: await executeDefinition(round, parameters.Input, work) };
+    if ("MessageBody" in parameters) {
+      const { QueueUrl, MessageBody } = parameters as { QueueUrl: string; MessageBody: unknown };
+      if (QueueUrl.endsWith("/fedmkt-dev-shards"))
+        inputs.push({ stage: "align-shard", ...alignShardMessage.parse(MessageBody) });
+      else inputs.push({ ...jobMessage.parse(MessageBody).job, queue: QueueUrl });
+    } else {
+      const { TaskDefinition, StartedBy, Overrides } = parameters as never as RunTask;
+      const variables = Object.fromEntries(
+        Overrides.ContainerOverrides[0].Environment.map(({ Name, Value }) => [Name, Value]),
+      );
       expect(variables.FEDMKT_TASK_TOKEN).toBe("AQCE-token");
-      inputs.push(parseJob(variables.FEDMKT_JOB));
+      expect(StartedBy).toBe(EXECUTION_NAME);
+      inputs.push({ ...parseJob(variables.FEDMKT_JOB), task: TaskDefinition });
     }
     return { manifest: "runs/manifest.json" };
   }
@@ -69,7 +96,9 @@ function federation(
   return { done, inputs, start: () => executeDefinition(run, uploaded(options.key), work) };
 }
 
-interface Overrides {
+interface RunTask {
+  TaskDefinition: string;
+  StartedBy: string;
   Overrides: { ContainerOverrides: [{ Environment: { Name: string; Value: string }[] }] };
 }
 /** The event that S3 sends, of another key where one is given. */
@@ -84,30 +113,69 @@ describe("the deployed machines, interpreted", () => {
   it("run a federation from the uploaded file to its publication, every stage with an input that its contract takes", async () => {
     const { start, done, inputs } = federation();
     await start();
-    expect(done.slice(0, 4)).toEqual(["PlanRun", "MapVocabulary", "MapVocabulary", "RunBaseline"]);
+    expect(done.slice(0, 4)).toEqual(["PlanRun", "MapVocabulary", "MapVocabulary", "RunBaselineOnSpot"]);
     expect(done.at(-1)).toBe("PublishRun");
     expect(count(done, "RunRound")).toBe(2);
-    expect(count(done, "ClientTrain")).toBe(4);
+    expect(count(done, "ClientTrainOnSpot")).toBe(2);
+    expect(count(done, "ClientTrainAtSite")).toBe(2);
     expect(count(done, "AlignShardForServer")).toBe(4);
-    expect(count(done, "ClientDistil")).toBe(4);
-    expect(count(done, "Evaluate")).toBe(6);
-    expect(inputs).toContainEqual({ stage: "plan-run", bucket: "fedmkt-control", key: `runs/${RUN}/run.yaml` });
-    expect(inputs).toContainEqual({ stage: "client-distil", run: RUN, round: 2, party: "forest" });
+    expect(count(done, "ClientDistilOnSpot")).toBe(2);
+    expect(count(done, "ClientDistilAtSite")).toBe(2);
+    expect(count(done, "EvaluateOnSpot")).toBe(4);
+    expect(count(done, "EvaluateAtSite")).toBe(2);
+    expect(inputs).toContainEqual({
+      stage: "plan-run",
+      bucket: event.detail.bucket.name,
+      key: `runs/${RUN}/run.yaml`,
+      execution: EXECUTION,
+    });
     expect(inputs).toContainEqual({ stage: "select-knowledge", run: RUN, round: 2, target: "server" });
+    expect(inputs).toContainEqual({ stage: "select-knowledge", run: RUN, round: 2, target: "forest" });
+  });
+
+  it("start each party's job by the party's own task definition, and at a site put it into the party's own queue", async () => {
+    const { start, inputs } = federation({ rounds: 1 });
+    await start();
+    const job = (stage: string, party: string) => ({ stage, run: RUN, round: 1, party });
+    for (const stage of ["client-train", "client-distil", "evaluate"]) {
+      expect(inputs).toContainEqual({ ...job(stage, "harbour"), task: "fedmkt-dev-party-harbour" });
+      const queue = "https://sqs.us-east-1.amazonaws.com/000000000000/fedmkt-dev-party-forest";
+      expect(inputs).toContainEqual({ ...job(stage, "forest"), queue });
+    }
+    for (const stage of ["server-extract", "server-distil", "evaluate"])
+      expect(inputs).toContainEqual({ ...job(stage, "server"), task: "fedmkt-dev-party-server" });
+    const { round: _, ...baseline } = job("run-baseline", "harbour");
+    expect(inputs).toContainEqual({
+      ...baseline,
+      baseline: "standalone+public",
+      task: "fedmkt-dev-party-harbour",
+    });
+  });
+
+  it("end at once, and well, where another execution has the run", async () => {
+    const { start, done } = federation({ taken: `${EXECUTION}-before` });
+    await start();
+    expect(done).toEqual(["PlanRun"]);
   });
 
   it("let the server extract by itself in the first round alone: later its distillation has done it", async () => {
     const { start, done } = federation({ rounds: 3 });
     await start();
-    expect(count(done, "ServerExtract")).toBe(1);
-    expect(count(done, "ServerDistil")).toBe(3);
+    expect(count(done, "ServerExtractOnSpot")).toBe(1);
+    expect(count(done, "ServerDistilOnSpot")).toBe(3);
   });
 
   it("keep a round's order: learn, align, distil the server, align, distil the clients, evaluate, close", async () => {
     const { start, done } = federation({ rounds: 1 });
     await start();
-    const order = ["ClientTrain", "AlignShardForServer", "SelectForServer", "ServerDistil", "AlignShardForClient"];
-    const places = [...order, "SelectForClient", "ClientDistil", "Evaluate", "CloseRound"].map((name) =>
+    const order = [
+      "ClientTrainOnSpot",
+      "AlignShardForServer",
+      "SelectForServer",
+      "ServerDistilOnSpot",
+      "AlignShardForClient",
+    ];
+    const places = [...order, "SelectForClient", "ClientDistilOnSpot", "EvaluateOnSpot", "CloseRound"].map((name) =>
       done.indexOf(name),
     );
     expect(places).toEqual([...places].sort((a, b) => a - b));
@@ -131,33 +199,66 @@ describe("the deployed machines, interpreted", () => {
   });
 
   it("try again what is transient, and only that", async () => {
-    let failures = 2;
+    let failures = 3;
     const transient = federation({
       rounds: 1,
       fail: (state) => {
-        if (state === "ServerDistil" && failures-- > 0) throw named("TransientError", "a spot machine was taken away");
+        if (state.startsWith("ServerDistil") && failures-- > 0)
+          throw named("TransientError", "a machine was taken away");
       },
     });
     await transient.start();
-    expect(count(transient.done, "ServerDistil")).toBe(3);
+    expect(count(transient.done, "ServerDistilOnSpot")).toBe(1);
+    expect(count(transient.done, "ServerDistilOnDemand")).toBe(3);
 
-    let refusals = 8;
+    let refusals = 9;
     const throttled = federation({
       rounds: 1,
       fail: (state) => {
-        if (state === "ServerDistil" && refusals-- > 0) throw named("ECS.AmazonECSException", "Rate exceeded");
+        if (state.startsWith("ServerDistil") && refusals-- > 0) throw named("ECS.AmazonECSException", "Rate exceeded");
       },
     });
     await throttled.start();
-    expect(count(throttled.done, "ServerDistil")).toBe(9);
+    expect(count(throttled.done, "ServerDistilOnSpot")).toBe(1);
+    expect(count(throttled.done, "ServerDistilOnDemand")).toBe(9);
 
     const invalid = federation({
       fail: (state) => {
-        if (state === "ServerDistil") throw named("InvalidInputError", "server: model.safetensors is truncated");
+        if (state.startsWith("ServerDistil"))
+          throw named("InvalidInputError", "server: model.safetensors is truncated");
       },
     });
     await expect(invalid.start()).rejects.toThrow();
-    expect(count(invalid.done, "ServerDistil")).toBe(1);
+    expect(count(invalid.done, "ServerDistilOnSpot")).toBe(1);
+    expect(count(invalid.done, "ServerDistilOnDemand")).toBe(0);
+  });
+
+  it.each(["States.HeartbeatTimeout", "States.Timeout"])(
+    "go on after a spot machine's %s with what comes next, whichever machine did the job",
+    async (error) => {
+      const { start, done } = federation({
+        rounds: 1,
+        fail: (state) => {
+          if (state.endsWith("OnSpot")) throw named(error, "no word of the worker");
+        },
+      });
+      await start();
+      for (const name of ["RunBaseline", "ClientTrain", "ServerExtract", "ServerDistil", "ClientDistil"])
+        expect([name, count(done, `${name}OnDemand`)]).toEqual([name, 1]);
+      expect(done.at(-1)).toBe("PublishRun");
+    },
+  );
+
+  it("put a job into a site's queue again after a night without a word", async () => {
+    let nights = 2;
+    const { start, done } = federation({
+      rounds: 1,
+      fail: (state) => {
+        if (state === "ClientTrainAtSite" && nights-- > 0) throw named("States.HeartbeatTimeout", "");
+      },
+    });
+    await start();
+    expect(count(done, "ClientTrainAtSite")).toBe(3);
   });
 
   it("end a failed run in fail-run, with the run's name and the error, and fail with that error", async () => {
@@ -174,12 +275,12 @@ describe("the deployed machines, interpreted", () => {
         run: RUN,
         error: "InvalidInputError",
         cause: expect.stringContaining("rounds: expected a number"),
-        planned: false,
+        execution: EXECUTION,
       },
     ]);
   });
 
-  it.each(["PublishRun", "ClientTrain"])("say that the failing run had its plan where %s fails", async (failing) => {
+  it.each(["PublishRun", "ClientTrainOnSpot"])("name the execution whose run it is where %s fails", async (failing) => {
     const { start, inputs } = federation({
       rounds: 2,
       fail: (state) => {
@@ -187,7 +288,7 @@ describe("the deployed machines, interpreted", () => {
       },
     });
     await expect(start()).rejects.toThrow();
-    expect(inputs.at(-1)).toMatchObject({ stage: "fail-run", run: RUN, planned: true });
+    expect(inputs.at(-1)).toMatchObject({ stage: "fail-run", run: RUN, execution: EXECUTION });
   });
 
   it.each([`runs/${RUN}/parties/harbour/run.yaml`, `runs/${RUN}/run.yaml/run.yaml`, "runs/run.yaml", "run.yaml"])(

@@ -2,26 +2,59 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { Template } from "aws-cdk-lib/assertions";
-import { buildApp } from "../../cdk/lib/synthesize.ts";
+import { type BuiltApp, buildApp, buildSite } from "../../cdk/lib/synthesize.ts";
+import { type DeployedResource, deployStacks } from "./deployed-stacks.ts";
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 export type State = { [key: string]: Json } & { Type: string };
 
-/** Both stacks' templates, without bundling the functions. */
-export function synthesizeTemplates(): { state: Template; pipeline: Template } {
-  const { state, pipeline } = buildApp({ bundle: false, outdir: mkdtempSync(path.join(tmpdir(), "fedmkt-cdk-")) });
-  return { state: Template.fromStack(state), pipeline: Template.fromStack(pipeline) };
+export interface Templates {
+  state: Template;
+  pipeline: Template;
+  /** of any client: its parameter `Client` says of which */
+  client: Template;
+  /** of a silo's own account */
+  site: Template;
 }
 
-/** A machine's definition as ASL, every CloudFormation reference written as an ARN or a name. */
-export function definitionOf(
-  pipeline: Template,
-  name: "run" | "round",
-): { StartAt: string; States: Record<string, State> } {
-  const prefix = name === "run" ? "RunMachine" : "RoundMachine";
-  const machines = pipeline.findResources("AWS::StepFunctions::StateMachine");
-  const [, machine] = Object.entries(machines).find(([id]) => id.startsWith(prefix))!;
-  return JSON.parse(resolved(machine.Properties.DefinitionString));
+/** All stacks' templates, without bundling the functions. */
+export function synthesizeTemplates(environment: "dev" | "prod" = "dev"): Templates {
+  const outdir = () => mkdtempSync(path.join(tmpdir(), "fedmkt-cdk-"));
+  const built: BuiltApp = buildApp({ bundle: false, outdir: outdir(), environment, clientTemplate: true });
+  return {
+    state: Template.fromStack(built.state),
+    pipeline: Template.fromStack(built.pipeline),
+    client: Template.fromStack(built.clientTemplate!),
+    site: Template.fromStack(buildSite({ outdir: outdir(), environment }).site),
+  };
+}
+
+/** A deployment of two clients, without a real account's capacity unless asked for. */
+export function deployTemplates(
+  { state, pipeline, client }: Templates,
+  parameters: Record<string, string> = {},
+  environment = "dev",
+): DeployedResource[] {
+  const withCapacity = { CloudCapacity: "false", ...parameters };
+  const ofClient = (id: string) => ({ template: client.toJSON(), parameters: { Client: id, ...withCapacity } });
+  return deployStacks({
+    [`fedmkt-${environment}-state`]: { template: state.toJSON() },
+    [`fedmkt-${environment}-pipeline`]: { template: pipeline.toJSON(), parameters: withCapacity },
+    [`fedmkt-${environment}-client-harbour`]: ofClient("harbour"),
+    [`fedmkt-${environment}-client-forest`]: ofClient("forest"),
+  });
+}
+
+/** A deployed machine's definition. */
+export function definitionOf(deployed: readonly DeployedResource[], name: "run" | "round"): Definition {
+  const machine = deployed.find(({ arn }) => arn.endsWith(`:stateMachine:fedmkt-dev-${name}`))!;
+  return JSON.parse(String(machine.properties.DefinitionString));
+}
+
+export interface Definition {
+  StartAt: string;
+  States: Record<string, State>;
+  TimeoutSeconds: number;
 }
 
 /** Every state of a definition by name, those inside Map and Parallel states too. */
@@ -35,14 +68,4 @@ export function statesOf(definition: { States: Record<string, State> }): [string
 /** Every resource's properties of one type, by logical id. */
 export function propertiesOf(template: Template, type: string): [string, Record<string, Json>][] {
   return Object.entries(template.findResources(type)).map(([id, resource]) => [id, resource.Properties]);
-}
-
-function resolved(value: { "Fn::Join": [string, (string | Record<string, Json>)[]] }): string {
-  return value["Fn::Join"][1].map((part) => (typeof part === "string" ? part : referenced(part))).join("");
-}
-
-function referenced(reference: Record<string, Json>): string {
-  if (reference.Ref === "AWS::Partition") return "aws";
-  const [id] = [reference.Ref ?? reference["Fn::GetAtt"] ?? reference["Fn::ImportValue"]].flat();
-  return `arn:aws:any:us-east-1:000000000000:${String(id)}`;
 }

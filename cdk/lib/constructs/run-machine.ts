@@ -134,7 +134,7 @@ export class RunMachine extends Construct {
   private unlessTaken(work: IChainable): IChainable {
     return new Choice(this, "IsTaken")
       .when(
-        Condition.isNotNull("$.plan.taken"),
+        Condition.isString("$.plan.taken"),
         new Succeed(this, "AlreadyTaken", { comment: "another execution has this run" }),
       )
       .otherwise(work);

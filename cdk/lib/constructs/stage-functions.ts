@@ -1,10 +1,12 @@
 import type { Environment } from "@fedmkt/shared/contracts/environment.ts";
 import type { LambdaStageName } from "@fedmkt/shared/contracts/stages.ts";
-import { Duration } from "aws-cdk-lib";
+import { ArnFormat, Duration, Stack } from "aws-cdk-lib";
+import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { Code } from "aws-cdk-lib/aws-lambda";
 import { Construct } from "constructs";
 import type { DeploymentSettings } from "../deployment-settings.ts";
 import type { StateStack } from "../state-stack.ts";
+import { explainWildcards } from "./explain-finding.ts";
 import { HouseFunction } from "./house-function.ts";
 import { KEYS } from "./key-patterns.ts";
 import { ALIGN_TIMEOUT } from "./shard-queue.ts";
@@ -30,7 +32,7 @@ const NEEDS: Record<LambdaStageName, Needs> = {
     timeout: Duration.minutes(15),
     memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
     readsMaterial: true,
-    readsControl: [KEYS.runs],
+    readsControl: [KEYS.spec, KEYS.claims, KEYS.plan],
     writesControl: [KEYS.claims, KEYS.plan, KEYS.publicSet, KEYS.evaluationSets, KEYS.status],
   },
   "map-vocabulary": {
@@ -46,35 +48,35 @@ const NEEDS: Record<LambdaStageName, Needs> = {
     memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
     readsMaterial: true,
     readsControl: [KEYS.plan, KEYS.publicSet],
-    readsArtefacts: [KEYS.runs, KEYS.maps],
+    readsArtefacts: [KEYS.jobs, KEYS.aligned, KEYS.maps],
     writesArtefacts: [KEYS.aligned],
   },
   "select-knowledge": {
     timeout: Duration.minutes(5),
     memoryMegabytes: ONE_CPU_MEGABYTES,
     readsControl: [KEYS.plan],
-    readsArtefacts: [KEYS.runs],
+    readsArtefacts: [KEYS.aligned],
     writesArtefacts: [KEYS.selections],
   },
   "average-adapters": {
     timeout: Duration.minutes(5),
     memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
     readsControl: [KEYS.plan],
-    readsArtefacts: [KEYS.runs],
+    readsArtefacts: [KEYS.jobs, KEYS.averaged],
     writesArtefacts: [KEYS.averaged],
   },
   "close-round": {
     timeout: Duration.minutes(5),
     memoryMegabytes: ONE_CPU_MEGABYTES,
     readsControl: [KEYS.plan, KEYS.stop],
-    readsArtefacts: [KEYS.runs],
+    readsArtefacts: [KEYS.jobs, KEYS.selections, KEYS.roundSummaries, KEYS.usage],
     writesArtefacts: [KEYS.roundSummaries],
   },
   "publish-run": {
     timeout: Duration.minutes(15),
     memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
-    readsControl: [KEYS.plan, KEYS.claims, KEYS.status],
-    readsArtefacts: [KEYS.runs],
+    readsControl: [KEYS.plan, KEYS.claims],
+    readsArtefacts: [KEYS.jobs, KEYS.averaged, KEYS.roundSummaries],
     writesControl: [KEYS.status],
     writesArtefacts: [KEYS.published],
     writesRegistry: [KEYS.registry],
@@ -91,7 +93,7 @@ export interface StageFunctionsProps {
 
 /** One function a Lambda stage, each with the keys it needs and no other. */
 export class StageFunctions extends Construct {
-  private readonly functions: Record<LambdaStageName, HouseFunction>;
+  readonly all: Readonly<Record<LambdaStageName, HouseFunction>>;
 
   constructor(scope: Construct, id: string, props: StageFunctionsProps) {
     super(scope, id);
@@ -116,11 +118,31 @@ export class StageFunctions extends Construct {
       if (needs.writesRegistry) registry.grantWriteOf(stage, ...needs.writesRegistry);
       return [name, stage];
     });
-    this.functions = Object.fromEntries(built);
+    this.all = Object.fromEntries(built);
+    // whether the execution that holds a run still goes on
+    this.all["plan-run"].addToRolePolicy(
+      new PolicyStatement({
+        actions: ["states:DescribeExecution"],
+        resources: [
+          Stack.of(this).formatArn({
+            service: "states",
+            resource: "execution",
+            resourceName: `${props.settings.names.runMachine}:*`,
+            arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+          }),
+        ],
+      }),
+    );
+    explainWildcards(this.all["plan-run"].role!, [
+      {
+        matching: /:execution:[^*:]+:\*$/,
+        reason: "An execution is named when it starts; these are the run machine's.",
+      },
+    ]);
   }
 
   of(stage: LambdaStageName): HouseFunction {
-    return this.functions[stage];
+    return this.all[stage];
   }
 }
 

@@ -1,49 +1,57 @@
 import { Stack } from "aws-cdk-lib";
-import { GatewayVpcEndpointAwsService, SecurityGroup, SubnetType, Vpc } from "aws-cdk-lib/aws-ec2";
-import { type CfnCluster, Cluster } from "aws-cdk-lib/aws-ecs";
+import { Cluster, ContainerInsights } from "aws-cdk-lib/aws-ecs";
 import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import type { LogGroup } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
 import type { DeploymentSettings } from "../deployment-settings.ts";
+import type { CloudCapacity } from "./cloud-capacity.ts";
+import { addFargateCapacity, FARGATE_CAPACITY, GpuCapacity, type WorkerCapacity } from "./gpu-capacity.ts";
 import { houseLogGroup } from "./house-log-group.ts";
+import { WorkerNetwork } from "./worker-network.ts";
+
+/** The image has several GB, a model as many again. */
+const DISK_GIGABYTES = 200;
 
 /**
- * Where workers run: a cluster in a network of its own, without NAT (tasks reach S3 through the gateway, other services by
- * their public address), the log of all of them, and the role by which ECS fetches the image and writes that log.
+ * Where the coordinator's workers run: a cluster in a network of its own, the machines of it, the log of all workers, and the
+ * role by which ECS fetches the image and writes that log.
  */
 export class WorkerCluster extends Construct {
-  readonly vpc: Vpc;
+  readonly network: WorkerNetwork;
   readonly cluster: Cluster;
-  readonly securityGroup: SecurityGroup;
   readonly executionRole: Role;
   readonly logGroup: LogGroup;
-  /** names of the capacity providers that jobs are started on */
-  readonly spotProvider: string = "FARGATE_SPOT";
-  readonly onDemandProvider: string = "FARGATE";
-  /** ENABLED where a task has no other way out than an address of its own */
-  readonly publicAddress: string = "ENABLED";
+  /** absent where workers run on Fargate, always */
+  readonly gpus?: GpuCapacity;
+  /** ENABLED where a task has no other way out than an address of its own; a GPU machine's tasks cannot have one */
+  readonly publicAddress: string;
 
-  constructor(scope: Construct, id: string, props: { settings: DeploymentSettings }) {
+  constructor(scope: Construct, id: string, props: { settings: DeploymentSettings; capacity: CloudCapacity }) {
     super(scope, id);
-    const { settings } = props;
-    this.vpc = new Vpc(this, "Network", {
-      maxAzs: 2,
-      natGateways: 0,
-      restrictDefaultSecurityGroup: false, // would be a custom resource
-      subnetConfiguration: [{ name: "workers", subnetType: SubnetType.PUBLIC }],
-      gatewayEndpoints: { S3: { service: GatewayVpcEndpointAwsService.S3 } },
+    const { settings, capacity } = props;
+    const { names, workers, gpu } = settings;
+    this.network = new WorkerNetwork(this, "Network", { settings, capacity });
+    this.cluster = new Cluster(this, "Cluster", {
+      vpc: this.network.vpc,
+      clusterName: names.cluster,
+      containerInsightsV2: ContainerInsights.ENABLED, // counts the tasks that run: machines beyond them are idle
     });
-    this.cluster = new Cluster(this, "Cluster", { vpc: this.vpc, clusterName: settings.names.cluster });
-    (this.cluster.node.defaultChild as CfnCluster).capacityProviders = ["FARGATE", "FARGATE_SPOT"];
-    this.securityGroup = new SecurityGroup(this, "Outbound", {
-      vpc: this.vpc,
-      description: "FedMKT workers: outbound only",
-      allowAllOutbound: true,
-    });
-    this.logGroup = houseLogGroup(this, "Log", settings, settings.names.workerLogGroup);
+    if (workers === "gpu")
+      this.gpus = new GpuCapacity(this, "Gpus", {
+        capacity,
+        cluster: this.cluster,
+        network: this.network,
+        name: names.cluster,
+        instanceTypes: gpu.instanceTypes,
+        maxInstances: gpu.maxInstances,
+        diskGigabytes: DISK_GIGABYTES,
+      });
+    else addFargateCapacity(this.cluster);
+    this.publicAddress = workers === "gpu" ? capacity.either("DISABLED", "ENABLED").toString() : "ENABLED";
+    this.logGroup = houseLogGroup(this, "Log", settings, names.workerLogGroup);
     this.executionRole = new Role(this, "Execution", {
       assumedBy: new ServicePrincipal("ecs-tasks.amazonaws.com"),
-      description: `${settings.names.cluster}: fetches the workers' image and writes their log`,
+      description: `${names.cluster}: fetches the workers' image and writes their log`,
     });
     this.executionRole.addToPolicy(
       new PolicyStatement({
@@ -51,6 +59,11 @@ export class WorkerCluster extends Construct {
         resources: [this.logGroup.logGroupArn],
       }),
     );
+  }
+
+  /** The capacity providers' names. */
+  get providers(): WorkerCapacity {
+    return this.gpus ?? FARGATE_CAPACITY;
   }
 
   /** Every task of the cluster. */

@@ -87,12 +87,12 @@ function inCluster(
         // by this name stop-tasks finds whatever still runs when the run has ended
         "StartedBy.$": `${at}.execution`,
         CapacityProviderStrategy: [
-          { CapacityProvider: spot ? cluster.spotProvider : cluster.onDemandProvider, Weight: 1 },
+          { CapacityProvider: spot ? cluster.providers.spotProvider : cluster.providers.onDemandProvider, Weight: 1 },
         ],
         NetworkConfiguration: {
           AwsvpcConfiguration: {
-            Subnets: cluster.vpc.publicSubnets.map(({ subnetId }) => subnetId),
-            SecurityGroups: [cluster.securityGroup.securityGroupId],
+            Subnets: cluster.network.vpc.publicSubnets.map(({ subnetId }) => subnetId),
+            SecurityGroups: [cluster.network.securityGroup.securityGroupId],
             AssignPublicIp: cluster.publicAddress,
           },
         },

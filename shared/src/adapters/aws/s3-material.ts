@@ -6,9 +6,9 @@ import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { GetObjectCommand, ListObjectsV2Command, type S3Client } from "@aws-sdk/client-s3";
 import { InvalidInputError } from "../../core/errors.ts";
+import { fingerprintWeights } from "../../formats/fingerprint-weights.ts";
 import { modelFiles, weightFiles } from "../../formats/model-files.ts";
 import type { Material } from "../../ports/material.ts";
-import { fingerprintWeights } from "../material/fingerprint-weights.ts";
 import { awsFailure } from "./aws-failure.ts";
 import { S3ObjectStore } from "./s3-object-store.ts";
 

@@ -2,9 +2,9 @@ import { type FileHandle, open, readdir, realpath } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { InvalidInputError, TransientError } from "../../core/errors.ts";
+import { fingerprintWeights } from "../../formats/fingerprint-weights.ts";
 import { modelFiles, weightFiles } from "../../formats/model-files.ts";
 import type { Material } from "../../ports/material.ts";
-import { fingerprintWeights } from "./fingerprint-weights.ts";
 import { hashWeights } from "./hash-weights.ts";
 
 /** System errors by which a place is simply not what was expected. */

@@ -8,16 +8,36 @@ export interface ListedCommand {
 /** Every command, in the order of --help. */
 export const COMMANDS: Readonly<Record<string, ListedCommand>> = {
   run: {
-    description: "run a federation: here on this machine, with --local",
+    description: "run a federation: in a deployment, or on this machine with --local",
     load: async () => (await import("./commands/run.ts")).command,
   },
   validate: {
     description: "check a spec and the models and data that it names, without running",
     load: async () => (await import("./commands/validate.ts")).command,
   },
+  list: {
+    description: "which runs there are, on this machine or in a deployment",
+    load: async () => (await import("./commands/list.ts")).command,
+  },
   status: {
-    description: "how runs stand, and why one failed",
+    description: "how runs stand, how far they are, and why one failed",
     load: async () => (await import("./commands/status.ts")).command,
+  },
+  logs: {
+    description: "what a run's functions and workers in the cloud say",
+    load: async () => (await import("./commands/logs.ts")).command,
+  },
+  stop: {
+    description: "end a run in the cloud, at once or after its round",
+    load: async () => (await import("./commands/stop.ts")).command,
+  },
+  resume: {
+    description: "go on with a run in the cloud that failed or was stopped",
+    load: async () => (await import("./commands/resume.ts")).command,
+  },
+  download: {
+    description: "fetch what a finished run in the cloud made",
+    load: async () => (await import("./commands/download.ts")).command,
   },
   inspect: {
     description: "list what a run holds, and show one thing of it: shards, maps, adapters, plan",
@@ -26,6 +46,22 @@ export const COMMANDS: Readonly<Record<string, ListedCommand>> = {
   report: {
     description: "write a finished run's report.html again",
     load: async () => (await import("./commands/report.ts")).command,
+  },
+  deploy: {
+    description: "make or change a deployment in an AWS account",
+    load: async () => (await import("./commands/deploy.ts")).command,
+  },
+  destroy: {
+    description: "take a deployment away",
+    load: async () => (await import("./commands/destroy.ts")).command,
+  },
+  clients: {
+    description: "make, list and revoke the clients of a deployment",
+    load: async () => (await import("./commands/clients.ts")).command,
+  },
+  worker: {
+    description: "do a client's jobs on this machine",
+    load: async () => (await import("./commands/worker.ts")).command,
   },
   doctor: {
     description: "check that this machine can run a federation",

@@ -1,4 +1,8 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { EnvironmentName } from "@fedmkt/shared/contracts/deployment.ts";
 import type { RunSpec } from "@fedmkt/shared/contracts/run-spec.ts";
+import type { Cloud } from "./cloud/cloud.ts";
+import type { SiteWorkerOptions } from "./cloud/site-worker.ts";
 import type { LocalEvent } from "./local/local-event.ts";
 import type { MaterialCheck } from "./validate/check-material.ts";
 
@@ -7,6 +11,7 @@ export interface LocalRunOptions {
   runId: string;
   /** the run's folder: S3's files go to aws/, logs to logs/ */
   folder: string;
+  clients: RunSpec["clients"];
   concurrentTasks: number;
   onEvent: (event: LocalEvent) => void;
   signal: AbortSignal;
@@ -29,6 +34,17 @@ export interface MemoryWatch {
   stop(): number | null;
 }
 
+export interface ProgramRun {
+  command: string;
+  args: readonly string[];
+  cwd: string;
+  /** in addition to this process's environment */
+  env: Readonly<Record<string, string>>;
+  /** what it writes, as it comes */
+  onOutput: (text: string) => void;
+  signal: AbortSignal;
+}
+
 /** What commands use beyond files; tests hand in what they like. */
 export interface Dependencies {
   runLocally(options: LocalRunOptions): Promise<LocalRunResult>;
@@ -37,8 +53,20 @@ export interface Dependencies {
   watchMemory(): Promise<MemoryWatch>;
   /** loads onnxruntime's binding, or throws */
   loadEngine(): Promise<unknown>;
+  /** the account that this process's credentials belong to, as one deployment of it */
+  openCloud(environment: EnvironmentName): Promise<Cloud>;
+  /** the stack of one client, as a template that parameters alone make a client's */
+  clientTemplate(environment: EnvironmentName): Promise<string>;
+  /** runs a program to its end. @returns its exit code; null where a signal ended it */
+  runProgram(run: ProgramRun): Promise<number | null>;
+  /** takes a party's jobs from its queue on this machine */
+  runWorker(options: SiteWorkerOptions): Promise<void>;
   /** milliseconds from any start */
   clockMs(): number;
+  /** milliseconds since the epoch */
+  nowMs(): number;
+  /** resolves after the time, or at once when the signal comes; never rejects */
+  wait(ms: number, signal: AbortSignal): Promise<void>;
 }
 
 /** Loaded when used: validating a spec needs no engine. */
@@ -47,5 +75,13 @@ export const realDependencies: Dependencies = {
   checkMaterial: async (spec, yaml) => (await import("./validate/check-material.ts")).checkMaterial(spec, yaml),
   watchMemory: async () => (await import("./local/process-tree-memory.ts")).watchTreeMemory(),
   loadEngine: () => import("@fedmkt/shared/engine/session.ts"),
+  openCloud: async (environment) => (await import("./cloud/open-cloud.ts")).openCloud(environment),
+  clientTemplate: async (environment) => (await import("./cloud/client-template.ts")).clientTemplate(environment),
+  runProgram: async (run) => (await import("./cloud/run-program.ts")).runProgram(run),
+  runWorker: async (options) => (await import("./cloud/site-worker.ts")).runSiteWorker(options),
   clockMs: () => performance.now(),
+  nowMs: () => Date.now(),
+  wait: async (ms, signal) => {
+    await sleep(ms, undefined, { signal }).catch(() => {});
+  },
 };

@@ -8,10 +8,29 @@ export interface Io {
   env: Readonly<Record<string, string | undefined>>;
   /** aborted by the first Ctrl-C */
   signal: AbortSignal;
+  /** asks the person at the terminal; null where nobody sits there */
+  ask: ((question: string) => Promise<string>) | null;
 }
 
 /** This process's own. */
 export function processIo(signal: AbortSignal): Io {
-  const { stdout, stderr, env } = process;
-  return { stdout, stderr, colours: Boolean(stdout.isTTY) && !env.NO_COLOR, cwd: process.cwd(), env, signal };
+  const { stdin, stdout, stderr, env } = process;
+  const ask = async (question: string) => {
+    const { createInterface } = await import("node:readline/promises");
+    const lines = createInterface({ input: stdin, output: stderr });
+    try {
+      return await lines.question(question, { signal });
+    } finally {
+      lines.close();
+    }
+  };
+  return {
+    stdout,
+    stderr,
+    colours: Boolean(stdout.isTTY) && !env.NO_COLOR,
+    cwd: process.cwd(),
+    env,
+    signal,
+    ask: stdin.isTTY && stderr.isTTY ? ask : null,
+  };
 }

@@ -24,7 +24,8 @@ export async function runCli(
   const json = argv.includes("--json");
   try {
     const outcome = await answer(argv, io, dependencies);
-    io.stdout.write(json ? writeEnvelope({ ok: true, data: outcome.data }) : `${outcome.text}\n`);
+    if (json) io.stdout.write(writeEnvelope({ ok: true, data: outcome.data }));
+    else if (outcome.text !== "") io.stdout.write(`${outcome.text}\n`);
     return outcome.exitCode ?? 0;
   } catch (error) {
     const { exitCode, ...failure } = describeFailure(error);

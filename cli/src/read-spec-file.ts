@@ -7,7 +7,7 @@ import { MAX_SPEC_BYTES, writeYaml } from "@fedmkt/shared/contracts/yaml-text.ts
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import { sha256 } from "@fedmkt/shared/formats/sha256.ts";
 import type { Io } from "./io.ts";
-import { resolveLocations } from "./spec-locations.ts";
+import { type JudgeLocation, type LocationMistake, resolveLocations } from "./spec-locations.ts";
 
 /** A spec that is right and whose files are there. */
 export interface SpecFile {
@@ -20,14 +20,22 @@ export interface SpecFile {
   placeOf: ExaminedSpec["placeOf"];
 }
 
+/** Where the run is to be, as far as its spec depends on it. */
+export interface SpecPlace {
+  /** false where a run on this machine is meant */
+  mayReadS3: boolean;
+  judge?: JudgeLocation;
+  /** what else is wrong with the spec there; takes any value, checked or not */
+  findMistakes?: (value: unknown) => LocationMistake[];
+}
+
 /**
- * @param mayReadS3 - false where a run on this machine is meant
  * @throws InvalidInputError with every mistake of the spec and every file that is missing
  */
 export function readSpecFile(
   path: string,
   io: Pick<Io, "cwd" | "env">,
-  { mayReadS3 }: { mayReadS3: boolean },
+  { mayReadS3, judge, findMistakes = () => [] }: SpecPlace,
 ): SpecFile {
   const file = resolve(io.cwd, path);
   const stats = statSync(file, { throwIfNoEntry: false });
@@ -36,14 +44,22 @@ export function readSpecFile(
     throw new InvalidInputError("SPEC_INVALID", `${path}: expected at most ${MAX_SPEC_BYTES} bytes, got ${stats.size}`);
   const examined = examineRunSpec(readFileSync(file, "utf8"));
   const { placeOf } = examined;
-  const resolved = resolveLocations(examined.value, { specFolder: dirname(file), cwd: io.cwd, env: io.env, mayReadS3 });
+  const surroundings = { specFolder: dirname(file), cwd: io.cwd, env: io.env, mayReadS3, judge };
+  const resolved = resolveLocations(examined.value, surroundings);
   const mistakes = [
     ...examined.mistakes,
-    ...resolved.mistakes.map((mistake) => ({ ...placeOf(mistake.path), message: mistake.message })),
+    ...[...findMistakes(examined.value), ...resolved.mistakes].map((mistake) => ({
+      ...placeOf(mistake.path),
+      message: mistake.message,
+    })),
   ].sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
   if (mistakes.length > 0) throw new InvalidSpecError(path, mistakes);
-  const spec = runSpec.parse(resolved.value);
+  return { ...writeSpec(runSpec.parse(resolved.value)), placeOf };
+}
+
+/** A checked spec as the run.yaml that is uploaded. */
+export function writeSpec(spec: RunSpec): Pick<SpecFile, "spec" | "yaml" | "hash"> {
   const { $schema: _, ...meaning } = spec;
   const yaml = new TextEncoder().encode(writeYaml(meaning));
-  return { spec, yaml, hash: sha256(yaml), placeOf };
+  return { spec, yaml, hash: sha256(yaml) };
 }

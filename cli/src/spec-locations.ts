@@ -5,13 +5,13 @@ import { CHECKOUT } from "./installation.ts";
 const MODEL_FILES = ["config.json", "tokenizer.json", "model.safetensors"];
 const VARIABLE = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
-type Kind = "model" | "file";
+export type LocationKind = "model" | "file";
 type Path = readonly PropertyKey[];
 
 /** One place of a spec that names a model's folder or a file. */
 interface Location {
   path: Path;
-  kind: Kind;
+  kind: LocationKind;
 }
 
 /** What is wrong with a location, before it has its place in the text. */
@@ -28,7 +28,20 @@ export interface Surroundings {
   env: Readonly<Record<string, string | undefined>>;
   /** false for a run on this machine; where it may, `s3://` is left to the run */
   mayReadS3: boolean;
+  /** whether a location may stand where it does, for a run that is not on this machine */
+  judge?: JudgeLocation;
 }
+
+/**
+ * @param value - the whole spec, right or wrong
+ * @returns "here": a path of this machine, or S3; "elsewhere": a place that only another machine knows, kept as it is written;
+ *   else what is wrong with it
+ */
+export type JudgeLocation = (
+  value: unknown,
+  path: Path,
+  location: string,
+) => "here" | "elsewhere" | { refusal: string };
 
 /**
  * Puts variables into a spec's locations, makes them absolute and looks whether what they name is there. Takes any value,
@@ -37,7 +50,7 @@ export interface Surroundings {
  */
 export function resolveLocations(
   given: unknown,
-  { specFolder, cwd, env, mayReadS3 }: Surroundings,
+  { specFolder, cwd, env, mayReadS3, judge = () => "here" }: Surroundings,
 ): { value: unknown; mistakes: LocationMistake[] } {
   const value = structuredClone(given);
   const mistakes: LocationMistake[] = [];
@@ -53,6 +66,12 @@ export function resolveLocations(
     });
     for (const name of missing) refuse(`the environment variable ${name} is not set; ${location} needs it`);
     if (missing.size > 0) continue;
+    const judged = judge(value, path, text);
+    if (judged === "elsewhere") continue;
+    if (judged !== "here") {
+      refuse(judged.refusal);
+      continue;
+    }
     if (isInS3(text)) {
       if (!mayReadS3) refuse(`expected a path on this machine, got ${text}; a run on this machine reads no S3`);
       setMember(value, path, text);
@@ -63,6 +82,17 @@ export function resolveLocations(
     setMember(value, path, absolute);
   }
   return { value, mistakes };
+}
+
+/** The spec with each location as the function gives it, one after another; the given one is left as it is. */
+export async function replaceLocations(
+  given: unknown,
+  replace: (location: string, kind: LocationKind) => Promise<string>,
+): Promise<unknown> {
+  const value = structuredClone(given);
+  for (const { path, kind } of findLocations(value))
+    setMember(value, path, await replace(readMember(value, path) as string, kind));
+  return value;
 }
 
 export function isInS3(location: string): boolean {
@@ -82,7 +112,7 @@ function readVariable(name: string, env: Surroundings["env"]): string | null {
   return name === "FEDMKT_MATERIAL" && CHECKOUT !== null ? resolve(CHECKOUT, "../shared") : null;
 }
 
-function findProblems(location: string, kind: Kind): string[] {
+function findProblems(location: string, kind: LocationKind): string[] {
   if (kind === "file") return isFile(location) ? [] : [`expected a file, got ${location}, ${describeOther(location)}`];
   if (!isFolder(location)) return [`expected a model's folder, got ${location}, ${describeOther(location)}`];
   const missing = MODEL_FILES.filter((name) => !isFile(join(location, name)));
@@ -130,7 +160,7 @@ function findLocations(value: unknown): Location[] {
   });
 }
 
-function readMember(value: unknown, path: Path): unknown {
+export function readMember(value: unknown, path: Path): unknown {
   return path.reduce<unknown>(
     (parent, part) =>
       typeof parent === "object" && parent !== null ? (parent as Record<PropertyKey, unknown>)[part] : undefined,

@@ -55,6 +55,7 @@ const ALLOWED: [from: string, to: string][] = [
   ["shared/src/adapters/aws/allowed.ts", "@aws-sdk/client-s3"],
   ["shared/src/engine/session.ts", "onnxruntime-node"],
   ["cli/src/local/allowed.ts", "@aws-sdk/client-s3"],
+  ["cli/src/cloud/allowed.ts", "@aws-sdk/client-s3"],
   ["functions/src/plan-run/allowed.ts", "shared/src/runtime/a.ts"],
   ["cdk/lib/allowed.ts", "shared/src/contracts/a.ts"],
 ];

@@ -43,8 +43,15 @@ export async function callCli(
     env = {},
     terminal = false,
     signal = new AbortController().signal,
+    answer,
     ...dependencies
-  }: Partial<Dependencies> & { env?: Record<string, string>; terminal?: boolean; signal?: AbortSignal } = {},
+  }: Partial<Dependencies> & {
+    env?: Record<string, string>;
+    terminal?: boolean;
+    signal?: AbortSignal;
+    /** what the person at the terminal says to every question; nobody is there unless given */
+    answer?: string;
+  } = {},
 ): Promise<CliRun> {
   const written = { stdout: "", stderr: "" };
   const stream = (name: "stdout" | "stderr") => ({
@@ -61,13 +68,27 @@ export async function callCli(
     cwd,
     env,
     signal,
+    ask:
+      answer === undefined
+        ? null
+        : async (question: string) => {
+            written.stderr += question;
+            return answer;
+          },
   };
+  const unexpected = (what: string) => () => Promise.reject(new Error(`no ${what} was expected`));
   const exitCode = await runCli(argv, io, {
-    runLocally: () => Promise.reject(new Error("no run was expected")),
+    runLocally: unexpected("run"),
+    openCloud: unexpected("cloud"),
+    clientTemplate: unexpected("template"),
+    runProgram: unexpected("program"),
+    runWorker: unexpected("worker"),
     checkMaterial: async () => ({ mistakes: [], checked: [], unchecked: [] }),
     watchMemory: async () => ({ stop: () => 300 * 1024 ** 2 }),
     loadEngine: async () => ({}),
     clockMs: () => 0,
+    nowMs: () => 0,
+    wait: async () => {},
     ...dependencies,
   });
   return { exitCode, ...written };

@@ -1,7 +1,8 @@
 import { availableParallelism } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
-import { type Command, JSON_ARGUMENT, type Outcome } from "../command.ts";
+import { ENVIRONMENT_ARGUMENT } from "../cloud/environment-argument.ts";
+import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "../command.ts";
 import { count } from "../count.ts";
 import { describeRun, summariseRun } from "../describe-run.ts";
 import { prepareRunFolder } from "../prepare-run-folder.ts";
@@ -13,29 +14,34 @@ import { runHere } from "../run-here.ts";
 const MAX_CONCURRENCY = 256;
 
 export const command: Command = {
-  meta: { name: "run", description: "run a federation; the same folder again goes on where it stopped" },
+  meta: {
+    name: "run",
+    description: "run a federation, in a deployment or on this machine; the same again goes on where it stopped",
+  },
   args: {
     spec: { type: "positional", required: true, description: "the run's spec, such as examples/quickstart/run.yaml" },
     local: { type: "boolean", description: "on this machine, in processes of its own; no account needed" },
+    ...ENVIRONMENT_ARGUMENT,
+    upload: { type: "boolean", description: "copy what all parties share to the cloud first; private data never" },
+    detach: { type: "boolean", description: "start it in the cloud and leave it alone" },
     out: {
       type: "string",
       valueHint: "folder",
       description: "the run's folder (default: runs/<name> in the current folder)",
     },
-    fresh: { type: "boolean", description: "delete what an earlier run left in the folder, and begin anew" },
-    concurrency: { type: "string", valueHint: "n", description: "jobs at once (default: one a processor)" },
+    fresh: { type: "boolean", description: "local: delete what an earlier run left in the folder, and begin anew" },
+    concurrency: { type: "string", valueHint: "n", description: "local: jobs at once (default: one a processor)" },
     ...JSON_ARGUMENT,
   },
   examples: [
+    "fedmkt run run.yaml --environment dev --upload",
     "fedmkt run --local examples/quickstart/run.yaml",
     "fedmkt run --local bench/real-pair.yaml --out /tmp/pair --fresh",
   ],
-  async run({ args, io, dependencies }): Promise<Outcome> {
-    if (!args.local)
-      throw new InvalidInputError(
-        "BAD_ARGUMENT",
-        "fedmkt run: give --local; runs in a cloud start with an upload of run.yaml",
-      );
+  async run(context): Promise<Outcome> {
+    const { args, io, dependencies } = context;
+    refuseOthersOptions(args);
+    if (!args.local) return (await import("../cloud/run-in-cloud.ts")).runInCloud(context);
     const concurrentTasks = readConcurrency(args.concurrency as string | undefined);
     const file = readSpecFile(args.spec as string, io, { mayReadS3: false });
     const folder = resolve(io.cwd, (args.out as string | undefined) ?? join("runs", file.spec.name));
@@ -64,6 +70,16 @@ export const command: Command = {
     }
   },
 };
+
+const CLOUD_OPTIONS = ["environment", "upload", "detach"];
+const LOCAL_OPTIONS = ["fresh", "concurrency"];
+
+/** An option that means nothing here was meant for the other kind of run: better not to start the wrong one. */
+function refuseOthersOptions(args: CommandContext["args"]): void {
+  const [others, expected] = args.local ? [CLOUD_OPTIONS, "no --local"] : [LOCAL_OPTIONS, "--local"];
+  const found = others.find((name) => args[name] !== undefined);
+  if (found !== undefined) throw new InvalidInputError("BAD_ARGUMENT", `fedmkt run: --${found} goes with ${expected}`);
+}
 
 function readConcurrency(text: string | undefined): number {
   if (text === undefined) return availableParallelism();

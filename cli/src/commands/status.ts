@@ -1,90 +1,54 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join, relative, resolve } from "node:path";
-import { readRunSpec } from "@fedmkt/shared/contracts/read-run-spec.ts";
-import type { RunState } from "@fedmkt/shared/contracts/run-state.ts";
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { resourceName } from "@fedmkt/shared/contracts/identifier.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
-import { verdicts } from "@fedmkt/shared/report/table.ts";
-import { type Command, JSON_ARGUMENT, type Outcome } from "../command.ts";
-import { JobBoard } from "../progress/job-board.ts";
-import { INTERRUPTED, isActive, RUN_FILES, readRunState, readRunSummary } from "../run-folder.ts";
-import { readRunningJobs } from "../running-jobs.ts";
+import { describeCloudRun } from "../cloud/describe-cloud-run.ts";
+import { ENVIRONMENT_ARGUMENT, openDeployment, readName } from "../cloud/environment-argument.ts";
+import { requireRun } from "../cloud/read-run.ts";
+import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "../command.ts";
+import { describeLocalRun, describeLocalRuns } from "../local-runs.ts";
+import { RUN_FILES, readRunState } from "../run-folder.ts";
+import { listRuns } from "./list.ts";
 
 export const command: Command = {
-  meta: { name: "status", description: "how runs stand, and why one failed" },
+  meta: { name: "status", description: "how runs stand, how far they are, and why one failed" },
   args: {
-    folder: { type: "positional", required: false, description: "a run's folder (default: every run in runs/)" },
+    run: {
+      type: "positional",
+      required: false,
+      description: "a run's folder here, or the name of a run in the cloud (default: every run in runs/)",
+    },
+    ...ENVIRONMENT_ARGUMENT,
     ...JSON_ARGUMENT,
   },
-  examples: ["fedmkt status", "fedmkt status runs/quickstart"],
-  async run({ args, io }): Promise<Outcome> {
-    const given = args.folder as string | undefined;
-    if (given !== undefined) {
-      const folder = resolve(io.cwd, given);
-      const state = readRunState(folder);
-      if (state === null)
-        throw new InvalidInputError("RUN_MISSING", `${given}: expected a run's folder, there is no ${RUN_FILES.state}`);
-      return { data: describe(state, folder), text: tell(state, folder, given) };
+  examples: ["fedmkt status", "fedmkt status runs/quickstart", "fedmkt status my-run --environment dev"],
+  async run(context): Promise<Outcome> {
+    const { args, io } = context;
+    const given = args.run as string | undefined;
+    if (given === undefined) {
+      if (args.environment !== undefined) return listRuns(context);
+      const runs = describeLocalRuns(io.cwd);
+      return {
+        data: runs.map(({ data }) => data),
+        text: runs.length === 0 ? "no runs in runs/" : runs.map(({ text }) => text).join("\n"),
+      };
     }
-    const runs = findRuns(join(io.cwd, "runs")).map((folder) => describeAny(folder, relative(io.cwd, folder)));
-    return {
-      data: runs.map(({ data }) => data),
-      text: runs.length === 0 ? "no runs in runs/" : runs.map(({ text }) => text).join("\n"),
-    };
+    if (args.environment !== undefined || isRunName(given, io.cwd)) return statusInCloud(context, given);
+    const folder = resolve(io.cwd, given);
+    const state = readRunState(folder);
+    if (state === null)
+      throw new InvalidInputError("RUN_MISSING", `${given}: expected a run's folder, there is no ${RUN_FILES.state}`);
+    return describeLocalRun(state, folder, given);
   },
 };
 
-function findRuns(parent: string): string[] {
-  if (!existsSync(parent)) return [];
-  return readdirSync(parent, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => join(parent, entry.name))
-    .filter((folder) => existsSync(join(folder, RUN_FILES.state)))
-    .sort();
+/** What is there on this machine comes first; a path is never a name. */
+function isRunName(given: string, cwd: string): boolean {
+  return resourceName.safeParse(given).success && !existsSync(resolve(cwd, given));
 }
 
-/** One run whose files are broken must not hide the others. */
-function describeAny(folder: string, shown: string): { data: object; text: string } {
-  try {
-    const state = readRunState(folder)!;
-    return { data: describe(state, folder), text: tell(state, folder, shown) };
-  } catch (error) {
-    const { name, message } = error as Error;
-    return {
-      data: { folder, standing: "unreadable", error: name, cause: message },
-      text: `${shown}: unreadable\n  ${name}: ${message}`,
-    };
-  }
-}
-
-function standing(state: RunState, folder: string): "running" | "interrupted" | "succeeded" | "failed" {
-  if (state.status === "RUNNING") return isActive(state, folder) ? "running" : "interrupted";
-  if (state.status === "SUCCEEDED") return "succeeded";
-  return state.error === INTERRUPTED ? "interrupted" : "failed";
-}
-
-function describe(state: RunState, folder: string) {
-  const { run, specHash, error, cause, wallTimeMs, peakMemoryBytes } = state;
-  const stands = standing(state, folder);
-  const jobs = stands === "running" ? readRunningJobs(folder) : [];
-  return { run, folder, standing: stands, jobs, specHash, error, cause, wallTimeMs, peakMemoryBytes };
-}
-
-function tell(state: RunState, folder: string, shown: string): string {
-  const stands = standing(state, folder);
-  const lines = [`${state.run}: ${stands} (${shown})`];
-  if (stands === "failed") lines.push(`  ${state.error}: ${state.cause}`);
-  if (stands === "running") lines.push(...tellJobs(folder).map((line) => `  ${line}`));
-  if (stands === "interrupted") lines.push("  the same fedmkt run goes on where it stopped");
-  if (state.status === "SUCCEEDED")
-    lines.push(...verdicts(readRunSummary(folder)).map(({ sentence }) => `  ${sentence}`));
-  return lines.join("\n");
-}
-
-/** The jobs that run now, as the run's own display shows them. */
-function tellJobs(folder: string): string[] {
-  const spec = join(folder, RUN_FILES.spec);
-  if (!existsSync(spec)) return [];
-  const board = new JobBoard(readRunSpec(readFileSync(spec, "utf8"), spec).rounds);
-  for (const progress of readRunningJobs(folder)) board.take({ kind: "progress", progress });
-  return board.lines();
+async function statusInCloud(context: CommandContext, given: string): Promise<Outcome> {
+  const run = readName("status", "RUN", given);
+  const cloud = await openDeployment(context);
+  return describeCloudRun(cloud, await requireRun(cloud, run), context.dependencies.nowMs());
 }

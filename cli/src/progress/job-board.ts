@@ -7,10 +7,12 @@ const BAR_CELLS = 10;
 /** The jobs of a run as their progress tells them, and what to say of each. Free of terminals and clocks. */
 export class JobBoard {
   readonly #jobs = new Map<string, ProgressEvent>();
-  readonly #rounds: number;
+  /** `/2`, where it is known of how many */
+  readonly #of: string;
 
-  constructor(rounds: number) {
-    this.#rounds = rounds;
+  /** @param rounds - of the run; null where several runs' jobs come, as to a worker */
+  constructor(rounds: number | null) {
+    this.#of = rounds === null ? "" : `/${rounds}`;
   }
 
   /**
@@ -43,13 +45,13 @@ export class JobBoard {
       const bar = step === undefined || !steps ? "" : ` ${drawBar(step / steps)} ${step}/${steps}`;
       const loses = loss === undefined ? "" : `  loss ${loss.toFixed(3)}`;
       const speed = tokensPerSecond === undefined ? "" : `  ${Math.round(tokensPerSecond)} tokens/s`;
-      return `${round}/${this.#rounds} ${job.party} ${nameStage(job)} ${phase}${bar}${loses}${speed}`;
+      return `${round}${this.#of} ${job.party} ${nameStage(job)} ${phase}${bar}${loses}${speed}`;
     });
   }
 
   #name(progress: ProgressEvent): string {
     const { round, party, baseline } = progress;
-    const inRound = baseline === undefined ? `round ${round}/${this.#rounds}, ` : "";
+    const inRound = baseline === undefined ? `round ${round}${this.#of}, ` : "";
     return `${inRound}${party}, ${nameStage(progress)}`;
   }
 }

@@ -13,7 +13,7 @@ export interface ProgressDisplay {
 }
 
 /** On a terminal a block of live lines, repainted, below the log of what ended; else plain lines only. Goes to standard error. */
-export function showProgress(io: Pick<Io, "stderr">, rounds: number, clockMs: () => number): ProgressDisplay {
+export function showProgress(io: Pick<Io, "stderr">, rounds: number | null, clockMs: () => number): ProgressDisplay {
   const board = new JobBoard(rounds);
   const { stderr } = io;
   let painted = 0;

@@ -26,6 +26,8 @@ export const artefactKeys = {
   /** outside the runs: a map depends on its rule and the two vocabularies alone, so every run with them finds it done */
   map: (rule: string, sourceVocabularyHash: string, targetVocabularyHash: string) =>
     `vocabulary-maps/${MAP_VERSION}/${rule}/${sourceVocabularyHash}--${targetVocabularyHash}.safetensors`,
+  /** the beginning of everything that a run's jobs write */
+  run: (run: string) => `runs/${run}/`,
   /** the folder of one job's outputs; its manifest.json commits them */
   job: (run: string, round: number, stage: string, party: string) =>
     `runs/${run}/parties/${party}/round-${round}/${stage}`,

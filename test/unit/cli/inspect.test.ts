@@ -132,7 +132,9 @@ describe("fedmkt inspect", () => {
 
   it("knows a run's documents", async () => {
     expect((await inspect(encodeJson(SUMMARY))).data).toMatchObject({ kind: "run summary", facts: { run: "toy" } });
-    expect((await inspect('{"run":"toy","status":"FAILED","error":"E","cause":"why"}')).data).toMatchObject({
+    expect(
+      (await inspect('{"run":"toy","status":"FAILED","execution":"e","error":"E","cause":"why"}')).data,
+    ).toMatchObject({
       kind: "run status",
       lines: ["why"],
     });

@@ -314,7 +314,16 @@ describe("fedmkt run --local", () => {
     expect(stderr).toContain("expected a whole number from 1 to 256");
   });
 
-  it("runs only where --local says so", async () => {
-    expect((await callCli(folder, ["run", "run.yaml"])).exitCode).toBe(2);
+  it.each([["--upload"], ["--detach"], ["--environment", "dev"]])(
+    "refuses %s, which goes with a deployment",
+    async (...option) => {
+      const { exitCode, stderr } = await callCli(folder, [...RUN, ...option]);
+      expect([exitCode, stderr]).toEqual([2, expect.stringContaining(`${option[0]} goes with no --local`)]);
+    },
+  );
+
+  it.each([["--fresh"], ["--concurrency", "2"]])("alone takes %s", async (...option) => {
+    const { exitCode, stderr } = await callCli(folder, ["run", "run.yaml", ...option]);
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining(`${option[0]} goes with --local`)]);
   });
 });

@@ -13,7 +13,7 @@ import type { ObjectStore } from "../../ports/object-store.ts";
 import { awsFailure, isMissing, statusOf } from "./aws-failure.ts";
 
 /** S3 wants at least 5 MiB a part; local servers refuse bodies above 11 MiB. */
-const PART_BYTES = 8 * 1024 * 1024;
+export const PART_BYTES = 8 * 1024 * 1024;
 
 /** Tries of a conditional write while another writer's is under way: S3 answers 409 then. */
 const CONFLICT_TRIES = 5;

@@ -1,0 +1,51 @@
+import { ENVIRONMENTS, type EnvironmentName } from "@fedmkt/shared/contracts/deployment.ts";
+import { resourceName } from "@fedmkt/shared/contracts/identifier.ts";
+import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
+import type { ArgsDef } from "citty";
+import type { CommandContext } from "../command.ts";
+import type { Cloud } from "./cloud.ts";
+
+/** Every command that works in a cloud has it. */
+export const ENVIRONMENT_ARGUMENT = {
+  environment: {
+    type: "enum" as const,
+    options: [...ENVIRONMENTS],
+    description: "which deployment (default: dev)",
+  },
+} satisfies ArgsDef;
+
+export function readEnvironment({ args }: Pick<CommandContext, "args">): EnvironmentName {
+  return (args.environment as EnvironmentName | undefined) ?? "dev";
+}
+
+/** The deployment that a command names, once its pipeline is known to be there. @throws InvalidInputError `DEPLOYMENT_MISSING` */
+export async function openDeployment(context: CommandContext): Promise<Cloud> {
+  const cloud = await context.dependencies.openCloud(readEnvironment(context));
+  await requireDeployment(cloud);
+  return cloud;
+}
+
+async function requireDeployment({ stacks, names, environment, account, region }: Cloud): Promise<void> {
+  const stack = await stacks.describe(names.pipelineStack);
+  const where = `account ${account}, region ${region}`;
+  if (stack === null)
+    throw new InvalidInputError(
+      "DEPLOYMENT_MISSING",
+      `expected a deployment "${environment}" in ${where}, found none; fedmkt deploy --environment ${environment} first`,
+    );
+  if (stack.status.startsWith("DELETE_") || stack.status === "ROLLBACK_COMPLETE")
+    throw new InvalidInputError(
+      "DEPLOYMENT_MISSING",
+      `the deployment "${environment}" in ${where} is not in order: ${stack.name} is ${stack.status}; fedmkt deploy --environment ${environment} again`,
+    );
+}
+
+/** A run's or client's name of the command line. @throws InvalidInputError `BAD_ARGUMENT` */
+export function readName(command: string, what: string, text: string): string {
+  const result = resourceName.safeParse(text);
+  if (result.success) return result.data;
+  throw new InvalidInputError(
+    "BAD_ARGUMENT",
+    `fedmkt ${command}: ${what}: ${result.error.issues[0].message}, got ${JSON.stringify(text)}`,
+  );
+}

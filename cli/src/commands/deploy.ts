@@ -1,0 +1,106 @@
+import { resourceName } from "@fedmkt/shared/contracts/identifier.ts";
+import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
+import { type CdkContext, contextArguments, requireCheckout, runCdk } from "../cloud/cdk-program.ts";
+import type { Cloud } from "../cloud/cloud.ts";
+import { confirm, YES_ARGUMENT } from "../cloud/confirm.ts";
+import { ENVIRONMENT_ARGUMENT, readEnvironment } from "../cloud/environment-argument.ts";
+import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "../command.ts";
+
+/** What `cdk bootstrap` makes in an account and region, once. */
+const BOOTSTRAP_STACK = "CDKToolkit";
+
+export const command: Command = {
+  meta: { name: "deploy", description: "make or change a deployment in the account that the credentials belong to" },
+  args: {
+    ...ENVIRONMENT_ARGUMENT,
+    clients: { type: "string", valueHint: "a,b", description: "clients to make with it (later: fedmkt clients add)" },
+    image: { type: "string", valueHint: "uri", description: "the workers' container image (gpu-workers/Dockerfile)" },
+    workers: {
+      type: "enum",
+      options: ["gpu", "cpu"],
+      description: "what the cluster's tasks compute on (default: gpu)",
+    },
+    "alarm-email": { type: "string", valueHint: "address", description: "who is told of alarms and of the budget" },
+    "cloud-capacity": {
+      type: "enum",
+      options: ["true", "false"],
+      description: "false for an emulator: no GPU machines, scaling, budgets, flow logs (default: true)",
+    },
+    bootstrap: { type: "boolean", description: "prepare the account and region for the CDK first, where it is not" },
+    ...YES_ARGUMENT,
+    ...JSON_ARGUMENT,
+  },
+  examples: [
+    "fedmkt deploy --environment dev --bootstrap",
+    "fedmkt deploy --environment prod --clients ward,harbour --image 111122223333.dkr.ecr.eu-central-1.amazonaws.com/fedmkt:1",
+  ],
+  async run(context): Promise<Outcome> {
+    const { args, dependencies } = context;
+    const environment = readEnvironment(context);
+    const clients = readClients(args.clients as string | undefined);
+    const checkout = requireCheckout("deploy");
+    const cloud = await dependencies.openCloud(environment);
+    await bootstrap(context, checkout, cloud);
+    const app = contextArguments(environment, readContext(args, clients));
+    const quiet = ["--no-notices", "--no-color"];
+    if (args.yes !== true) await runCdk(context, checkout, cloud, ["diff", "--all", ...app, ...quiet]);
+    const where = `account ${cloud.account}, region ${cloud.region}`;
+    await confirm(context, `Deploy ${environment} to ${where}?`);
+    const capacity = args["cloud-capacity"] as string | undefined;
+    const stacks = [cloud.names.pipelineStack, ...clients.map((client) => cloud.names.clientStack(client))];
+    const parameters =
+      capacity === undefined ? [] : stacks.flatMap((stack) => ["--parameters", `${stack}:CloudCapacity=${capacity}`]);
+    const approved = ["--require-approval", "never"];
+    await runCdk(context, checkout, cloud, ["deploy", "--all", ...app, ...approved, ...parameters, ...quiet]);
+    const buckets = { control: cloud.bucket("control"), public: cloud.bucket("public") };
+    return {
+      data: { environment, account: cloud.account, region: cloud.region, clients, buckets },
+      text: describeNext(cloud, clients),
+    };
+  },
+};
+
+function readClients(text: string | undefined): string[] {
+  const clients = (text ?? "").split(",").filter((client) => client !== "");
+  for (const client of clients)
+    if (!resourceName.safeParse(client).success || client === "server")
+      throw new InvalidInputError(
+        "BAD_ARGUMENT",
+        `fedmkt deploy: --clients: expected ids of clients with commas between, got ${JSON.stringify(client)}`,
+      );
+  return clients;
+}
+
+function readContext(args: CommandContext["args"], clients: readonly string[]): CdkContext {
+  const given = {
+    clients: clients.length === 0 ? undefined : clients.join(","),
+    workerImage: args.image,
+    workers: args.workers,
+    alarmEmail: args["alarm-email"],
+  };
+  return Object.fromEntries(
+    Object.entries(given).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+  );
+}
+
+async function bootstrap(context: CommandContext, checkout: string, cloud: Cloud): Promise<void> {
+  if ((await cloud.stacks.describe(BOOTSTRAP_STACK)) !== null) return;
+  const place = `aws://${cloud.account}/${cloud.region}`;
+  if (context.args.bootstrap !== true)
+    throw new InvalidInputError(
+      "BOOTSTRAP_MISSING",
+      `${place} is not prepared for the CDK (there is no stack ${BOOTSTRAP_STACK}); --bootstrap does that first`,
+    );
+  await runCdk(context, checkout, cloud, ["bootstrap", place, "--no-notices", "--no-color"]);
+}
+
+function describeNext({ environment, account, region, bucket }: Cloud, clients: readonly string[]): string {
+  return [
+    `${environment} is deployed to account ${account}, region ${region}. Next:`,
+    ...(clients.length > 0
+      ? []
+      : [`  fedmkt clients add ID --environment ${environment}        a client: its role, queue and bucket`]),
+    `  aws s3 cp --recursive MODEL s3://${bucket("public")}/models/NAME/   or let --upload copy what is shared`,
+    `  fedmkt run run.yaml --environment ${environment} --upload    a run`,
+  ].join("\n");
+}

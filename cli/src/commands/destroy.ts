@@ -1,0 +1,89 @@
+import { InvalidInputError, TransientError } from "@fedmkt/shared/core/errors.ts";
+import { contextArguments, requireCheckout, runCdk } from "../cloud/cdk-program.ts";
+import type { Cloud } from "../cloud/cloud.ts";
+import { confirm, YES_ARGUMENT } from "../cloud/confirm.ts";
+import { type DeployedClient, listClients } from "../cloud/deployed-clients.ts";
+import { ENVIRONMENT_ARGUMENT, openDeployment } from "../cloud/environment-argument.ts";
+import { runsUnderWay } from "../cloud/runs-under-way.ts";
+import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "../command.ts";
+
+/** S3 delivers notes of accesses late: into a bucket that was emptied a moment ago, and then cannot be deleted. */
+const ATTEMPTS = 3;
+
+export const command: Command = {
+  meta: {
+    name: "destroy",
+    description: "take a deployment away: dev with everything in it, prod without what people made",
+  },
+  args: { ...ENVIRONMENT_ARGUMENT, ...YES_ARGUMENT, ...JSON_ARGUMENT },
+  examples: ["fedmkt destroy --environment dev", "fedmkt destroy --environment prod"],
+  async run(context): Promise<Outcome> {
+    const { io } = context;
+    const checkout = requireCheckout("destroy");
+    const cloud = await openDeployment(context);
+    await refuseRunning(cloud);
+    const clients = await listClients(cloud);
+    const { emptied, kept } = await sortBuckets(cloud, clients);
+    const say = (line: string) => io.stderr.write(`${line}\n`);
+    say(`${cloud.environment} in account ${cloud.account}, region ${cloud.region}:`);
+    for (const bucket of emptied) say(`  deleted with every version in it: s3://${bucket}`);
+    for (const bucket of kept) say(`  kept, with its key: s3://${bucket}`);
+    for (const { id } of clients) say(`  client ${id}: role, queue and task definition are deleted`);
+    say("  functions, machines, queues, cluster, alarms and logs are deleted");
+    await confirm(context, `Destroy ${cloud.environment}?`);
+    await empty(cloud, emptied, say);
+    for (const { id } of clients) await cloud.stacks.remove(cloud.names.clientStack(id), say);
+    await destroyStacks(context, cloud, checkout, emptied, say);
+    return {
+      data: { environment: cloud.environment, emptied, kept, clients: clients.map(({ id }) => id) },
+      text: [`${cloud.environment} is gone`, ...kept.map((bucket) => `  kept: s3://${bucket}`)].join("\n"),
+    };
+  },
+};
+
+async function refuseRunning(cloud: Cloud): Promise<void> {
+  const runs = await runsUnderWay(cloud);
+  if (runs.length === 0) return;
+  throw new InvalidInputError(
+    "RUNS_UNDER_WAY",
+    `${cloud.environment}: expected no run that goes on, there are ${runs.join(", ")}; fedmkt stop RUN --environment ${cloud.environment} ends one`,
+  );
+}
+
+/** `prod` keeps what people made; what is copied there from elsewhere, and notes of accesses, go in either. */
+async function sortBuckets(cloud: Cloud, clients: readonly DeployedClient[]) {
+  const { stacks, names, environment, bucket } = cloud;
+  const accessLog = (await stacks.describe(names.stateStack))?.outputs.AccessLogBucket;
+  const made = [bucket("control"), bucket("artefacts"), bucket("registry")];
+  const privately = clients.flatMap(({ privateBucket }) => (privateBucket === null ? [] : [privateBucket]));
+  const always = [bucket("public"), ...(accessLog === undefined ? [] : [accessLog])];
+  return environment === "prod"
+    ? { emptied: always, kept: [...made, ...privately] }
+    : { emptied: [...made, ...privately, ...always], kept: [] };
+}
+
+async function empty(cloud: Cloud, buckets: readonly string[], say: (line: string) => void): Promise<void> {
+  for (const bucket of buckets) {
+    const removed = await cloud.objects.empty(bucket);
+    if (removed > 0) say(`s3://${bucket}: ${removed} versions deleted`);
+  }
+}
+
+async function destroyStacks(
+  context: CommandContext,
+  cloud: Cloud,
+  checkout: string,
+  emptied: readonly string[],
+  say: (line: string) => void,
+): Promise<void> {
+  const app = contextArguments(cloud.environment);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await runCdk(context, checkout, cloud, ["destroy", "--all", "--force", ...app, "--no-notices", "--no-color"]);
+      return;
+    } catch (error) {
+      if (attempt === ATTEMPTS || !(error instanceof TransientError)) throw error;
+      await empty(cloud, emptied, say);
+    }
+  }
+}

@@ -20,13 +20,18 @@ interface Statement {
 /**
  * Decides requests as IAM does within one account: a deny of any policy wins; else an allow of the principal's own policies or of
  * the resource's decides. A key's policy decides alone over its key, unless it hands the decision to the account.
+ * @returns decides a request; the principal's own policies may be given by `mayDoAnything`, for administrators
  */
-export function iamDecision(deployed: readonly DeployedResource[]): (request: Request) => boolean {
+export function iamDecision(
+  deployed: readonly DeployedResource[],
+): (request: Request, principal?: { mayDoAnything: boolean }) => boolean {
   const identity = identityPolicies(deployed);
   const ofResource = resourcePolicies(deployed);
-  return (request) => {
+  const anything: Statement = { Effect: "Allow", Action: "*", Resource: "*" };
+  return (request, { mayDoAnything } = { mayDoAnything: false }) => {
     const context = { "aws:PrincipalArn": request.principal, ...SECURE, ...request.context };
-    const own = (identity.get(request.principal) ?? []).filter((one) => fits(one, request, context));
+    const given = mayDoAnything ? [anything] : (identity.get(request.principal) ?? []);
+    const own = given.filter((one) => fits(one, request, context));
     const theirs = ofResource
       .filter(({ covers }) => covers(request.resource))
       .flatMap(({ statements }) => statements)

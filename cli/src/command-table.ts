@@ -19,6 +19,10 @@ export const COMMANDS: Readonly<Record<string, ListedCommand>> = {
     description: "which runs there are, on this machine or in a deployment",
     load: async () => (await import("./commands/list.ts")).command,
   },
+  plan: {
+    description: "what a run in the cloud would do and cost, and what would stop it",
+    load: async () => (await import("./commands/plan.ts")).command,
+  },
   status: {
     description: "how runs stand, how far they are, and why one failed",
     load: async () => (await import("./commands/status.ts")).command,

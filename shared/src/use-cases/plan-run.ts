@@ -12,6 +12,7 @@ import { sha256 } from "../formats/sha256.ts";
 import { checkHeldOutSet, checkPublicSet } from "./check-samples.ts";
 import { claimRun } from "./claim-run.ts";
 import type { PlanDependencies, StageDependencies } from "./dependencies.ts";
+import { planBaselines, SERVER } from "./plan-baselines.ts";
 import { type PlannedParty, planParties } from "./plan-parties.ts";
 import { readHeldOutSet, readQuestionSet, readSampleSet } from "./prepare-samples.ts";
 import { writePlan } from "./write-plan.ts";
@@ -144,9 +145,6 @@ function refuseLargeMachine({ rounds, aggregation }: RunSpec, machine: PlannedRu
     );
 }
 
-/** The server's jobs run in the coordinator's own cluster, always. */
-const SERVER = { id: "server", compute: "ecs" } as const;
-
 function machineOf(spec: RunSpec, parties: readonly PlannedParty[], shards: number): PlannedRun {
   const clients = spec.clients.map(({ id, compute }) => ({ id, compute }));
   const directed = clients.map(({ id }) => ({ source: id, target: "server" }));
@@ -166,23 +164,7 @@ function machineOf(spec: RunSpec, parties: readonly PlannedParty[], shards: numb
     maps: [...pairs.values()],
     toServer: clients.flatMap(({ id }) => eachShard(id, "server")),
     toClients: clients.flatMap(({ id }) => eachShard("server", id)),
-    baselines: baselinesOf(spec),
+    baselines: planBaselines(spec),
     aggregation: spec.aggregation,
   };
-}
-
-/** Where there is something to score on, every party is scored before the first round too, asked for or not. */
-function baselinesOf(spec: RunSpec): PlannedRun["baselines"] {
-  if (spec.evaluation.length === 0) return [];
-  const clients = spec.clients.map(({ id, compute }) => ({ id, compute }));
-  const wanted = new Set(["zero-shot", ...spec.baselines]);
-  const partiesOf: Record<string, PlannedRun["parties"]> = {
-    "zero-shot": [SERVER, ...clients],
-    standalone: clients,
-    "standalone+public": clients,
-    "public-only": [SERVER],
-  };
-  return [...wanted].flatMap((baseline) =>
-    partiesOf[baseline].map(({ id, compute }) => ({ party: id, compute, baseline })),
-  );
 }

@@ -12,7 +12,7 @@ import { trainOnPrivate, trainOnPublic } from "./train-party.ts";
 import { type JobResult, type RunningJob, withJob } from "./with-job.ts";
 
 /** What each baseline trains on, round by round: the same data, order, epochs and optimizer as the run, without transfer. */
-const TRAINS_ON: Record<Baseline, { private: boolean; public: boolean }> = {
+export const TRAINS_ON: Record<Baseline, { private: boolean; public: boolean }> = {
   "zero-shot": { private: false, public: false },
   standalone: { private: true, public: false },
   "standalone+public": { private: true, public: true },

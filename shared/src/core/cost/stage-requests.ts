@@ -30,15 +30,17 @@ const MANIFEST_BYTES = 1_000;
 const SCORES_BYTES = 1_000;
 const USAGE_BYTES = 250;
 const CLAIM_BYTES = 300;
+const REPORT_BYTES = 50_000;
 const TOKENIZER_BYTES = 2_000_000;
 const SHARD_HEADER_BYTES = 2_000;
 const PLAN_BYTES = { base: 4_000, party: 1_000, transfer: 60 } as const;
 
-/** Of a weight file, places that the fingerprint looks at, and how much at each. */
+/** Of a large weight file, places that the fingerprint looks at, and how much at each; a small one is read whole. */
 const FINGERPRINT_PLACES = 64;
 const FINGERPRINT_BYTES = 4_096;
+const WHOLE_BYTES = FINGERPRINT_PLACES * FINGERPRINT_BYTES;
 
-/** Whether a job is done is asked before it; that of a finished one is read: its manifest asked for, read, and the output. */
+/** Whether a job is done is asked before it, and whether training was written down; of a finished one the manifest is read, and the output. */
 const ASKED = read(1, 0);
 const FINISHED = read(2, MANIFEST_BYTES);
 const output = (bytes: number) => sum(FINISHED, read(1, bytes));
@@ -64,8 +66,11 @@ export function alignedBytes(source: PartySize, target: PartySize, size: RunSize
   return target.publicPositions * (12 + 8 * kept) + size.publicSamples * 20 + shardsOf(size) * SHARD_HEADER_BYTES;
 }
 
-/** Every stage's requests and bytes, in the machine's order. Models and data count as lying in S3. */
-export function stageRequests(size: RunSize): StageRequests[] {
+/**
+ * Every stage's requests and bytes, in the machine's order.
+ * @param material - whether models and data lie in S3 too, as in a cloud they do
+ */
+export function stageRequests(size: RunSize, material = true): StageRequests[] {
   const { rounds, server, clients } = size;
   const parties = partiesOf(size);
   const shards = shardsOf(size);
@@ -73,16 +78,20 @@ export function stageRequests(size: RunSize): StageRequests[] {
   const plan = read(1, PLAN_BYTES.base + PLAN_BYTES.party * parties.length + PLAN_BYTES.transfer * 2 * transfers);
   const publicSet = read(1, size.publicBytes);
   const heldOut = read(size.heldOutSets, size.heldOutSets * size.publicBytes);
-  const tokenizer = read(2, TOKENIZER_BYTES);
+  const fromMaterial = (requests: Requests) => (material ? requests : NOTHING);
+  const tokenizer = fromMaterial(read(2, TOKENIZER_BYTES));
+  const privateSet = fromMaterial(read(1, size.publicBytes));
   const mapBytes = (source: PartySize, target: PartySize) => 9 * source.vocabularySize + 4 * target.vocabularySize;
   const usage = write(1, USAGE_BYTES);
   const fingerprint = (party: PartySize) => {
     const weights = Math.max(1, party.modelFiles - 2);
-    return sum(write(1, 0), read(FINGERPRINT_PLACES * weights, FINGERPRINT_PLACES * FINGERPRINT_BYTES * weights));
+    const isSmall = party.modelBytes / weights <= WHOLE_BYTES;
+    const [places, bytes] = isSmall ? [1, party.modelBytes / weights] : [FINGERPRINT_PLACES, FINGERPRINT_BYTES];
+    return fromMaterial(sum(write(1, 0), read(places * weights, places * weights * bytes)));
   };
-  const seen = (party: PartySize) => sum(read(1, 1_000), tokenizer, fingerprint(party));
-  const opened = (party: PartySize) =>
-    sum(ASKED, plan, seen(party), write(1, 0), read(party.modelFiles, party.modelBytes), usage, COMMITTED);
+  const seen = (party: PartySize) => sum(fromMaterial(read(1, 1_000)), tokenizer, fingerprint(party));
+  const downloaded = (party: PartySize) => fromMaterial(sum(write(1, 0), read(party.modelFiles, party.modelBytes)));
+  const opened = (party: PartySize) => sum(ASKED, ASKED, plan, seen(party), downloaded(party), usage, COMMITTED);
   const extracted = (party: PartySize) => write(shards, knowledgeBytes(party, size));
   const adapterRead = (party: PartySize) => output(party.adapterBytes);
   const adapterWritten = (party: PartySize) => written(party.adapterBytes);
@@ -133,8 +142,7 @@ export function stageRequests(size: RunSize): StageRequests[] {
       sum(
         read(1, 10_000),
         ...parties.map(seen),
-        publicSet,
-        heldOut,
+        fromMaterial(sum(publicSet, heldOut)),
         write(1, 0),
         write(1, CLAIM_BYTES),
         write(2, CLAIM_BYTES + plan.bytesRead),
@@ -156,7 +164,7 @@ export function stageRequests(size: RunSize): StageRequests[] {
           const trains = trainsOnPrivate || trainsOnPublic;
           return sum(
             opened(party),
-            trainsOnPrivate ? read(1, size.publicBytes) : NOTHING,
+            trainsOnPrivate ? privateSet : NOTHING,
             trainsOnPublic ? publicSet : NOTHING,
             heldOut,
             write(1, SCORES_BYTES),
@@ -174,7 +182,7 @@ export function stageRequests(size: RunSize): StageRequests[] {
             sum(
               opened(client),
               later(round, sum(adapterRead(client), FINISHED)),
-              read(1, size.publicBytes),
+              privateSet,
               publicSet,
               adapterWritten(client),
               extracted(client),
@@ -248,7 +256,7 @@ export function stageRequests(size: RunSize): StageRequests[] {
         read(rounds, rounds * SCORES_BYTES * parties.length),
         times(size.baselines.length, output(SCORES_BYTES)),
         ...parties.map((party) => sum(adapterRead(party), adapterWritten(party), write(3, 4_000))),
-        write(2, 500_000),
+        write(2, REPORT_BYTES),
         write(1, CLAIM_BYTES),
       ),
     ],

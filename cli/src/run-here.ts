@@ -57,7 +57,15 @@ export async function runHere({ file, folder, concurrentTasks, io, dependencies 
       display.take(event);
     };
     const result = await dependencies
-      .runLocally({ specYaml: file.yaml, runId: run, folder, concurrentTasks, onEvent, signal })
+      .runLocally({
+        specYaml: file.yaml,
+        runId: run,
+        folder,
+        clients: file.spec.clients,
+        concurrentTasks,
+        onEvent,
+        signal,
+      })
       .finally(() => {
         peakMemoryBytes = memory.stop();
         display.end();

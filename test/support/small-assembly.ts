@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { smallClientTemplate } from "./small-client-template.ts";
 
 export interface SmallAssembly {
   /** by logical id; `$` members such as {Ref} are CloudFormation's, the definition is joined into a DefinitionString */
@@ -14,13 +15,25 @@ export interface SmallAssembly {
   triggers?: { queue: "Work" | "Dead"; function: string; batchSize: number; reportsFailures: boolean }[];
   /** the machine that the upload of runs/<id>/run.yaml starts */
   startedByUpload?: string;
+  /** what an end of a machine's executions invokes */
+  whenEnded?: { machine: string; statuses: string[]; function: string }[];
+  /** clients' job queues */
+  jobQueue?: { visibilitySeconds: number; maxReceives: number };
+  /** the program of clients' own workers */
+  queueWorker?: string;
 }
 
 /**
  * Writes a cloud assembly of two stacks as CDK would: buckets `Control` (announcing its writes) and `Artefacts`, queues `Work` and
- * `Dead` in one; functions, machines, a task definition and the rule, importing from it, in the other.
+ * `Dead` in one; functions, machines, a task definition and the rules, importing from it, in the other; and the template for any
+ * client.
  */
-export function writeSmallAssembly(parts: SmallAssembly): { folder: string; assembly: string; worker: string } {
+export function writeSmallAssembly(parts: SmallAssembly): {
+  folder: string;
+  assembly: string;
+  worker: string;
+  queueWorker: string;
+} {
   const folder = mkdtempSync(path.join(tmpdir(), "fedmkt-local-"));
   const assembly = path.join(folder, "cdk.out");
   mkdirSync(assembly);
@@ -28,6 +41,8 @@ export function writeSmallAssembly(parts: SmallAssembly): { folder: string; asse
     writeFileSync(path.join(assembly, name), typeof content === "string" ? content : JSON.stringify(content));
   const worker = path.join(folder, "worker.mjs");
   writeFileSync(worker, parts.worker ?? "");
+  const queueWorker = path.join(folder, "queue-worker.mjs");
+  writeFileSync(queueWorker, parts.queueWorker ?? "");
   const exported = (name: string, value: object) => ({ Value: value, Export: { Name: `State:${name}` } });
   const { visibilitySeconds = 1, maxReceives = 2 } = {
     visibilitySeconds: parts.queue?.visibilitySeconds,
@@ -114,6 +129,20 @@ export function writeSmallAssembly(parts: SmallAssembly): { folder: string; asse
       },
     };
   }
+  for (const [index, { machine, statuses, function: target }] of (parts.whenEnded ?? []).entries()) {
+    resources[`Ended${index}`] = {
+      Type: "AWS::Events::Rule",
+      Properties: {
+        EventPattern: {
+          source: ["aws.states"],
+          "detail-type": ["Step Functions Execution Status Change"],
+          detail: { status: statuses, stateMachineArn: [{ Ref: machine }] },
+        },
+        State: "ENABLED",
+        Targets: [{ Id: "Target0", Arn: { "Fn::GetAtt": [target, "Arn"] } }],
+      },
+    };
+  }
   // the buckets' names are read from a function's environment, so there is always one
   if (!parts.functions) {
     resources.Idle = {
@@ -122,15 +151,21 @@ export function writeSmallAssembly(parts: SmallAssembly): { folder: string; asse
     };
   }
   write("Pipeline.template.json", { Resources: resources });
+  const { visibilitySeconds: jobSeconds = 1, maxReceives: jobReceives = 3 } = parts.jobQueue ?? {};
+  write("fedmkt-dev-client.template.json", smallClientTemplate(jobSeconds, jobReceives));
   const artifact = (name: string) => ({
     type: "aws:cloudformation:stack",
     properties: { templateFile: `${name}.template.json` },
   });
   write("manifest.json", {
     version: "48.0.0",
-    artifacts: { Pipeline: artifact("Pipeline"), State: artifact("State") },
+    artifacts: {
+      "fedmkt-dev-client": artifact("fedmkt-dev-client"),
+      Pipeline: artifact("Pipeline"),
+      State: artifact("State"),
+    },
   });
-  return { folder, assembly, worker };
+  return { folder, assembly, worker, queueWorker };
 }
 
 /** The definition as text with its references left to CloudFormation, as CDK writes it. */
@@ -146,14 +181,17 @@ function joined(definition: object): object {
   return { "Fn::Join": ["", parts] };
 }
 
-/** A worker's or handler's way to call S3 (with `authorization`) and Step Functions without an SDK. */
+/** A worker's or handler's way to call S3 (with `authorization`), Step Functions, SQS and ECS without an SDK. */
 export const CALL_STATES = `
 const authorization = "AWS4-HMAC-SHA256 Credential=" + process.env.AWS_ACCESS_KEY_ID + "/a/us-east-1/s3/aws4_request";
-const states = async (operation, input) => {
+const service = (prefix) => async (operation, input) => {
   const answer = await fetch(process.env.AWS_ENDPOINT_URL, {
     method: "POST",
-    headers: { authorization, "content-type": "application/x-amz-json-1.0", "x-amz-target": "AWSStepFunctions." + operation },
+    headers: { authorization, "content-type": "application/x-amz-json-1.0", "x-amz-target": prefix + "." + operation },
     body: JSON.stringify(input),
   });
-  return { status: answer.status, ...(await answer.json()) };
-};`;
+  return { status: answer.status, ...JSON.parse((await answer.text()) || "{}") };
+};
+const states = service("AWSStepFunctions");
+const sqs = service("AmazonSQS");
+const ecs = service("AmazonEC2ContainerServiceV20141113");`;

@@ -1,4 +1,7 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { afterEach } from "@jest/globals";
+import type { Client } from "../../cli/src/local/clients.ts";
 import { type EmbeddedAws, startEmbeddedAws } from "../../cli/src/local/embedded-aws.ts";
 import type { LocalEvent } from "../../cli/src/local/local-event.ts";
 import { CALL_STATES, type SmallAssembly, writeSmallAssembly } from "./small-assembly.ts";
@@ -8,11 +11,13 @@ export const TASKS = "arn:aws:states:::";
 
 export interface SmallCloud {
   /** starts an embedded cloud of these parts; stopped after the test */
-  start(parts: SmallAssembly, concurrentTasks?: number): Promise<EmbeddedAws>;
+  start(parts: SmallAssembly, concurrentTasks?: number, clients?: readonly Client[]): Promise<EmbeddedAws>;
   /** has a cloud stopped after the test that the test started itself */
   adopt(cloud: EmbeddedAws): EmbeddedAws;
   /** what the cloud that was started has told */
   events(): readonly LocalEvent[];
+  /** lines that its workers have written to the file `notes` beside them */
+  notes(): string[];
   /** the assembly that was started */
   assembly(): string;
 }
@@ -33,14 +38,16 @@ export function useSmallCloud(): SmallCloud {
   return {
     adopt,
     events: () => events,
+    notes: () => readFileSync(path.join(folderOf!.folder, "notes"), "utf8").trim().split("\n"),
     assembly: () => folderOf!.assembly,
-    async start(parts, concurrentTasks = 2) {
+    async start(parts, concurrentTasks = 2, clients = []) {
       folderOf = writeSmallAssembly(parts);
-      const { folder, assembly, worker } = folderOf;
+      const { folder, assembly, worker, queueWorker } = folderOf;
       const told: LocalEvent[] = [];
       events = told;
       const onEvent = (event: LocalEvent) => told.push(event);
-      return adopt(await startEmbeddedAws({ assembly, folder, concurrentTasks, workerEntry: worker, onEvent }));
+      const programs = { workerEntry: worker, queueWorkerEntry: queueWorker };
+      return adopt(await startEmbeddedAws({ assembly, folder, clients, concurrentTasks, ...programs, onEvent }));
     },
   };
 }

@@ -16,11 +16,17 @@ export interface EmbeddedStores {
   stop(): Promise<void>;
 }
 
-/** The embedded S3 behind its front, on loopback, with files in a temporary folder. */
-export async function startEmbeddedStores(buckets: readonly string[]): Promise<EmbeddedStores> {
+/**
+ * The embedded S3 and SQS behind their front, on loopback, with files in a temporary folder.
+ * @param services - what else the front answers
+ */
+export async function startEmbeddedStores(
+  buckets: readonly string[],
+  services: Parameters<typeof startFront>[0]["services"] = {},
+): Promise<EmbeddedStores> {
   const folder = await mkdtemp(path.join(tmpdir(), "fedmkt-stores-"));
   const { fauxqs, connect } = await startStores(folder);
-  const front = await startFront({ connect, services: {}, accessKeyId: EMBEDDED.credentials.accessKeyId });
+  const front = await startFront({ connect, services, accessKeyId: EMBEDDED.credentials.accessKeyId });
   const s3 = s3Client({ endpoint: front.url, forcePathStyle: true, ...EMBEDDED });
   for (const bucket of buckets) await s3.send(new CreateBucketCommand({ Bucket: bucket }));
   return {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 
 const root = path.resolve(import.meta.dirname, "../..");
 let folder: string;
-let assembly: { missing?: unknown; artifacts: Record<string, { environment?: string }> };
+let assembly: { missing?: unknown; artifacts: Record<string, { type: string; environment?: string }> };
 
 beforeAll(() => {
   folder = mkdtempSync(path.join(tmpdir(), "fedmkt-cdk-"));
@@ -15,17 +15,30 @@ beforeAll(() => {
   // as the CDK CLI starts it: with its version, and without any credentials or region
   execFileSync(process.execPath, ["cdk/bin/app.ts"], {
     cwd: root,
-    env: { PATH: process.env.PATH, CDK_OUTDIR: folder, CDK_CLI_VERSION: "2.1148.1" },
+    env: {
+      PATH: process.env.PATH,
+      CDK_OUTDIR: folder,
+      CDK_CLI_VERSION: "2.1148.1",
+      CDK_CONTEXT_JSON: JSON.stringify({ clients: "harbour,forest", clientTemplate: "true" }),
+    },
     stdio: "pipe",
   });
   assembly = JSON.parse(readFileSync(path.join(folder, "manifest.json"), "utf8"));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+const STACKS = ["state", "pipeline", "client", "client-harbour", "client-forest"].map((name) => `fedmkt-dev-${name}`);
+
 describe("the app", () => {
+  it("consists of the state, the pipeline, a stack for each client that is named, and the template for any", () => {
+    const stacks = Object.entries(assembly.artifacts).filter(([, { type }]) => type === "aws:cloudformation:stack");
+    expect(stacks.map(([name]) => name).sort()).toEqual([...STACKS].sort());
+  });
+
   it("passes CloudFormation's own rules", () => {
     const report = JSON.parse(readFileSync(path.join(folder, "validation-report.json"), "utf8"));
-    expect(report.pluginReports).toEqual([]);
+    const unexplained = (report.pluginReports as { violations: unknown[] }[]).flatMap(({ violations }) => violations);
+    expect(unexplained).toEqual([]);
   });
 
   it("needs no account, no region and no look-up", () => {
@@ -35,7 +48,7 @@ describe("the app", () => {
   });
 
   it("names no path of the machine that synthesized it in its templates", () => {
-    for (const stack of ["FedmktState", "FedmktPipeline"])
+    for (const stack of STACKS)
       expect(readFileSync(path.join(folder, `${stack}.template.json`), "utf8")).not.toContain(root);
   });
 });

@@ -37,7 +37,13 @@ describe("the functions' bundle", () => {
         if (typeof handler !== "function") throw new Error(name);
       }`;
     execFileSync(process.execPath, ["--input-type=module", "--eval", script], {
-      env: { FEDMKT_CONTROL_BUCKET: "control", FEDMKT_ARTEFACT_BUCKET: "artefacts", AWS_REGION: "us-east-1" },
+      env: {
+        FEDMKT_CONTROL_BUCKET: "control",
+        FEDMKT_ARTEFACT_BUCKET: "artefacts",
+        FEDMKT_REGISTRY_BUCKET: "registry",
+        FEDMKT_CLUSTER: "workers",
+        AWS_REGION: "us-east-1",
+      },
       stdio: "pipe",
     });
   });

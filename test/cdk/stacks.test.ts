@@ -1,8 +1,11 @@
 import { describe, expect, it } from "@jest/globals";
+import type { Template } from "aws-cdk-lib/assertions";
+import { BUCKETS } from "../../shared/src/contracts/deployment.ts";
+import { workerEnvironment } from "../../shared/src/contracts/environment.ts";
 import { type Json, propertiesOf, synthesizeTemplates } from "../support/templates.ts";
 
-const { state, pipeline } = synthesizeTemplates();
-const both = [state, pipeline];
+const { state, pipeline, client, site } = synthesizeTemplates();
+const all = [state, pipeline, client, site];
 
 interface Statement {
   Effect: string;
@@ -11,55 +14,93 @@ interface Statement {
 }
 const statementsOf = (document: Json): Statement[] => (document as { Statement: Statement[] } & Json).Statement;
 
-describe("the buckets", () => {
-  const buckets = propertiesOf(state, "AWS::S3::Bucket");
+const bucketsOf = (template: Template) => propertiesOf(template, "AWS::S3::Bucket");
+const isLog = ([id]: [string, unknown]) => id.startsWith("AccessLog");
 
-  it("are two, each encrypted by the key, closed to the public, and owned by the account", () => {
-    expect(buckets).toHaveLength(2);
-    for (const [, bucket] of buckets)
-      expect(bucket).toMatchObject({
-        BucketEncryption: {
-          ServerSideEncryptionConfiguration: [
-            { BucketKeyEnabled: true, ServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms" } },
-          ],
-        },
-        PublicAccessBlockConfiguration: {
-          BlockPublicAcls: true,
-          BlockPublicPolicy: true,
-          IgnorePublicAcls: true,
-          RestrictPublicBuckets: true,
-        },
-        OwnershipControls: { Rules: [{ ObjectOwnership: "BucketOwnerEnforced" }] },
-      });
+describe("the buckets", () => {
+  it("are the four of the state under names that everybody knows, and one of each silo that has private data", () => {
+    const names = bucketsOf(state).map(([, { BucketName }]) => BucketName && JSON.stringify(BucketName));
+    for (const name of BUCKETS) expect(names).toContainEqual(expect.stringContaining(`"fedmkt-dev-${name}-"`));
+    expect(bucketsOf(state)).toHaveLength(BUCKETS.length + 1);
+    for (const silo of [client, site]) expect(bucketsOf(silo).filter((one) => !isLog(one))).toHaveLength(1);
+  });
+
+  it("are each encrypted by a key, closed to the public, owned by the account, and noted in a log", () => {
+    for (const template of all)
+      for (const [id, bucket] of bucketsOf(template)) {
+        expect([id, bucket]).toMatchObject([
+          id,
+          {
+            PublicAccessBlockConfiguration: {
+              BlockPublicAcls: true,
+              BlockPublicPolicy: true,
+              IgnorePublicAcls: true,
+              RestrictPublicBuckets: true,
+            },
+            OwnershipControls: { Rules: [{ ObjectOwnership: "BucketOwnerEnforced" }] },
+          },
+        ]);
+        const byKey = { BucketKeyEnabled: true, ServerSideEncryptionByDefault: { SSEAlgorithm: "aws:kms" } };
+        // S3 writes its notes into no bucket with a key of ours
+        const byS3 = { ServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" } };
+        const isLogItself = isLog([id, bucket]);
+        expect(bucket).toMatchObject({
+          BucketEncryption: { ServerSideEncryptionConfiguration: [isLogItself ? byS3 : byKey] },
+        });
+        expect([id, bucket.LoggingConfiguration !== undefined]).toEqual([id, !isLogItself]);
+      }
   });
 
   it("refuse what does not come by TLS 1.2", () => {
-    const policies = JSON.stringify(propertiesOf(state, "AWS::S3::BucketPolicy"));
-    expect(policies.match(/"aws:SecureTransport":"false"/g)).toHaveLength(2);
-    expect(policies.match(/"s3:TlsVersion":1.2/g)).toHaveLength(2);
+    for (const template of all) {
+      const policies = JSON.stringify(propertiesOf(template, "AWS::S3::BucketPolicy"));
+      const buckets = bucketsOf(template).length;
+      expect(policies.match(/"aws:SecureTransport":"false"/g) ?? []).toHaveLength(buckets);
+      expect(policies.match(/"s3:TlsVersion":1.2/g) ?? []).toHaveLength(buckets);
+    }
   });
 
-  it("outlive their stack", () => {
-    for (const resource of Object.values(state.findResources("AWS::S3::Bucket")))
-      expect(resource).toMatchObject({ DeletionPolicy: "Retain", UpdateReplacePolicy: "Retain" });
+  it("announce writes to the control bucket alone", () => {
+    const announced = all
+      .flatMap(bucketsOf)
+      .filter(([, bucket]) => bucket.NotificationConfiguration !== undefined)
+      .map(([id]) => id);
+    expect(announced).toEqual([expect.stringMatching(/^Control/)]);
+  });
+});
+
+describe("the keys", () => {
+  it("rotate, and are used by nobody but through policies", () => {
+    const keys = all.flatMap((template) => propertiesOf(template, "AWS::KMS::Key"));
+    expect(keys.length).toBeGreaterThanOrEqual(5);
+    for (const [id, key] of keys) {
+      expect([id, key.EnableKeyRotation]).toEqual([id, true]);
+      for (const { Principal } of statementsOf(key.KeyPolicy) as (Statement & { Principal: Json })[])
+        expect(JSON.stringify(Principal)).not.toContain('"*"');
+    }
+  });
+});
+
+describe("every queue", () => {
+  const queuesOf = (template: Template) => propertiesOf(template, "AWS::SQS::Queue");
+
+  it("is encrypted by a key and refuses what does not come by TLS", () => {
+    for (const template of all) {
+      for (const [id, queue] of queuesOf(template)) expect([id, queue.KmsMasterKeyId]).toEqual([id, expect.anything()]);
+      const policies = JSON.stringify(propertiesOf(template, "AWS::SQS::QueuePolicy"));
+      expect(policies.match(/"aws:SecureTransport":"false"/g) ?? []).toHaveLength(queuesOf(template).length);
+    }
   });
 
-  it("announce writes to the control bucket alone, without a custom resource", () => {
-    const announced = buckets.filter(([, bucket]) => bucket.NotificationConfiguration !== undefined);
-    expect(announced.map(([id]) => id)).toEqual([expect.stringMatching(/^Control/)]);
-    for (const template of both) expect(JSON.stringify(template.toJSON())).not.toContain("Custom::");
+  it("that is not itself of dead letters has one for them", () => {
+    for (const template of all)
+      for (const [id, queue] of queuesOf(template))
+        expect([id, queue.RedrivePolicy !== undefined]).toEqual([id, !id.includes("DeadLetters")]);
   });
 });
 
 describe("the shard queue", () => {
   const queues = propertiesOf(state, "AWS::SQS::Queue");
-
-  it("and its dead letters are encrypted by the key and refuse what does not come by TLS", () => {
-    expect(queues).toHaveLength(2);
-    for (const [, queue] of queues) expect(queue.KmsMasterKeyId).toBeDefined();
-    const policies = JSON.stringify(propertiesOf(state, "AWS::SQS::QueuePolicy"));
-    expect(policies.match(/"aws:SecureTransport":"false"/g)).toHaveLength(2);
-  });
 
   it("gives a message up after five deliveries", () => {
     expect(queues.map(([, queue]) => queue.RedrivePolicy).filter(Boolean)).toMatchObject([{ maxReceiveCount: 5 }]);
@@ -96,16 +137,21 @@ describe("the functions", () => {
         TracingConfig: { Mode: "Active" },
         LoggingConfig: { LogGroup: expect.anything(), LogFormat: "JSON" },
       });
-    for (const [, group] of propertiesOf(pipeline, "AWS::Logs::LogGroup")) expect(group.RetentionInDays).toBe(90);
+    for (const [, group] of propertiesOf(pipeline, "AWS::Logs::LogGroup")) expect(group.RetentionInDays).toBe(14);
   });
 
   it("get exactly the environment of the contract, and no access to this machine's files", () => {
-    for (const [, { Environment }] of functions) {
+    for (const [, { Environment, Handler }] of functions) {
       const { Variables } = Environment as { Variables: Record<string, Json> };
+      if (Handler === "stop-tasks.handler") {
+        expect(Object.keys(Variables)).toEqual(["FEDMKT_CLUSTER"]);
+        continue;
+      }
       expect(Object.keys(Variables).sort()).toEqual([
         "FEDMKT_ARTEFACT_BUCKET",
         "FEDMKT_CONTROL_BUCKET",
         "FEDMKT_LOCAL_FILES",
+        "FEDMKT_REGISTRY_BUCKET",
       ]);
       expect(Variables.FEDMKT_LOCAL_FILES).toBe("false");
     }
@@ -115,22 +161,37 @@ describe("the functions", () => {
 describe("the worker", () => {
   const [[, task]] = propertiesOf(pipeline, "AWS::ECS::TaskDefinition");
 
-  it("knows after how long a silence its state gives up", () => {
-    const [{ Environment }] = task.ContainerDefinitions as { Environment: { Name: string; Value: string }[] }[];
-    const heartbeat = Environment.find(({ Name }) => Name === "FEDMKT_HEARTBEAT_SECONDS")!.Value;
-    expect(JSON.stringify(pipeline.toJSON())).toContain(`\\"HeartbeatSeconds\\":${heartbeat}`);
+  it("is told what the contract names, and after how long a silence its state gives up", () => {
+    for (const template of [pipeline, client]) {
+      const [[, { ContainerDefinitions }]] = propertiesOf(template, "AWS::ECS::TaskDefinition");
+      const [{ Environment }] = ContainerDefinitions as { Environment: { Name: string; Value: string }[] }[];
+      const given = new Map(Environment.map(({ Name, Value }) => [Name, Value]));
+      for (const name of given.keys()) expect(Object.keys(workerEnvironment.shape)).toContain(name);
+      expect(JSON.stringify(pipeline.toJSON())).toContain(
+        `\\"HeartbeatSeconds\\":${given.get("FEDMKT_HEARTBEAT_SECONDS")}`,
+      );
+    }
+  });
+
+  it("has the longest time that ECS grants to put its work down", () => {
+    for (const template of [pipeline, client]) {
+      const [[, { ContainerDefinitions }]] = propertiesOf(template, "AWS::ECS::TaskDefinition");
+      expect(ContainerDefinitions).toMatchObject([{ StopTimeout: 120 }]);
+    }
   });
 
   it("logs, and stands in a network without NAT and without an open port", () => {
     expect(JSON.stringify(task.ContainerDefinitions)).toContain('"LogDriver":"awslogs"');
     pipeline.resourceCountIs("AWS::EC2::NatGateway", 0);
-    for (const [, group] of propertiesOf(pipeline, "AWS::EC2::SecurityGroup"))
-      expect(group.SecurityGroupIngress).toBeUndefined();
+    const open = propertiesOf(pipeline, "AWS::EC2::SecurityGroup").filter(([, group]) => group.SecurityGroupIngress);
+    // behind which workers answer Step Functions, from inside the network alone
+    expect(open.map(([id]) => id)).toEqual([expect.stringContaining("AnswersInbound")]);
+    expect(open[0][1].SecurityGroupIngress).toMatchObject([{ CidrIp: "10.0.0.0/16", FromPort: 443, ToPort: 443 }]);
   });
 });
 
 describe("the policies", () => {
-  const granted = both
+  const granted = all
     .flatMap((template) => [...propertiesOf(template, "AWS::IAM::Policy"), ...propertiesOf(template, "AWS::IAM::Role")])
     .flatMap(([id, properties]) =>
       [
@@ -149,15 +210,25 @@ describe("the policies", () => {
   });
 
   it("name a resource wherever the service knows one", () => {
-    // these services grant only on everything: traces, and the delivery of a machine's log
     const unscoped = granted
-      .filter(({ statement }) => statement.Resource === "*")
+      .filter(({ statement }) => [statement.Resource].flat().includes("*"))
       .flatMap(({ statement }) => actionsOf(statement));
-    expect(unscoped.filter((action) => !/^(xray|logs):/.test(action))).toEqual([]);
+    expect([...new Set(unscoped)].sort()).toEqual(Object.keys(WITHOUT_RESOURCE).sort());
   });
 
   it("attach no managed policy", () => {
-    for (const [, role] of propertiesOf(pipeline, "AWS::IAM::Role")) expect(role.ManagedPolicyArns).toBeUndefined();
+    for (const template of all)
+      for (const [, role] of propertiesOf(template, "AWS::IAM::Role")) expect(role.ManagedPolicyArns).toBeUndefined();
+  });
+
+  it("give nobody outside of the account anything that no parameter asks for", () => {
+    for (const template of all)
+      for (const [id, { AssumeRolePolicyDocument }] of propertiesOf(template, "AWS::IAM::Role")) {
+        const [first, ...more] = statementsOf(AssumeRolePolicyDocument) as unknown as Record<string, Json>[];
+        expect([id, first.Principal]).toEqual([id, { Service: expect.any(String) }]);
+        for (const statement of more)
+          expect(statement["Fn::If"]).toEqual(["HasWorkerPrincipal", expect.anything(), { Ref: "AWS::NoValue" }]);
+      }
   });
 
   it("let align-shard find its queue and hand a message back", () => {
@@ -165,12 +236,22 @@ describe("the policies", () => {
     const actions = aligning.flatMap(({ statement }) => actionsOf(statement));
     expect(actions).toEqual(expect.arrayContaining(["sqs:GetQueueUrl", "sqs:ChangeMessageVisibility"]));
   });
-
-  it("let only those answer task tokens who hold some", () => {
-    const answering = granted.filter(({ statement }) => actionsOf(statement).includes("states:SendTaskSuccess"));
-    expect(answering.map(({ id }) => id.replace(/[0-9A-F]{8}$/, "")).sort()).toEqual([
-      "ShardCallback",
-      "WorkerCallback",
-    ]);
-  });
 });
+
+/** What can only be granted on everything, and why that is no harm. */
+const WITHOUT_RESOURCE: Record<string, string> = {
+  "ecs:DiscoverPollEndpoint": "tells an agent its address",
+  "ecs:ListTasks": "knows container instances only, but is bound to the workers' cluster by a condition",
+  "logs:CreateLogDelivery": "a machine's log is delivered by a service that knows no resource",
+  "logs:DeleteLogDelivery": "the same",
+  "logs:DescribeLogGroups": "the same",
+  "logs:DescribeResourcePolicies": "the same",
+  "logs:GetLogDelivery": "the same",
+  "logs:ListLogDeliveries": "the same",
+  "logs:PutResourcePolicy": "the same",
+  "logs:UpdateLogDelivery": "the same",
+  "xray:GetSamplingRules": "traces belong to no resource",
+  "xray:GetSamplingTargets": "the same",
+  "xray:PutTelemetryRecords": "the same",
+  "xray:PutTraceSegments": "the same",
+};

@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy } from "aws-cdk-lib";
+import { type CfnResource, Duration, RemovalPolicy } from "aws-cdk-lib";
 import { type IGrantable, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import { BlockPublicAccess, Bucket, BucketEncryption, type CfnBucket, ObjectOwnership } from "aws-cdk-lib/aws-s3";
@@ -41,6 +41,8 @@ export class PrivateBucket extends Bucket {
         },
       ],
     });
+    // a bucket that outlives its stack keeps the policy that closes it
+    if (props.retain) (this.policy!.node.defaultChild as CfnResource).applyRemovalPolicy(RemovalPolicy.RETAIN);
     const bucket = this.node.defaultChild as CfnBucket;
     bucket.loggingConfiguration = {
       destinationBucketName: props.accessLog.bucketName,

@@ -1,4 +1,4 @@
-import { Aws, type CfnCondition, type CfnResource, Fn, RemovalPolicy } from "aws-cdk-lib";
+import { Aws, type CfnCondition, Fn } from "aws-cdk-lib";
 import {
   AccountRootPrincipal,
   ArnPrincipal,
@@ -115,9 +115,6 @@ export class PrivateStore extends Construct {
         resources: [objects],
       }),
     );
-    // a bucket that outlives its stack keeps the policy that closes it
-    if (settings.retain)
-      (this.bucket.policy!.node.defaultChild as CfnResource).applyRemovalPolicy(RemovalPolicy.RETAIN);
   }
 
   /**

@@ -15,6 +15,10 @@ describe("the documents", () => {
     ).not.toThrow();
   });
 
+  it("have the tables of costs and limits as the model of costs reckons them", () => {
+    expect(() => execFileSync(process.execPath, [join(ROOT, "scripts/cost-tables.ts"), "--check"])).not.toThrow();
+  });
+
   it("name every room of shared/src in the drawing of the architecture", () => {
     const drawn = read("docs/architecture.md");
     for (const room of readdirSync(join(ROOT, "shared/src"))) expect(drawn).toContain(`  ${room}/`);

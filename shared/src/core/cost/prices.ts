@@ -48,7 +48,7 @@ export const UNIT_PRICES = {
 } as const;
 
 /** On-demand dollars an hour. */
-const ON_DEMAND: Readonly<Record<string, number>> = {
+export const ON_DEMAND_HOURS: Readonly<Record<string, number>> = {
   // 4 × 0.04048 a vCPU-hour + 16 × 0.004445 a GB-hour
   "fargate-4vcpu-16gb": 0.23304,
   "g4dn.xlarge": 0.526,
@@ -94,11 +94,11 @@ export const SPOT_SHARE = 0.5;
 
 /** @param instanceType - an EC2 instance type, or `fargate-4vcpu-16gb` */
 export function hourlyDollars(instanceType: string, spot: boolean): number {
-  const price = Object.hasOwn(ON_DEMAND, instanceType) ? ON_DEMAND[instanceType] : undefined;
+  const price = Object.hasOwn(ON_DEMAND_HOURS, instanceType) ? ON_DEMAND_HOURS[instanceType] : undefined;
   if (price === undefined) {
     throw new InvalidInputError(
       "PRICE_UNKNOWN",
-      `no price of instance type ${JSON.stringify(instanceType)} is known; known are ${Object.keys(ON_DEMAND).join(", ")}`,
+      `no price of instance type ${JSON.stringify(instanceType)} is known; known are ${Object.keys(ON_DEMAND_HOURS).join(", ")}`,
     );
   }
   return spot ? price * SPOT_SHARE : price;

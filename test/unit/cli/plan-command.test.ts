@@ -1,0 +1,93 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "@jest/globals";
+import { stringify } from "yaml";
+import { PRICE_TABLE } from "../../../shared/src/core/cost/prices.ts";
+import { callCli } from "../../support/cli.ts";
+import { writeTinyFederation } from "../../support/tiny-federation.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "fedmkt-plan-"));
+const spec = writeTinyFederation(folder);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+async function plan(given: object, ...args: string[]) {
+  writeFileSync(join(folder, "run.yaml"), stringify(given));
+  return callCli(folder, ["plan", "run.yaml", ...args]);
+}
+const planned = async (given: object, ...args: string[]) =>
+  JSON.parse((await plan(given, "--json", ...args)).stdout) as {
+    ok: boolean;
+    data: {
+      workers: { jobs: number; paidHours: number };
+      requests: { stage: string; runs: number }[];
+      lines: { service: string; dollars: number }[];
+      dollars: number;
+      budget: { stopsAfterRound: number | null } | null;
+      warnings: string[];
+      assumptions: string[];
+    };
+    error: { code: string };
+  };
+
+describe("fedmkt plan", () => {
+  it("tells dollars by service with the prices' date, requests by stage, limits and what is assumed", async () => {
+    const { exitCode, stdout } = await plan(spec, "--instance", "fargate-4vcpu-16gb");
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(`Prices of ${PRICE_TABLE.date} in us-east-1`);
+    for (const text of ["Step Functions", "S3 requests", "align-shard", "of 25000 events", "Assumed, not counted:"])
+      expect(stdout).toContain(text);
+  });
+
+  it("looks into models and data: what the run would do, job by job", async () => {
+    const { data } = await planned(spec);
+    const runsOf = (stage: string) => data.requests.find((row) => row.stage === stage)!.runs;
+    expect(data.workers.jobs).toBe(2 * (3 * 2 + 2) + 1 + runsOf("run-baseline"));
+    expect(runsOf("align-shard")).toBe(2 * 2 * 2 * 2);
+    expect(data.assumptions.some((line) => line.includes("not looked into"))).toBe(false);
+  });
+
+  it("says after which round a budget ends the run", async () => {
+    const all = await planned(spec, "--on-demand");
+    expect(all.data.budget).toBeNull();
+    const spent = await planned({ ...spec, budget: { dollars: 0.0001 } }, "--on-demand");
+    expect(spent.data.budget).toMatchObject({ stopsAfterRound: 1 });
+    const enough = await planned({ ...spec, budget: { dollars: 1000 } }, "--on-demand");
+    expect(enough.data.budget).toMatchObject({ stopsAfterRound: null });
+    expect((await plan({ ...spec, budget: { dollars: 1000 } })).stdout).toContain("it lasts for all rounds");
+  });
+
+  it("takes the machines' hours where they are known", async () => {
+    expect((await planned(spec, "--hours", "12.5")).data.workers.paidHours).toBe(12.5);
+    expect((await planned(spec, "--hours", "many")).error.code).toBe("BAD_ARGUMENT");
+  });
+
+  it("names models and data in S3 as assumptions, and warns of a model that does not fit the machine", async () => {
+    const elsewhere = {
+      ...spec,
+      server: { ...spec.server, model: "s3://models/llama-2-7b" },
+      public: ["s3://data/public.jsonl"],
+    };
+    const { data } = await planned(elsewhere);
+    expect(data.assumptions).toContainEqual(expect.stringMatching(/^server's model: not looked into; 7000000000/));
+    expect(data.assumptions).toContainEqual(expect.stringMatching(/^public set 1: not looked into; 1000 samples/));
+    expect(data.warnings).toContainEqual(expect.stringMatching(/^server: training needs about .* g5\.xlarge/));
+    const larger = await planned(elsewhere, "--instance", "p5.48xlarge");
+    expect(larger.data.warnings).toEqual([expect.stringMatching(/^p5\.48xlarge has 8 GPUs/)]);
+  });
+
+  it("warns of a run that comes near a limit of Step Functions", async () => {
+    const many = { ...spec, public: [{ path: "s3://data/public.jsonl", samples: 2_000 }], samplesPerShard: 4 };
+    expect((await planned(many)).data.warnings).toContainEqual(
+      expect.stringMatching(/^the longest history takes \d\d % of Step Functions' limit; raise samplesPerShard/),
+    );
+  });
+
+  it("refuses a machine without a price, and a spec with mistakes", async () => {
+    const unknown = await planned(spec, "--instance", "g5.huge");
+    expect(unknown).toMatchObject({ ok: false, error: { code: "PRICE_UNKNOWN" } });
+    const wrong = await plan({ ...spec, rounds: 0 });
+    expect(wrong.exitCode).toBe(2);
+    expect(wrong.stderr).toContain("rounds");
+  });
+});

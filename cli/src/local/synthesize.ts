@@ -20,6 +20,8 @@ const SOURCES = [
   "package-lock.json",
   "tsconfig.base.json",
 ];
+/** What the app is told as the CDK CLI would: any client's template, of which each client of a run gets its stack. */
+const CONTEXT = JSON.stringify({ clientTemplate: "true" });
 const NOT_SOURCES = new Set(["node_modules", "cdk.out", ".build", ".cache"]);
 
 /** Assemblies of other states of the sources that stay, the last used ones: some MB each. */
@@ -95,9 +97,9 @@ async function prune(cache: string, current: string): Promise<void> {
   );
 }
 
-/** SHA-256 over paths and contents of all sources, in order. */
+/** SHA-256 over the app's context, and paths and contents of all sources, in order. */
 async function hashSources(repository: string): Promise<string> {
-  const hash = createHash("sha256");
+  const hash = createHash("sha256").update(`${CONTEXT}\0`);
   for (const source of SOURCES) {
     for (const file of await filesBelow(path.join(repository, source))) {
       hash
@@ -140,7 +142,7 @@ async function runProgram(
   const child = spawn(command!, rest, {
     cwd: repository,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, CDK_OUTDIR: outdir, NODE_OPTIONS: "" },
+    env: { ...process.env, CDK_OUTDIR: outdir, CDK_CONTEXT_JSON: CONTEXT, NODE_OPTIONS: "" },
   });
   const end = () => child.kill();
   signal?.addEventListener("abort", end, { once: true });

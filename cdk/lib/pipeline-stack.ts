@@ -4,6 +4,7 @@ import type { StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import type { Construct } from "constructs";
 import { AlignShards } from "./constructs/align-shards.ts";
 import { CloudCapacity } from "./constructs/cloud-capacity.ts";
+import { letFetchImage } from "./constructs/fetch-image.ts";
 import { functionBundle } from "./constructs/function-bundle.ts";
 import { Operations } from "./constructs/operations.ts";
 import { PartyPlaces } from "./constructs/party-places.ts";
@@ -48,6 +49,7 @@ export class PipelineStack extends Stack {
     this.functions = new StageFunctions(this, "Stages", { code, environment, settings, state });
     this.workers = new WorkerCluster(this, "Workers", { settings, capacity: this.capacity });
     const image = this.node.tryGetContext("workerImage") ?? "fedmkt/gpu-workers:0.1.0";
+    letFetchImage(this.workers.executionRole, image);
     this.serverWorkers(settings, state, image);
     const stages = new StageStates(this, "States", {
       functions: this.functions,

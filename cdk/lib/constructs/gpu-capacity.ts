@@ -192,7 +192,10 @@ export class GpuCapacity extends Construct implements WorkerCapacity {
     role.addToPolicy(new PolicyStatement({ actions: ["ecs:DiscoverPollEndpoint"], resources: ["*"] }));
     explainWildcards(role, [
       { matching: /container-instance\/.+\/\*$/, reason: "A machine gets its name in the cluster when it starts." },
-      { matching: /^Resource::\*$/, reason: "ecs:DiscoverPollEndpoint knows no resource; it tells an address." },
+      {
+        matching: /^Resource::\*$/,
+        reason: "The action ecs:DiscoverPollEndpoint knows no resource; it tells an address.",
+      },
     ]);
     return role;
   }

@@ -60,7 +60,7 @@ export class ClientStack extends Stack {
       party: client,
       kind: "client",
       places,
-      worker: parameters.worker,
+      worker: { ...parameters.worker, externalId: parameters.externalId },
     });
     this.jobs = new JobQueue(this, "Queue", {
       queueName: names.party(client),

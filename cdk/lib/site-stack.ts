@@ -2,25 +2,22 @@ import { Aws, CfnOutput, CfnParameter, DefaultStackSynthesizer, Stack } from "aw
 import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import type { Construct } from "constructs";
 import { AccessLogBucket } from "./constructs/access-log-bucket.ts";
-import { CloudCapacity } from "./constructs/cloud-capacity.ts";
 import { PrivateStore } from "./constructs/private-store.ts";
 import { siloParameters } from "./constructs/silo-parameters.ts";
+import { SiteWorkers } from "./constructs/site-workers.ts";
 import { trustWorker } from "./constructs/trust-worker.ts";
 import type { DeploymentSettings } from "./deployment-settings.ts";
 
 /**
  * What a silo has in an account of its own: its private data, and a role whose worker reads them there and takes the party's
- * role at the coordinator for everything else. Parameters alone say whose it is.
+ * role at the coordinator for everything else; where it wants them, GPU machines for that worker. Parameters alone say whose it is.
  */
 export class SiteStack extends Stack {
-  readonly capacity: CloudCapacity;
-
   constructor(scope: Construct, id: string, props: { settings: DeploymentSettings }) {
     // a site installs one file: neither CDK nor a bootstrapped account
     super(scope, id, { synthesizer: new DefaultStackSynthesizer({ generateBootstrapVersionRule: false }) });
     const { settings } = props;
-    const { client, worker, owner } = siloParameters(this);
-    this.capacity = new CloudCapacity(this);
+    const { client, worker, externalId, owner } = siloParameters(this);
     const partyRole = new CfnParameter(this, "PartyRoleArn", {
       type: "String",
       allowedPattern: "^arn:[a-z-]+:iam::[0-9]{12}:role/.+$",
@@ -44,6 +41,13 @@ export class SiteStack extends Stack {
     });
     for (const statement of store.readerStatements(role)) role.addToPolicy(statement);
     role.addToPolicy(new PolicyStatement({ actions: ["sts:AssumeRole"], resources: [partyRole.valueAsString] }));
+    new SiteWorkers(this, "Workers", {
+      settings,
+      client: client.valueAsString,
+      role,
+      partyRoleArn: partyRole.valueAsString,
+      externalId,
+    });
     new CfnOutput(this, "WorkerRoleArn", { value: role.roleArn });
     new CfnOutput(this, "PrivateBucket", { value: store.bucket.bucketName });
   }

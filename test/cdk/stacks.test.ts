@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "@jest/globals";
 import type { Template } from "aws-cdk-lib/assertions";
 import { BUCKETS } from "../../shared/src/contracts/deployment.ts";
@@ -173,11 +174,24 @@ describe("the worker", () => {
     }
   });
 
-  it("has the longest time that ECS grants to put its work down", () => {
-    for (const template of [pipeline, client]) {
-      const [[, { ContainerDefinitions }]] = propertiesOf(template, "AWS::ECS::TaskDefinition");
-      expect(ContainerDefinitions).toMatchObject([{ StopTimeout: 120 }]);
-    }
+  it("writes nowhere but where its image lets it, is looked after, and has the longest time to put its work down", () => {
+    const image = readFileSync(new URL("../../gpu-workers/Dockerfile", import.meta.url), "utf8");
+    for (const template of [pipeline, client, site])
+      for (const [, { ContainerDefinitions, Volumes }] of propertiesOf(template, "AWS::ECS::TaskDefinition")) {
+        expect(ContainerDefinitions).toMatchObject([
+          {
+            ReadonlyRootFilesystem: true,
+            MountPoints: [{ SourceVolume: "scratch", ContainerPath: "/tmp", ReadOnly: false }],
+            StopTimeout: 120,
+          },
+        ]);
+        expect(Volumes).toEqual([{ Name: "scratch" }]);
+        expect(image).toContain('VOLUME ["/tmp"]');
+        const [{ HealthCheck }] = ContainerDefinitions as { HealthCheck: { Command: string[] } }[];
+        const [kind, ...command] = HealthCheck.Command;
+        expect(kind).toBe("CMD");
+        expect(image.replace(/\s+/g, " ")).toContain(`CMD ${JSON.stringify(command).replaceAll(",", ", ")}`);
+      }
   });
 
   it("logs, and stands in a network without NAT and without an open port", () => {
@@ -240,6 +254,7 @@ describe("the policies", () => {
 
 /** What can only be granted on everything, and why that is no harm. */
 const WITHOUT_RESOURCE: Record<string, string> = {
+  "ecr:GetAuthorizationToken": "opens no image: the repository says who may have it",
   "ecs:DiscoverPollEndpoint": "tells an agent its address",
   "ecs:ListTasks": "knows container instances only, but is bound to the workers' cluster by a condition",
   "logs:CreateLogDelivery": "a machine's log is delivered by a service that knows no resource",

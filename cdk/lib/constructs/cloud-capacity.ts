@@ -1,4 +1,4 @@
-import { CfnCondition, CfnParameter, Fn, type IResolvable } from "aws-cdk-lib";
+import { CfnCondition, CfnParameter, Fn, type ICfnConditionExpression, type IResolvable } from "aws-cdk-lib";
 import { Construct } from "constructs";
 
 /**
@@ -8,8 +8,9 @@ import { Construct } from "constructs";
 export class CloudCapacity extends Construct {
   readonly condition: CfnCondition;
 
-  constructor(scope: Construct, id = "CloudCapacity") {
-    super(scope, id);
+  /** @param wanted - where the account's capacity is not used in any case: when it is */
+  constructor(scope: Construct, wanted?: ICfnConditionExpression) {
+    super(scope, "CloudCapacity");
     const parameter = new CfnParameter(this, "Parameter", {
       type: "String",
       default: "true",
@@ -17,7 +18,9 @@ export class CloudCapacity extends Construct {
       description: "false where no account stands behind the endpoint: no GPU machines, scaling, budgets and flow logs",
     });
     parameter.overrideLogicalId("CloudCapacity");
-    this.condition = new CfnCondition(this, "Condition", { expression: Fn.conditionEquals(parameter, "true") });
+    const isThere = Fn.conditionEquals(parameter, "true");
+    const expression = wanted ? Fn.conditionAnd(isThere, wanted) : isThere;
+    this.condition = new CfnCondition(this, "Condition", { expression });
     // a name of its own: a parameter's name must be unique in its template
     this.condition.overrideLogicalId("HasCloudCapacity");
   }

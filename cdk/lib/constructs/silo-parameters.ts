@@ -21,7 +21,7 @@ export function siloParameters(stack: Stack, client?: string) {
     type: "String",
     default: "",
     allowedPattern: "^$|^[\\w+=,.@:/-]{2,1224}$",
-    description: "must be named to take the role, where given",
+    description: "must be named to take the party's role at the coordinator, where given",
   });
   const dataOwner = new CfnParameter(stack, "DataOwner", {
     type: "String",
@@ -39,9 +39,8 @@ export function siloParameters(stack: Stack, client?: string) {
     worker: {
       principalArn: workerPrincipal.valueAsString,
       hasPrincipal: given("HasWorkerPrincipal", workerPrincipal),
-      externalId: externalId.valueAsString,
-      hasExternalId: given("HasExternalId", externalId),
     },
+    externalId: { value: externalId.valueAsString, isGiven: given("HasExternalId", externalId) },
     owner: { principalArn: dataOwner.valueAsString, isGiven: given("HasDataOwner", dataOwner) },
   };
 }

@@ -5,19 +5,25 @@ import type { CfnRole, Role } from "aws-cdk-lib/aws-iam";
 export interface TrustedWorker {
   principalArn: string;
   hasPrincipal: CfnCondition;
-  externalId: string;
-  hasExternalId: CfnCondition;
+  /** must be named, where given */
+  externalId?: { value: string; isGiven: CfnCondition };
 }
 
 /** Adds a second statement to a role's trust, and in it a condition, both only where their parameters are given. */
 export function trustWorker(role: Role, worker: TrustedWorker): void {
   const noValue = { Ref: "AWS::NoValue" };
-  const named = { StringEquals: { "sts:ExternalId": worker.externalId } };
+  const { externalId } = worker;
   const statement = {
     Effect: "Allow",
     Action: "sts:AssumeRole",
     Principal: { AWS: worker.principalArn },
-    Condition: Fn.conditionIf(worker.hasExternalId.logicalId, named, noValue),
+    ...(externalId && {
+      Condition: Fn.conditionIf(
+        externalId.isGiven.logicalId,
+        { StringEquals: { "sts:ExternalId": externalId.value } },
+        noValue,
+      ),
+    }),
   };
   (role.node.defaultChild as CfnRole).addPropertyOverride(
     "AssumeRolePolicyDocument.Statement.1",

@@ -7,10 +7,8 @@ import type { DeploymentSettings } from "../deployment-settings.ts";
 import type { CloudCapacity } from "./cloud-capacity.ts";
 import { addFargateCapacity, FARGATE_CAPACITY, GpuCapacity, type WorkerCapacity } from "./gpu-capacity.ts";
 import { houseLogGroup } from "./house-log-group.ts";
+import { WORKER_DISK_GIGABYTES } from "./worker-container.ts";
 import { WorkerNetwork } from "./worker-network.ts";
-
-/** The image has several GB, a model as many again. */
-const DISK_GIGABYTES = 200;
 
 /**
  * Where the coordinator's workers run: a cluster in a network of its own, the machines of it, the log of all workers, and the
@@ -44,7 +42,7 @@ export class WorkerCluster extends Construct {
         name: names.cluster,
         instanceTypes: gpu.instanceTypes,
         maxInstances: gpu.maxInstances,
-        diskGigabytes: DISK_GIGABYTES,
+        diskGigabytes: WORKER_DISK_GIGABYTES,
       });
     else addFargateCapacity(this.cluster);
     this.publicAddress = workers === "gpu" ? capacity.either("DISABLED", "ENABLED").toString() : "ENABLED";

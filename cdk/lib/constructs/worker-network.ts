@@ -21,6 +21,13 @@ import { standUnder } from "./stand-under.ts";
 const ADDRESSES = "10.0.0.0/16";
 const HTTPS = Port.tcp(443);
 
+export interface WorkerNetworkProps {
+  settings: DeploymentSettings;
+  capacity: CloudCapacity;
+  /** whether tasks go out by their machine's address and so need no endpoint in the network */
+  tasksShareAddress?: boolean;
+}
+
 /**
  * The workers' network: two zones, no NAT (it would cost more than all else while nothing runs), no open port.
  *
@@ -33,7 +40,7 @@ export class WorkerNetwork extends Construct {
   /** of every worker: outbound only */
   readonly securityGroup: SecurityGroup;
 
-  constructor(scope: Construct, id: string, props: { settings: DeploymentSettings; capacity: CloudCapacity }) {
+  constructor(scope: Construct, id: string, props: WorkerNetworkProps) {
     super(scope, id);
     this.vpc = new Vpc(this, "Vpc", {
       ipAddresses: IpAddresses.cidr(ADDRESSES),
@@ -51,7 +58,8 @@ export class WorkerNetwork extends Construct {
       allowAllOutbound: true,
     });
     standUnder(props.capacity.condition, this.flowLog(props.settings));
-    if (props.settings.workers === "gpu") standUnder(props.capacity.condition, this.stepFunctionsEndpoint());
+    if (props.settings.workers === "gpu" && !props.tasksShareAddress)
+      standUnder(props.capacity.condition, this.stepFunctionsEndpoint());
   }
 
   /** Who spoke with whom, refused connections included. */

@@ -16,10 +16,10 @@ import {
 } from "aws-cdk-lib/aws-stepfunctions";
 import type { Construct } from "constructs";
 import type { DeploymentSettings } from "../deployment-settings.ts";
-import { WORKER_CONTAINER, WORKER_HEARTBEAT } from "./party-task.ts";
 import { retryService, retryTransient } from "./retry.ts";
 import type { ShardQueue } from "./shard-queue.ts";
 import type { WorkerCluster } from "./worker-cluster.ts";
+import { WORKER_CONTAINER, WORKER_HEARTBEAT } from "./worker-container.ts";
 
 /** Longest that one job may take in the cluster. */
 const WORKER_TIMEOUT = Duration.days(2);

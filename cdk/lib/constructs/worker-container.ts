@@ -1,0 +1,72 @@
+import { Aws, Duration, type IResolvable } from "aws-cdk-lib";
+import type { CfnTaskDefinition, CfnTaskDefinitionProps } from "aws-cdk-lib/aws-ecs";
+
+/** The container of every task definition: the machines put the job into its environment. */
+export const WORKER_CONTAINER = "worker";
+
+/** Longest silence of a task, its start included: a GPU machine that comes from nothing and fetches the image takes minutes. */
+export const WORKER_HEARTBEAT = Duration.minutes(15);
+
+const CPUS = 4;
+const FARGATE_MEMORY_GIB = 16;
+/** What a job gets of Fargate; the price table knows it by the name. */
+export const FARGATE_TASK = {
+  cpu: String(CPUS * 1024),
+  memory: String(FARGATE_MEMORY_GIB * 1024),
+  diskGibibytes: 50,
+  name: `fargate-${CPUS}vcpu-${FARGATE_MEMORY_GIB}gb`,
+};
+/** A GPU machine's CPUs, and of its 16 GiB what its system and the agent leave. */
+export const GPU_TASK = { cpu: String(CPUS * 1024), memory: String(14 * 1024) };
+/** A GPU machine's disk: the image has several GB, a model as many again. */
+export const WORKER_DISK_GIGABYTES = 200;
+
+/** All that a worker writes on its own disk lies here; the image says whose it is. */
+const SCRATCH = { volume: "scratch", containerPath: "/tmp" };
+
+export interface WorkerContainerProps {
+  image: string;
+  environment: (CfnTaskDefinition.KeyValuePairProperty | IResolvable)[];
+  resourceRequirements: CfnTaskDefinition.ContainerDefinitionProperty["resourceRequirements"];
+  logGroupName: string;
+  /** whose work it is: its log's streams begin so */
+  party: string;
+}
+
+/** The one container image, as every task definition runs it. */
+export function workerContainer(
+  props: WorkerContainerProps,
+): Pick<CfnTaskDefinitionProps, "containerDefinitions" | "volumes"> {
+  return {
+    volumes: [{ name: SCRATCH.volume }],
+    containerDefinitions: [
+      {
+        name: WORKER_CONTAINER,
+        image: props.image,
+        essential: true,
+        resourceRequirements: props.resourceRequirements,
+        environment: props.environment,
+        readonlyRootFilesystem: true,
+        mountPoints: [{ sourceVolume: SCRATCH.volume, containerPath: SCRATCH.containerPath, readOnly: false }],
+        // the longest that ECS grants for writing a checkpoint after SIGTERM
+        stopTimeout: 120,
+        // ECS does not look at the image's own
+        healthCheck: {
+          command: ["CMD", "node", "--no-warnings", "/app/gpu-workers/src/health.ts"],
+          interval: 30,
+          timeout: 10,
+          startPeriod: 60,
+          retries: 3,
+        },
+        logConfiguration: {
+          logDriver: "awslogs",
+          options: {
+            "awslogs-group": props.logGroupName,
+            "awslogs-region": Aws.REGION,
+            "awslogs-stream-prefix": props.party,
+          },
+        },
+      },
+    ],
+  };
+}

@@ -1,7 +1,7 @@
 import { execFile, execFileSync } from "node:child_process";
 import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { stringify } from "yaml";
@@ -21,9 +21,11 @@ const npm = (folder: string, ...args: string[]) =>
     env: { ...process.env, NODE_OPTIONS: "", ONNXRUNTIME_NODE_INSTALL: "skip" },
   });
 
-/** What a site's own terminal does: `npx fedmkt …` in its folder, which has nothing of the checkout. */
+/** What a site's own terminal does: `npx fedmkt …` in its folder, with the system's Node and nothing of the checkout. */
 function fedmkt(...args: string[]): Promise<{ exitCode: number; stdout: string; stderr: string }> {
-  const { NODE_OPTIONS: _, INIT_CWD: __, ...env } = process.env;
+  const { NODE_OPTIONS: _, INIT_CWD: __, ...rest } = process.env;
+  const places = (rest.PATH ?? "").split(delimiter).filter((place) => !place.includes("node_modules"));
+  const env = { ...rest, PATH: places.join(delimiter) };
   return new Promise((done) =>
     execFile(
       join(site, "node_modules/.bin/fedmkt"),
@@ -60,9 +62,13 @@ describe("the package that npm pack makes of the command line", () => {
     expect(readdirSync(join(site, "node_modules"))).not.toContain("aws-cdk-lib");
   });
 
-  it("tells its version, also where Node is an older one: it brings its own", async () => {
+  it("tells its version, and runs on Node 24 whichever one the system has: it brings its own", async () => {
     const { version } = JSON.parse(readFileSync(join(ROOT, "cli/package.json"), "utf8"));
     expect(await fedmkt("--version")).toMatchObject({ exitCode: 0, stdout: `fedmkt ${version}\n` });
+    const { data } = JSON.parse((await fedmkt("--version", "--json")).stdout);
+    expect(Number(data.node.split(".")[0])).toBeGreaterThanOrEqual(24);
+    for (const command of ["run", "validate", "plan", "inspect", "worker"])
+      expect(await fedmkt(command, "--help")).toMatchObject({ exitCode: 0 });
   });
 
   it("finds the machine fit", async () => {

@@ -26,6 +26,8 @@ export interface QueueWorker extends JobServices, ProcessStop {
   waitSeconds: number;
   /** how long a message stays hidden without being hidden again; also how soon a dead worker's job is taken up */
   hiddenSeconds?: number;
+  /** ends once a wait brings no message, instead of waiting for more */
+  once?: boolean;
 }
 
 /**
@@ -34,7 +36,7 @@ export interface QueueWorker extends JobServices, ProcessStop {
  * job that is interrupted is given back at once, with its checkpoint written.
  */
 export async function serveQueue(worker: QueueWorker): Promise<void> {
-  const { queue, logger, stopping, gaveUp, waitSeconds, hiddenSeconds = HIDDEN_SECONDS } = worker;
+  const { queue, logger, stopping, gaveUp, waitSeconds, hiddenSeconds = HIDDEN_SECONDS, once } = worker;
   const drained = new AbortController();
   const drain = () => void setTimeout(DRAIN_MS).then(() => drained.abort());
   stopping.addEventListener("abort", drain, { once: true });
@@ -51,7 +53,10 @@ export async function serveQueue(worker: QueueWorker): Promise<void> {
       retryMs = Math.min(2 * retryMs, LAST_RETRY_MS);
       continue;
     }
-    if (message === null) continue;
+    if (message === null) {
+      if (once) break;
+      continue;
+    }
     if (stopping.aborted) await giveBack(worker, message, 0);
     else await take(worker, message, hiddenSeconds);
   }

@@ -1,6 +1,6 @@
 import { partyCredentials } from "@fedmkt/shared/adapters/aws/party-credentials.ts";
 import { queueWorkerEnvironment } from "@fedmkt/shared/contracts/environment.ts";
-import type { ProgressEvent } from "@fedmkt/shared/contracts/progress.ts";
+import type { ProgressEvent, ProgressEvent } from "@fedmkt/shared/contracts/progress.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import type { JobQueue } from "@fedmkt/shared/ports/job-queue.ts";
 import { jobQueue } from "@fedmkt/shared/runtime/job-queue.ts";

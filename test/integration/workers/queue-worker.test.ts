@@ -131,6 +131,14 @@ describe("a queue's worker", () => {
     ]);
   });
 
+  it("ends by itself once the queue is empty, where that is asked for", async () => {
+    const test = await prepare();
+    for (const round of [1, 2]) await test.queue.send(message(`token-${round}`, { ...JOB, round }));
+    await start(test, done, { once: true }).ended;
+    expect(test.callback.answers.map(({ token }) => token).sort()).toEqual(["token-1", "token-2"]);
+    expect(await test.queue.count()).toBe(0);
+  });
+
   it("takes up the job of a worker that died with it", async () => {
     const test = await prepare();
     await test.queue.send(message("token"));

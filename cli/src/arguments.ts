@@ -11,7 +11,7 @@ export function parseArguments({ meta, args: definitions }: Command, argv: reado
   const parsed = parse(meta.name, argv, definitions);
   const known = Object.keys(definitions);
   for (const key of Object.keys(parsed)) {
-    if (key === "_" || known.includes(key)) continue;
+    if (key === "_" || known.some((name) => spellings(name, definitions[name]).includes(key))) continue;
     const options = known.filter((name) => definitions[name].type !== "positional");
     const close = closestName(key, options);
     throw new InvalidInputError(
@@ -29,6 +29,13 @@ export function parseArguments({ meta, args: definitions }: Command, argv: reado
     if (definitions[name].type === "string" && parsed[name] === "")
       throw new InvalidInputError("BAD_ARGUMENT", `fedmkt ${meta.name}: --${name} needs a value`);
   return parsed as CommandContext["args"];
+}
+
+/** The names under which citty gives an option: of several words in both spellings, and its short one. */
+function spellings(name: string, definition: ArgsDef[string]): string[] {
+  const camelCase = name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  const alias = "alias" in definition ? (definition.alias ?? []) : [];
+  return [name, camelCase, ...(Array.isArray(alias) ? alias : [alias])];
 }
 
 const MISSING = /^Missing required positional argument: (\S+)$/;

@@ -19,7 +19,9 @@ export function describeRun(summary: RunSummary, state: RunState, folder: string
       `Report:   ${join(folder, RUN_FILES.report)}`,
       ...summary.adapters.map(({ party, folder: adapter }) => `Adapter:  ${join(folder, adapter)} (${party})`),
       `Time:     ${state.wallTimeMs === null ? "not known" : `${(state.wallTimeMs / 1000).toFixed(1)} s`}`,
-      `Memory:   ${state.peakMemoryBytes === null ? "not known on this system" : `${formatBytes(state.peakMemoryBytes)} at most (PSS of all processes)`}`,
+      ...(state.peakMemoryBytes === null
+        ? []
+        : [`Memory:   ${formatBytes(state.peakMemoryBytes)} at most (PSS of all processes)`]),
     ].join("\n"),
   ].join("\n\n");
 }

@@ -160,7 +160,7 @@ function describeEvent({
   ResourceStatusReason,
 }: StackEvent): string | null {
   if (ResourceStatus === undefined || ResourceStatus.endsWith("_IN_PROGRESS")) return null;
-  const reason = ResourceStatusReason === undefined ? "" : `: ${ResourceStatusReason}`;
+  const reason = !ResourceStatusReason ? "" : `: ${ResourceStatusReason}`;
   return `${ResourceStatus} ${ResourceType} ${LogicalResourceId}${reason}`;
 }
 

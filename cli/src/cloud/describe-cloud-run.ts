@@ -12,7 +12,8 @@ export async function describeCloudRun(cloud: Cloud, found: CloudRun, nowMs: num
     plan === null || standing === "succeeded" ? null : findProgress(plan, await readDoneJobs(cloud, run));
   const dollars = plan === null ? null : await readDollars(cloud, plan);
   const queues = plan === null || standing !== "running" ? [] : await readQueues(cloud, plan);
-  const seconds = startedMs === null ? null : Math.round(((stoppedMs ?? nowMs) - startedMs) / 1000);
+  // this machine's clock may be behind
+  const seconds = startedMs === null ? null : Math.max(0, Math.round(((stoppedMs ?? nowMs) - startedMs) / 1000));
   const lines = [
     `${run}: ${standing} (${cloud.environment})`,
     ...(standing === "failed" ? [`${error}: ${cause}`] : []),

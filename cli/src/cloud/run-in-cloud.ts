@@ -1,5 +1,4 @@
 import { controlKeys } from "@fedmkt/shared/contracts/keys.ts";
-import { MAX_SPEC_BYTES } from "@fedmkt/shared/contracts/yaml-text.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import { sha256 } from "@fedmkt/shared/formats/sha256.ts";
 import type { CommandContext, Outcome } from "../command.ts";
@@ -10,7 +9,7 @@ import { cloudPlaces } from "./cloud-places.ts";
 import { listClients } from "./deployed-clients.ts";
 import { refuseOtherFolder } from "./download-cloud-run.ts";
 import { openDeployment } from "./environment-argument.ts";
-import { type CloudRun, readCloudRun } from "./read-run.ts";
+import { type CloudRun, readCloudRun, readUploadedSpec } from "./read-run.ts";
 import { fetchResults, leftAlone, resultFolder, seeRunThrough } from "./see-run-through.ts";
 import { uploadMaterial } from "./upload-material.ts";
 
@@ -30,9 +29,10 @@ export async function runInCloud(context: CommandContext): Promise<Outcome> {
   const { spec, yaml, hash } = writeSpec(await uploadMaterial(cloud, file.spec, tell));
   const run = spec.name;
   const { folder, shown } = resultFolder(context, run);
+  const before = await findSame(cloud, run, hash);
   if (args.detach !== true) refuseOtherFolder(folder, hash);
   const sinceMs = dependencies.nowMs() - CLOCK_SLACK_MS;
-  const known = await upload(cloud, run, yaml, hash);
+  const known = before ?? (await upload(cloud, run, yaml, hash));
   if (known === null)
     tell(
       `run ${run}: ${count(spec.rounds, "round")}, ${count(spec.clients.length, "client")}, in ${cloud.environment}; results come to ${shown}`,
@@ -52,18 +52,23 @@ export async function runInCloud(context: CommandContext): Promise<Outcome> {
   });
 }
 
-/** @returns null where the upload begins the run; else how the run of the same spec stands */
+/** @returns null where the upload begins the run; else how the run stands that somebody else has uploaded meanwhile */
 async function upload(cloud: Cloud, run: string, yaml: Uint8Array, hash: string): Promise<CloudRun | null> {
-  const control = cloud.bucket("control");
-  const key = controlKeys.spec(run);
-  if (await cloud.objects.putIfAbsent(control, key, yaml)) return null;
-  const there = sha256(await cloud.objects.get(control, key, MAX_SPEC_BYTES));
+  const isNew = await cloud.objects.putIfAbsent(cloud.bucket("control"), controlKeys.spec(run), yaml);
+  return isNew ? null : findSame(cloud, run, hash);
+}
+
+/** @returns how the run stands; null where there is none of this name @throws InvalidInputError `RUN_CHANGED` where it has another spec */
+async function findSame(cloud: Cloud, run: string, hash: string): Promise<CloudRun | null> {
+  const uploaded = await readUploadedSpec(cloud, run);
+  if (uploaded === null) return null;
+  const there = sha256(uploaded);
   if (there !== hash)
     throw new InvalidInputError(
       "RUN_CHANGED",
       `run ${run} was uploaded with another spec: SHA-256 ${there}, now ${hash}; give the changed spec another name`,
     );
-  return (await readCloudRun(cloud, run))!;
+  return readCloudRun(cloud, run);
 }
 
 function refuseFailed({ environment }: Cloud, { run, standing, error, cause }: CloudRun): void {

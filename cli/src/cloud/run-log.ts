@@ -67,6 +67,11 @@ export class RunLog {
   }
 }
 
+/** A metric in CloudWatch's embedded form: for its graphs, and no word for a person. */
+export function isMetric({ text }: RunLogLine): boolean {
+  return parseRecord(text)?._aws !== undefined;
+}
+
 /** CloudWatch finds the run's name anywhere in a line; a structured line says which run it is of. */
 function readLine(source: string, { atMs, text }: CloudLogLine, run: string): RunLogLine[] {
   const record = parseRecord(text);

@@ -2,7 +2,7 @@ import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import type { Cloud } from "../cloud/cloud.ts";
 import { ENVIRONMENT_ARGUMENT, openDeployment, readName } from "../cloud/environment-argument.ts";
 import { readCloudRun, requireRun } from "../cloud/read-run.ts";
-import { describeLogLine, RunLog, type RunLogLine } from "../cloud/run-log.ts";
+import { describeLogLine, isMetric, RunLog, type RunLogLine } from "../cloud/run-log.ts";
 import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "../command.ts";
 
 const POLL_MS = 3000;
@@ -35,7 +35,9 @@ export const command: Command = {
     const { startedMs } = await requireRun(cloud, run);
     const log = new RunLog(cloud, run, given ?? startedMs ?? 0);
     const party = args.party as string | undefined;
-    const next = async () => (await log.next()).filter(({ parties }) => party === undefined || parties.includes(party));
+    const isWanted = (line: RunLogLine) =>
+      (party === undefined || line.parties.includes(party)) && (args.raw === true || !isMetric(line));
+    const next = async () => (await log.next()).filter(isWanted);
     const show = ({ text, ...line }: RunLogLine) => (args.raw === true ? text : describeLogLine({ text, ...line }));
     if (args.follow !== true) {
       const lines = await next();

@@ -46,9 +46,11 @@ export const command: Command = {
     const display = showProgress(io, null, dependencies.clockMs);
     let jobs = 0;
     let failed = 0;
+    let putDown = 0;
     const onLog = (level: "info" | "warn" | "error", message: string, facts: Readonly<Record<string, unknown>>) => {
       if (message === "job done") jobs++;
       if (message === "job failed") failed++;
+      if (message.startsWith("job put down")) putDown++;
       if (level === "info" && !message.startsWith("worker ")) return; // a job's progress says it
       display.end();
       io.stderr.write(`${describe(message, facts)}\n`);
@@ -67,8 +69,8 @@ export const command: Command = {
       display.end();
     }
     return {
-      data: { client, jobs, failed, stopped: io.signal.aborted },
-      text: `${client}: ${count(jobs, "job")} done, ${failed} failed${io.signal.aborted ? "; what was under way is back in the queue" : ""}`,
+      data: { client, jobs, failed, putDown, stopped: io.signal.aborted },
+      text: `${client}: ${count(jobs, "job")} done, ${failed} failed${putDown > 0 ? "; what was under way is back in the queue" : ""}`,
     };
   },
 };

@@ -4,7 +4,6 @@ import type { StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import type { Construct } from "constructs";
 import { AlignShards } from "./constructs/align-shards.ts";
 import { CloudCapacity } from "./constructs/cloud-capacity.ts";
-import { letFetchImage } from "./constructs/fetch-image.ts";
 import { functionBundle } from "./constructs/function-bundle.ts";
 import { Operations } from "./constructs/operations.ts";
 import { PartyPlaces } from "./constructs/party-places.ts";
@@ -17,12 +16,15 @@ import { exportedNames } from "./constructs/stack-exports.ts";
 import { StageFunctions } from "./constructs/stage-functions.ts";
 import { StageStates } from "./constructs/stage-states.ts";
 import { WorkerCluster } from "./constructs/worker-cluster.ts";
+import { workerImage } from "./constructs/worker-image.ts";
 import type { DeploymentSettings } from "./deployment-settings.ts";
 import type { StateStack } from "./state-stack.ts";
 
 export interface PipelineStackProps extends StackProps {
   settings: DeploymentSettings;
   state: StateStack;
+  /** its name in a registry, or `build` */
+  workerImage?: string;
 }
 
 /** What runs: functions, workers, the two machines, and the rules that start a run and clear up after it. */
@@ -48,8 +50,7 @@ export class PipelineStack extends Stack {
     const code = functionBundle();
     this.functions = new StageFunctions(this, "Stages", { code, environment, settings, state });
     this.workers = new WorkerCluster(this, "Workers", { settings, capacity: this.capacity });
-    const image = this.node.tryGetContext("workerImage") ?? "fedmkt/gpu-workers:0.1.0";
-    letFetchImage(this.workers.executionRole, image);
+    const image = workerImage(this, this.workers.executionRole, props.workerImage);
     this.serverWorkers(settings, state, image);
     const stages = new StageStates(this, "States", {
       functions: this.functions,

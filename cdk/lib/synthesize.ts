@@ -23,6 +23,8 @@ export interface SynthesizeOptions {
   clients?: readonly string[];
   /** whether the template for any client is there too: it deploys by CloudFormation alone; the context `clientTemplate` unless given */
   clientTemplate?: boolean;
+  /** the workers' image: its name in a registry, or `build` it while deploying; the context `workerImage` unless given */
+  workerImage?: string;
 }
 
 export interface BuiltApp {
@@ -49,7 +51,11 @@ export function buildApp(options: SynthesizeOptions = {}): BuiltApp {
   const settings = settingsOf(app, options.environment);
   const { names } = settings;
   const state = new StateStack(app, names.stateStack, { settings });
-  const pipeline = new PipelineStack(app, names.pipelineStack, { settings, state });
+  const pipeline = new PipelineStack(app, names.pipelineStack, {
+    settings,
+    state,
+    workerImage: options.workerImage ?? app.node.tryGetContext("workerImage"),
+  });
   const clients = (options.clients ?? listOf(app.node.tryGetContext("clients"))).map((client) => {
     const stack = new ClientStack(app, names.clientStack(client), { settings, client });
     stack.addStackDependency(pipeline, "it imports by name what the pipeline exports");

@@ -1,0 +1,41 @@
+import { fileURLToPath } from "node:url";
+import { DockerImageAsset, Platform } from "aws-cdk-lib/aws-ecr-assets";
+import type { Role } from "aws-cdk-lib/aws-iam";
+import type { Construct } from "constructs";
+import { explainWildcards } from "./explain-finding.ts";
+import { letFetchImage } from "./fetch-image.ts";
+
+const repository = fileURLToPath(new URL("../../../", import.meta.url));
+
+const DOCKERFILE = "gpu-workers/Dockerfile";
+
+/** As docs/workers.md builds it. */
+const DEFAULT_IMAGE = "fedmkt/gpu-workers:0.1.0";
+/** Instead of an image's name: the CDK builds the image from this repository while it deploys, and keeps it in the account. */
+const BUILD = "build";
+
+/**
+ * The workers' image, which a role is let fetch.
+ * @param named - its name in a registry, or `build`
+ * @returns the name that a container is started by
+ */
+export function workerImage(scope: Construct, executionRole: Role, named: string = DEFAULT_IMAGE): string {
+  if (named !== BUILD) {
+    letFetchImage(executionRole, named);
+    return named;
+  }
+  const built = new DockerImageAsset(scope, "Image", {
+    directory: repository,
+    file: DOCKERFILE,
+    exclude: [`!${DOCKERFILE}`], // Docker reads it beside .dockerignore, the CDK copies only what that lets through
+    platform: Platform.LINUX_AMD64,
+  });
+  built.repository.grantPull(executionRole);
+  explainWildcards(executionRole, [
+    {
+      matching: /^Resource::\*$/,
+      reason: "The action ecr:GetAuthorizationToken knows no resource; it opens no image.",
+    },
+  ]);
+  return built.imageUri;
+}

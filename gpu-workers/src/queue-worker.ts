@@ -38,7 +38,7 @@ export interface QueueWorker extends JobServices, ProcessStop {
 export async function serveQueue(worker: QueueWorker): Promise<void> {
   const { queue, logger, stopping, gaveUp, waitSeconds, hiddenSeconds = HIDDEN_SECONDS, once } = worker;
   const drained = new AbortController();
-  const drain = () => void setTimeout(DRAIN_MS).then(() => drained.abort());
+  const drain = () => void setTimeout(DRAIN_MS, undefined, { ref: false }).then(() => drained.abort());
   stopping.addEventListener("abort", drain, { once: true });
   let retryMs = FIRST_RETRY_MS;
   logger.info("worker waits for jobs", { party: worker.party });

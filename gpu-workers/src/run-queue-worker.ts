@@ -1,8 +1,7 @@
 import { partyCredentials } from "@fedmkt/shared/adapters/aws/party-credentials.ts";
 import { queueWorkerEnvironment } from "@fedmkt/shared/contracts/environment.ts";
-import type { ProgressEvent, ProgressEvent } from "@fedmkt/shared/contracts/progress.ts";
+import type { ProgressEvent } from "@fedmkt/shared/contracts/progress.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
-import type { JobQueue } from "@fedmkt/shared/ports/job-queue.ts";
 import { jobQueue } from "@fedmkt/shared/runtime/job-queue.ts";
 import { issues } from "@fedmkt/shared/runtime/stage-failure.ts";
 import type { ProcessStop } from "./process-stop.ts";
@@ -31,7 +30,7 @@ export interface RunQueueWorker extends ProcessStop {
  * @throws InvalidInputError `ENVIRONMENT_INVALID` naming the variables
  */
 export async function runQueueWorker(options: RunQueueWorker): Promise<void> {
-  const { variables, logger, stopping, gaveUp, once = false, onProgress } = options;
+  const { variables, logger, stopping, gaveUp, once, onProgress } = options;
   const result = queueWorkerEnvironment.safeParse(variables);
   if (!result.success) throw new InvalidInputError("ENVIRONMENT_INVALID", `environment: ${issues(result.error)}`);
   const settings = result.data;
@@ -39,32 +38,18 @@ export async function runQueueWorker(options: RunQueueWorker): Promise<void> {
   const credentials = roleArn === undefined ? undefined : partyCredentials({ roleArn, party, externalId });
   const { services, close } = workerServices(variables, settings, logger, credentials);
   const isEmulator = (variables.AWS_ENDPOINT_URL_SQS ?? variables.AWS_ENDPOINT_URL) !== undefined;
-  const queue = jobQueue(settings.FEDMKT_JOB_QUEUE_URL, credentials);
-  const empty = new AbortController();
   try {
     await serveQueue({
       ...services,
       deps: onProgress === undefined ? services.deps : { ...services.deps, progress: onProgress },
-      stopping: once ? AbortSignal.any([stopping, empty.signal]) : stopping,
+      stopping,
       gaveUp,
-      queue: once ? untilEmpty(queue, () => empty.abort()) : queue,
+      once,
+      queue: jobQueue(settings.FEDMKT_JOB_QUEUE_URL, credentials),
       party,
       waitSeconds: isEmulator ? EMULATOR_WAIT_SECONDS : WAIT_SECONDS,
     });
   } finally {
     await close();
   }
-}
-
-/** The same queue, telling when it has no message to give. */
-function untilEmpty(queue: JobQueue, onEmpty: () => void): JobQueue {
-  return {
-    receive: async (request) => {
-      const message = await queue.receive(request);
-      if (message === null) onEmpty();
-      return message;
-    },
-    hide: (message, seconds) => queue.hide(message, seconds),
-    delete: (message) => queue.delete(message),
-  };
 }

@@ -155,8 +155,13 @@ function task([id, { Properties = {} }]: [string, TemplateResource], text: Templ
     `on ${text.of(Properties.RequiresCompatibilities)}`,
     `role ${text.of(Properties.TaskRoleArn)}`,
     `${container.StopTimeout} s to stop`,
-    `variables ${container.Environment.map(({ Name }: { Name: string }) => Name).join(" ")}`,
+    `variables ${container.Environment.map(variableName).join(" ")}`,
   ].join(", ");
+}
+
+/** A variable's name, also where a condition decides whether it is there. */
+function variableName(variable: { Name?: string; "Fn::If"?: [string, { Name: string }] }): string {
+  return variable.Name ?? `${variable["Fn::If"]![1].Name} (if ${variable["Fn::If"]![0]})`;
 }
 
 function network(ofType: (...types: string[]) => [string, TemplateResource][], text: TemplateText): string[] {

@@ -4,8 +4,9 @@ import { CfnTaskDefinition } from "aws-cdk-lib/aws-ecs";
 import { Construct } from "constructs";
 import type { DeploymentSettings } from "../deployment-settings.ts";
 import type { CloudCapacity } from "./cloud-capacity.ts";
+import { acknowledge } from "./explain-finding.ts";
 import type { PartyPlaces } from "./party-places.ts";
-import { FARGATE_TASK, GPU_TASK, WORKER_HEARTBEAT, workerContainer } from "./worker-container.ts";
+import { FARGATE_TASK, GPU_TASK, OPEN_VARIABLES, WORKER_HEARTBEAT, workerContainer } from "./worker-container.ts";
 
 export interface PartyTaskProps {
   settings: DeploymentSettings;
@@ -34,7 +35,7 @@ export class PartyTask extends Construct {
       FEDMKT_INSTANCE_TYPE: text(settings.gpu.instanceTypes[0], FARGATE_TASK.name),
     } satisfies Partial<Record<keyof WorkerEnvironment, string>>;
     const disk = FARGATE_TASK.diskGibibytes;
-    new CfnTaskDefinition(this, "Definition", {
+    const definition = new CfnTaskDefinition(this, "Definition", {
       family: settings.names.party(props.party),
       requiresCompatibilities: [text("EC2", "FARGATE")],
       networkMode: "awsvpc",
@@ -52,5 +53,6 @@ export class PartyTask extends Construct {
         party: props.party,
       }),
     });
+    acknowledge(definition, OPEN_VARIABLES);
   }
 }

@@ -10,7 +10,7 @@ import { letFetchImage } from "./fetch-image.ts";
 import { GpuCapacity } from "./gpu-capacity.ts";
 import { houseLogGroup } from "./house-log-group.ts";
 import { standUnder } from "./stand-under.ts";
-import { GPU_TASK, WORKER_DISK_GIGABYTES, workerContainer } from "./worker-container.ts";
+import { GPU_TASK, OPEN_VARIABLES, WORKER_DISK_GIGABYTES, workerContainer } from "./worker-container.ts";
 import { WorkerNetwork } from "./worker-network.ts";
 
 /** Machines that a site may have at the same time. */
@@ -87,6 +87,7 @@ export class SiteWorkers extends Construct {
         party: props.client,
       }),
     });
+    acknowledge(task, OPEN_VARIABLES);
     const service = new CfnService(this, "Service", {
       cluster: cluster.clusterArn,
       taskDefinition: task.ref,

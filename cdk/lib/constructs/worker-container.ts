@@ -33,6 +33,11 @@ export interface WorkerContainerProps {
   party: string;
 }
 
+/** Why a task may have its variables in its definition, where whoever may read that reads them. */
+export const OPEN_VARIABLES = {
+  "AwsSolutions-ECS2": "Names of buckets, queues and roles, intervals, the device: nothing secret.",
+};
+
 /** The one container image, as every task definition runs it. */
 export function workerContainer(
   props: WorkerContainerProps,

@@ -3,6 +3,7 @@ import { type Cloud, startCloud } from "../support/emulators/cloud.ts";
 import { emulatorLacks } from "../support/emulators/start-emulator.ts";
 import { emulatorUnderTest } from "./emulator-under-test.ts";
 import { testFederation } from "./federation.ts";
+import { testInterruption } from "./interruption.ts";
 
 const MINUTES = 60_000;
 const emulator = emulatorUnderTest();
@@ -13,9 +14,10 @@ const lacks = emulatorLacks(emulator);
   let cloud: Cloud;
 
   beforeAll(async () => {
-    cloud = await startCloud(emulator, 5 * MINUTES);
+    cloud = await startCloud(emulator, 3 * MINUTES);
   }, 12 * MINUTES);
   afterAll(() => cloud?.stop(), MINUTES);
 
   describe("a federation of four clients, two of them at sites of their own", () => testFederation(() => cloud));
+  describe("a run that is interrupted", () => testInterruption(() => cloud));
 });

@@ -1,11 +1,18 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type BucketName, deploymentNames, type EnvironmentName } from "../../../shared/src/contracts/deployment.ts";
+import {
+  BUCKETS,
+  type BucketName,
+  deploymentNames,
+  type EnvironmentName,
+} from "../../../shared/src/contracts/deployment.ts";
+import type { SiteFile } from "../../../shared/src/contracts/site-file.ts";
 import { type AwsClients, awsClients } from "./aws-clients.ts";
 import { putObject } from "./bucket-contents.ts";
 import { type Cdk, cdk, type StackOutputs } from "./cdk.ts";
+import { type CommandLine, commandLine } from "./command-line.ts";
 import { type EcsAgent, startEcsAgent } from "./ecs-agent.ts";
 import { type EdgeWorker, startEdgeWorker } from "./edge-worker.ts";
 import type { Emulator, EmulatorName } from "./emulator.ts";
@@ -33,6 +40,8 @@ export interface Cloud {
   emulator: Emulator;
   aws: AwsClients;
   cdk: Cdk;
+  /** the product's own command line */
+  fedmkt: CommandLine;
   names: ReturnType<typeof deploymentNames>;
   folder: string;
   outputs: StackOutputs;
@@ -53,6 +62,12 @@ export interface Cloud {
 }
 
 export const ENVIRONMENT: EnvironmentName = "dev";
+export const NAMES = deploymentNames(ENVIRONMENT);
+
+/** One client is made as an operator does, by `fedmkt clients add`; the others come with `cdk deploy --all`. */
+const BY_COMMAND: Client = "orchard";
+const BY_CDK = CLIENT_NAMES.filter((client) => client !== BY_COMMAND);
+const EXTERNAL_ID = "agreed-with-the-site";
 
 /** @param runTimeoutMs - the longest that a test waits for a run */
 export async function startCloud(name: EmulatorName, runTimeoutMs: number): Promise<Cloud> {
@@ -66,10 +81,11 @@ export async function startCloud(name: EmulatorName, runTimeoutMs: number): Prom
     stops.push(() => emulator.stop());
     const aws = awsClients(emulator);
     stops.push(() => aws.close());
-    const names = deploymentNames(ENVIRONMENT);
+    const names = NAMES;
+    const fedmkt = commandLine(emulator, join(folder, "operator"));
     const program = cdk(emulator, {
       folder,
-      context: { environment: ENVIRONMENT, clients: CLIENT_NAMES.join(",") },
+      context: { environment: ENVIRONMENT, clients: BY_CDK.join(",") },
     });
     const sites: Site[] = [];
     for (const client of SITES)
@@ -80,7 +96,7 @@ export async function startCloud(name: EmulatorName, runTimeoutMs: number): Prom
       }),
     );
     await program.bootstrap();
-    const outputs = await program.deploy(["--all"], parametersOf(names, sites));
+    const outputs = await program.deploy(["--all"], parametersOf(sites));
 
     const bucket = (which: BucketName) => names.bucket(which, emulator.account, emulator.region);
     const privateBucket = (client: Client) => outputs[names.clientStack(client)].PrivateBucket;
@@ -105,13 +121,12 @@ export async function startCloud(name: EmulatorName, runTimeoutMs: number): Prom
     });
     stops.push(() => agent.stop());
     const workers = await Promise.all(
-      sites.map((site) =>
-        startEdgeWorker(emulator, site, {
+      sites.map(async (site) =>
+        startEdgeWorker(site, {
           folder: join(folder, "sites", site.client),
-          federation,
-          outputs,
-          names,
-          bucket,
+          privateSet: federation.here.privateSet(site.client as Client),
+          coordinator:
+            site.client === BY_COMMAND ? await addClient(fedmkt, site) : toldBy(emulator, outputs, bucket, site),
         }),
       ),
     );
@@ -126,6 +141,7 @@ export async function startCloud(name: EmulatorName, runTimeoutMs: number): Prom
       emulator,
       aws,
       cdk: program,
+      fedmkt,
       names,
       folder,
       outputs,
@@ -150,13 +166,42 @@ export async function startCloud(name: EmulatorName, runTimeoutMs: number): Prom
 }
 
 /** What differs from the defaults: an emulator has no capacity, and a site's worker and data are at the site. */
-function parametersOf(names: ReturnType<typeof deploymentNames>, sites: readonly Site[]): Record<string, string> {
-  const ofSites = sites.flatMap(({ client, workerRoleArn, externalId }) =>
-    Object.entries({ WorkerPrincipal: workerRoleArn, ExternalId: externalId, HostPrivateData: "no" }).map(
-      ([parameter, value]) => [`${names.clientStack(client)}:${parameter}`, value],
-    ),
-  );
+function parametersOf(sites: readonly Site[]): Record<string, string> {
+  const ofSites = sites
+    .filter(({ client }) => client !== BY_COMMAND)
+    .flatMap(({ client, workerRoleArn }) =>
+      Object.entries({ WorkerPrincipal: workerRoleArn, ExternalId: EXTERNAL_ID, HostPrivateData: "no" }).map(
+        ([parameter, value]) => [`${NAMES.clientStack(client)}:${parameter}`, value],
+      ),
+    );
   return { CloudCapacity: "false", ...Object.fromEntries(ofSites) };
+}
+
+/** Makes a client as an operator does, without CDK. @returns what the command wrote for the site */
+async function addClient(fedmkt: CommandLine, { client, workerRoleArn }: Site): Promise<SiteFile> {
+  const { file } = await fedmkt.run<{ file: string }>("clients", "add", client, "--principal", workerRoleArn, "--yes");
+  return JSON.parse(readFileSync(file, "utf8"));
+}
+
+/** What an operator tells the site of a client that CDK made. */
+function toldBy(
+  { account, region }: Emulator,
+  outputs: StackOutputs,
+  bucket: Cloud["bucket"],
+  { client }: Site,
+): SiteFile {
+  const { PartyRoleArn, JobQueueUrl } = outputs[NAMES.clientStack(client)];
+  return {
+    version: 1,
+    environment: ENVIRONMENT,
+    client,
+    account,
+    region,
+    roleArn: PartyRoleArn,
+    externalId: EXTERNAL_ID,
+    queueUrl: JobQueueUrl,
+    buckets: Object.fromEntries(BUCKETS.map((name) => [name, bucket(name)])) as SiteFile["buckets"],
+  };
 }
 
 async function uploadMaterial(

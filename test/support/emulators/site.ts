@@ -16,8 +16,6 @@ export interface Site {
   aws: AwsClients;
   workerRoleArn: string;
   privateBucket: string;
-  /** what the site names when it takes the party's role */
-  externalId: string;
   destroy(): Promise<void>;
 }
 
@@ -56,7 +54,6 @@ export async function deploySite(
     aws,
     workerRoleArn: outputs.WorkerRoleArn,
     privateBucket: outputs.PrivateBucket,
-    externalId: `agreed-with-${client}`,
     async destroy() {
       await aws.cloudFormation.send(new DeleteStackCommand({ StackName }));
       await settled(aws, StackName, "DELETE_COMPLETE");

@@ -1,10 +1,10 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { runSummary } from "../../../shared/src/contracts/summary.ts";
-import { sha256 } from "../../../shared/src/formats/sha256.ts";
 import { fedmkt, killedAfter } from "../../support/cli-process.ts";
+import { runHashes } from "../../support/run-hashes.ts";
 import { specYaml, type TinySpec, writeTinyFederation } from "../../support/tiny-federation.ts";
 
 /** The whole thing as a user starts it: command line, synthesized machines, local S3 and SQS, functions, worker processes. */
@@ -23,18 +23,7 @@ describe("fedmkt run --local", () => {
   const run = (out: string, ...more: string[]) =>
     fedmkt("run", "--local", join(folder, "run.yaml"), "--out", join(folder, out), ...more);
 
-  /** Every object that the run wrote to S3, and everything that it published; not fauxqs' own notes, logs and times. */
-  const hashes = (out: string) =>
-    Object.fromEntries(
-      readdirSync(join(folder, out), { recursive: true, withFileTypes: true })
-        .filter((entry) => entry.isFile())
-        .map((entry) => relative(join(folder, out), join(entry.parentPath, entry.name)))
-        .filter((path) =>
-          /^(aws.*\/objects\/(runs|vocabulary-maps)\/|adapters\/|summary\.json|report\.html)/.test(path),
-        )
-        .filter((path) => !path.endsWith(".meta.json"))
-        .map((path) => [path, sha256(readFileSync(join(folder, out, path)))]),
-    );
+  const hashes = (out: string) => runHashes(join(folder, out));
 
   it("trains, transfers and publishes, and does it again to the byte", async () => {
     const first = await run("first", "--json");

@@ -151,6 +151,7 @@ export class FakeCloud implements Cloud {
 /** Objects in memory, with what operators do to buckets. */
 class FakeObjects extends MemoryObjectStore {
   readonly emptied: string[] = [];
+  readonly buckets = new Set<string>();
   readonly #removed = new Set<string>();
 
   async putFile(bucket: string, key: string, file: string): Promise<void> {
@@ -172,6 +173,10 @@ class FakeObjects extends MemoryObjectStore {
 
   async remove(bucket: string, key: string): Promise<void> {
     this.#removed.add(`${bucket}/${key}`);
+  }
+
+  async hasBucket(bucket: string): Promise<boolean> {
+    return this.buckets.has(bucket);
   }
 
   async empty(bucket: string): Promise<number> {

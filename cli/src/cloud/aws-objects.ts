@@ -1,6 +1,7 @@
 import {
   DeleteObjectCommand,
   DeleteObjectsCommand,
+  HeadBucketCommand,
   ListObjectVersionsCommand,
   type ObjectIdentifier,
   type S3Client,
@@ -48,6 +49,18 @@ export class AwsObjects extends S3ObjectStore implements CloudObjects {
     await attempt("s3:DeleteObject", `s3://${bucket}/${key}`, () =>
       this.#client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key })),
     );
+  }
+
+  async hasBucket(bucket: string): Promise<boolean> {
+    return attempt("s3:ListBucket", `s3://${bucket}`, async () => {
+      try {
+        await this.#client.send(new HeadBucketCommand({ Bucket: bucket }));
+        return true;
+      } catch (error) {
+        if ((error as { $metadata?: { httpStatusCode?: number } }).$metadata?.httpStatusCode === 404) return false;
+        throw error;
+      }
+    });
   }
 
   async empty(bucket: string): Promise<number> {

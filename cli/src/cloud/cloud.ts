@@ -23,6 +23,8 @@ export interface CloudObjects extends ObjectStore {
   putFile(bucket: string, key: string, file: string): Promise<void>;
   /** Takes one object away; one that is not there is no error. */
   remove(bucket: string, key: string): Promise<void>;
+  /** Whether there is such a bucket, which may be another account's. */
+  hasBucket(bucket: string): Promise<boolean>;
   /** Takes every version of every object away. @returns how many; 0 where there is no such bucket */
   empty(bucket: string): Promise<number>;
 }

@@ -1,3 +1,4 @@
+import { BUCKETS } from "@fedmkt/shared/contracts/deployment.ts";
 import { resourceName } from "@fedmkt/shared/contracts/identifier.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import { type CdkContext, contextArguments, requireCheckout, runCdk } from "../cloud/cdk-program.ts";
@@ -14,7 +15,11 @@ export const command: Command = {
   args: {
     ...ENVIRONMENT_ARGUMENT,
     clients: { type: "string", valueHint: "a,b", description: "clients to make with it (later: fedmkt clients add)" },
-    image: { type: "string", valueHint: "uri", description: "the workers' container image (gpu-workers/Dockerfile)" },
+    image: {
+      type: "string",
+      valueHint: "name|build",
+      description: "the workers' image in a registry; build makes it here with Docker (default; none for an emulator)",
+    },
     workers: {
       type: "enum",
       options: ["gpu", "cpu"],
@@ -40,6 +45,7 @@ export const command: Command = {
     const clients = readClients(args.clients as string | undefined);
     const checkout = requireCheckout("deploy");
     const cloud = await dependencies.openCloud(environment);
+    await refuseKeptBuckets(cloud);
     await bootstrap(context, checkout, cloud);
     const app = contextArguments(environment, readContext(args, clients));
     const quiet = ["--no-notices", "--no-color"];
@@ -72,15 +78,31 @@ function readClients(text: string | undefined): string[] {
 }
 
 function readContext(args: CommandContext["args"], clients: readonly string[]): CdkContext {
+  // an emulator starts no containers, and whoever tries one may have no Docker
+  const image = args["cloud-capacity"] === "false" ? undefined : "build";
   const given = {
     clients: clients.length === 0 ? undefined : clients.join(","),
-    workerImage: args.image,
+    workerImage: args.image ?? image,
     workers: args.workers,
     alarmEmail: args["alarm-email"],
   };
   return Object.fromEntries(
     Object.entries(given).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
   );
+}
+
+/** What a destroyed deployment kept has its fixed names: CloudFormation makes no second bucket of the name, and takes none over. */
+async function refuseKeptBuckets({ stacks, names, objects, bucket, environment }: Cloud): Promise<void> {
+  const there = await stacks.describe(names.stateStack);
+  // a first attempt that was rolled back owns nothing
+  if (there !== null && !there.status.startsWith("ROLLBACK_")) return;
+  const kept: string[] = [];
+  for (const name of BUCKETS) if (await objects.hasBucket(bucket(name))) kept.push(`s3://${bucket(name)}`);
+  if (kept.length > 0)
+    throw new InvalidInputError(
+      "BUCKETS_KEPT",
+      `an earlier ${environment} kept ${kept.join(", ")}, and a new one needs their names; copy what you want to keep and delete them, or deploy to another region`,
+    );
 }
 
 async function bootstrap(context: CommandContext, checkout: string, cloud: Cloud): Promise<void> {

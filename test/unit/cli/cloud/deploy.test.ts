@@ -53,7 +53,10 @@ describe("deploying and destroying", () => {
 
     it("shows what would change and asks, unless told not to", async () => {
       const { exitCode, stderr } = await call(["deploy", "--environment", "prod"], { answer: "no" });
-      expect([exitCode, commands()]).toEqual([1, ["diff --all --context environment=prod --no-notices --no-color"]]);
+      expect([exitCode, commands()]).toEqual([
+        1,
+        ["diff --all --context environment=prod --context workerImage=build --no-notices --no-color"],
+      ]);
       expect(stderr).toContain("Deploy prod to account 111122223333, region eu-central-1? [y/N]");
       await call(["deploy"], { answer: "y" });
       expect(commands().at(-1)).toContain("deploy --all");
@@ -75,6 +78,21 @@ describe("deploying and destroying", () => {
         1,
         "as the CDK says\nTransientError (CDK_FAILED): cdk deploy ended with exit code 1; what it said stands above\n",
       ]);
+    });
+
+    it("builds no image for an emulator", async () => {
+      await call(["deploy", "--cloud-capacity", "false", "--yes"]);
+      expect(commands()[0]).not.toContain("workerImage");
+    });
+
+    it("does not try to make buckets that an earlier deployment has kept", async () => {
+      cloud.objects.buckets.add(cloud.bucket("artefacts"));
+      expect((await call(["deploy", "--yes"])).exitCode).toBe(0); // its own
+      cloud.stackList.delete(cloud.names.stateStack);
+      programs = [];
+      const { exitCode, stderr } = await call(["deploy", "--yes"]);
+      expect([exitCode, programs]).toEqual([2, []]);
+      expect(stderr).toContain(`BUCKETS_KEPT): an earlier dev kept s3://${cloud.bucket("artefacts")}, and`);
     });
 
     it("refuses clients that are none", async () => {

@@ -15,8 +15,8 @@ export function makeLocalCredentials(): LocalCredentials {
   return { accessKeyId: `LOCAL${secret()}`, secretAccessKey: secret() };
 }
 
-/** What this machine decides, whatever the template says: models and data may lie on its disk. */
-const LOCAL_OVERRIDES = { FEDMKT_LOCAL_FILES: "true" };
+/** What this machine decides, whatever the template says: models and data may lie on its disk, which nobody takes away … */
+const LOCAL_OVERRIDES = { FEDMKT_LOCAL_FILES: "true", FEDMKT_SPOT: "false" };
 /** … and nobody is paid for it by the hour. */
 const NOT_HERE = ["FEDMKT_INSTANCE_TYPE"];
 

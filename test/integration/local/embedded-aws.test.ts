@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { startEmbeddedAws } from "../../../cli/src/local/embedded-aws.ts";
+import type { ObjectCreated } from "../../../cli/src/local/object-events.ts";
 import { writeSmallAssembly } from "../../support/small-assembly.ts";
 import { arnOf, one, runMachine, TASKS, useSmallCloud, workerTask } from "../../support/small-cloud.ts";
 
@@ -57,7 +58,7 @@ describe("the embedded cloud", () => {
       startedByUpload: "Machine",
     });
     const keys: string[] = [];
-    aws.onStarted((_, event) => keys.push(event.detail.object.key));
+    aws.onStarted((_, event) => keys.push((event as ObjectCreated).detail.object.key));
     const bytes = new TextEncoder().encode("rounds: 1\n");
     await aws.upload("runs/a/run.yaml", bytes);
     await aws.upload("runs/a/run.yaml", bytes);

@@ -33,7 +33,7 @@ async function untilUp(): Promise<string> {
   }
 }
 
-async function call(aws: EmbeddedAws, target: string, body: object) {
+async function call(aws: EmbeddedAws, target: string, body: object): Promise<Record<string, unknown>> {
   const key = aws.environment.AWS_ACCESS_KEY_ID;
   const answer = await fetch(aws.endpoint, {
     method: "POST",
@@ -44,7 +44,7 @@ async function call(aws: EmbeddedAws, target: string, body: object) {
     },
     body: JSON.stringify(body),
   });
-  return { status: answer.status, ...((await answer.json()) as Record<string, unknown>) };
+  return { status: answer.status, ...((await answer.json()) as object) };
 }
 
 describe("the end of an execution", () => {

@@ -14,6 +14,7 @@ it("the environment of functions and tasks leads to the local endpoint, whatever
     )({
       FEDMKT_LOCAL_FILES: "false",
       FEDMKT_INSTANCE_TYPE: "fargate-4vcpu-16gb",
+      FEDMKT_SPOT: "true",
       MORE: "m",
     });
     expect(environment).toMatchObject({
@@ -22,6 +23,7 @@ it("the environment of functions and tasks leads to the local endpoint, whatever
       AWS_CONFIG_FILE: devNull,
       AWS_SHARED_CREDENTIALS_FILE: devNull,
       FEDMKT_LOCAL_FILES: "true",
+      FEDMKT_SPOT: "false",
       MORE: "m",
     });
     // nobody is paid for this machine

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { EnvironmentName } from "@fedmkt/shared/contracts/deployment.ts";
 import type { RunSpec } from "@fedmkt/shared/contracts/run-spec.ts";
 import type { Cloud } from "./cloud/cloud.ts";
+import type { ProgramRun } from "./cloud/run-program.ts";
 import type { SiteWorkerOptions } from "./cloud/site-worker.ts";
 import type { LocalEvent } from "./local/local-event.ts";
 import type { MaterialCheck } from "./validate/check-material.ts";
@@ -32,17 +33,6 @@ export interface LocalRunResult {
 export interface MemoryWatch {
   /** ends it; @returns the peak in bytes, null where the system does not tell */
   stop(): number | null;
-}
-
-export interface ProgramRun {
-  command: string;
-  args: readonly string[];
-  cwd: string;
-  /** in addition to this process's environment */
-  env: Readonly<Record<string, string>>;
-  /** what it writes, as it comes */
-  onOutput: (text: string) => void;
-  signal: AbortSignal;
 }
 
 /** What commands use beyond files; tests hand in what they like. */

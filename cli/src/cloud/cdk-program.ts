@@ -1,23 +1,12 @@
-import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, dirname, join } from "node:path";
 import type { EnvironmentName } from "@fedmkt/shared/contracts/deployment.ts";
 import { InvalidInputError, TransientError } from "@fedmkt/shared/core/errors.ts";
 import type { CommandContext } from "../command.ts";
-import { CHECKOUT } from "../installation.ts";
 import type { Cloud } from "./cloud.ts";
 
 /** Members of the CDK app's context, by name. */
 export type CdkContext = Readonly<Record<string, string>>;
-
-/** @throws InvalidInputError `CHECKOUT_NEEDED` in the bundled package */
-export function requireCheckout(command: string, checkout: string | null = CHECKOUT): string {
-  if (checkout !== null && existsSync(join(checkout, "cdk/bin/app.ts"))) return checkout;
-  throw new InvalidInputError(
-    "CHECKOUT_NEEDED",
-    `fedmkt ${command} needs the project's checkout with its CDK app, and this is the installed package; clone the repository, npm ci, and run npx fedmkt ${command} there`,
-  );
-}
 
 /** Runs the unmodified CDK CLI on the project's app, what it writes going to standard error. @throws TransientError `CDK_FAILED` */
 export async function runCdk(

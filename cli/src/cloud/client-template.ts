@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { EnvironmentName } from "@fedmkt/shared/contracts/deployment.ts";
 import { InvariantError } from "@fedmkt/shared/core/errors.ts";
 import { PACKAGED_ASSEMBLY } from "../installation.ts";
-import { requireCheckout } from "./cdk-program.ts";
+import { requireCheckout } from "./require-checkout.ts";
 import { runProgram } from "./run-program.ts";
 
 /**

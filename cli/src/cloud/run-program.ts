@@ -1,5 +1,15 @@
 import { spawn } from "node:child_process";
-import type { ProgramRun } from "../dependencies.ts";
+
+export interface ProgramRun {
+  command: string;
+  args: readonly string[];
+  cwd: string;
+  /** in addition to this process's environment */
+  env: Readonly<Record<string, string>>;
+  /** what it writes, as it comes */
+  onOutput: (text: string) => void;
+  signal: AbortSignal;
+}
 
 /** Runs a program to its end, handing on what it writes as it comes. @returns its exit code; null where a signal ended it */
 export async function runProgram({ command, args, cwd, env, onOutput, signal }: ProgramRun): Promise<number | null> {

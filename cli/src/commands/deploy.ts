@@ -1,10 +1,11 @@
 import { BUCKETS } from "@fedmkt/shared/contracts/deployment.ts";
 import { resourceName } from "@fedmkt/shared/contracts/identifier.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
-import { type CdkContext, contextArguments, requireCheckout, runCdk } from "../cloud/cdk-program.ts";
+import { type CdkContext, contextArguments, runCdk } from "../cloud/cdk-program.ts";
 import type { Cloud } from "../cloud/cloud.ts";
 import { confirm, YES_ARGUMENT } from "../cloud/confirm.ts";
 import { ENVIRONMENT_ARGUMENT, readEnvironment } from "../cloud/environment-argument.ts";
+import { requireCheckout } from "../cloud/require-checkout.ts";
 import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "../command.ts";
 
 /** What `cdk bootstrap` makes in an account and region, once. */

@@ -1,9 +1,10 @@
 import { InvalidInputError, TransientError } from "@fedmkt/shared/core/errors.ts";
-import { contextArguments, requireCheckout, runCdk } from "../cloud/cdk-program.ts";
+import { contextArguments, runCdk } from "../cloud/cdk-program.ts";
 import type { Cloud } from "../cloud/cloud.ts";
 import { confirm, YES_ARGUMENT } from "../cloud/confirm.ts";
 import { type DeployedClient, listClients } from "../cloud/deployed-clients.ts";
 import { ENVIRONMENT_ARGUMENT, openDeployment } from "../cloud/environment-argument.ts";
+import { requireCheckout } from "../cloud/require-checkout.ts";
 import { runsUnderWay } from "../cloud/runs-under-way.ts";
 import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "../command.ts";
 

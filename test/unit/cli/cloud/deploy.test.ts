@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import { requireCheckout } from "../../../../cli/src/cloud/cdk-program.ts";
-import type { ProgramRun } from "../../../../cli/src/dependencies.ts";
+import { requireCheckout } from "../../../../cli/src/cloud/require-checkout.ts";
+import type { ProgramRun } from "../../../../cli/src/cloud/run-program.ts";
 import { callCli, makeToyFolder, remove } from "../../../support/cli.ts";
 import { CLOUD_SPEC } from "../../../support/cloud-spec.ts";
 import { FakeCloud } from "../../../support/fake-cloud.ts";

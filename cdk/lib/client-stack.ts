@@ -14,6 +14,7 @@ import { Key } from "aws-cdk-lib/aws-kms";
 import { Topic } from "aws-cdk-lib/aws-sns";
 import type { Construct } from "constructs";
 import { CloudCapacity } from "./constructs/cloud-capacity.ts";
+import { acknowledge } from "./constructs/explain-finding.ts";
 import { JobQueue } from "./constructs/job-queue.ts";
 import { PartyPlaces } from "./constructs/party-places.ts";
 import { PartyRole } from "./constructs/party-role.ts";
@@ -50,6 +51,10 @@ export class ClientStack extends Stack {
     const exported = exportedNames(names);
     const parameters = siloParameters(this, props.client);
     const capacity = new CloudCapacity(this);
+    if (settings.workers === "cpu")
+      acknowledge(this, {
+        "CloudFormation-Validate::W8001": "Every client's stack is asked the same, also where Fargate is all there is.",
+      });
     const client = parameters.client.valueAsString;
     const places = new PartyPlaces(this, names, {
       controlKeyArn: Fn.importValue(exported.controlKeyArn),

@@ -19,6 +19,8 @@ export interface SynthesizeOptions {
   validate?: boolean;
   /** `dev` or `prod`; the context `environment` unless given, else `dev` */
   environment?: string;
+  /** what tasks compute on, `gpu` or `cpu`; the context `workers` unless given, else as the environment has it */
+  workers?: string;
   /** a stack for each of them; the context `clients` unless given, else none */
   clients?: readonly string[];
   /** whether the template for any client is there too: it deploys by CloudFormation alone; the context `clientTemplate` unless given */
@@ -48,7 +50,7 @@ export function synthesize(options: SynthesizeOptions = {}): string {
 /** The app before synthesis, for assertions on its stacks. */
 export function buildApp(options: SynthesizeOptions = {}): BuiltApp {
   const app = new App(appProps(options));
-  const settings = settingsOf(app, options.environment);
+  const settings = settingsOf(app, options);
   const { names } = settings;
   const state = new StateStack(app, names.stateStack, { settings });
   const pipeline = new PipelineStack(app, names.pipelineStack, {
@@ -83,7 +85,7 @@ export function buildSite(options: Pick<SynthesizeOptions, "outdir" | "environme
   site: SiteStack;
 } {
   const app = new App(appProps(options));
-  const settings = settingsOf(app, options.environment);
+  const settings = settingsOf(app, options);
   return { app, site: new SiteStack(app, `fedmkt-${settings.environment}-site`, { settings }) };
 }
 
@@ -97,11 +99,11 @@ function appProps(options: SynthesizeOptions): AppProps {
   };
 }
 
-function settingsOf(app: App, environment: string | undefined) {
+function settingsOf(app: App, options: Pick<SynthesizeOptions, "environment" | "workers">) {
   const context = (name: string) => app.node.tryGetContext(name) as string | undefined;
   return deploymentSettings({
-    environment: environment ?? context("environment"),
-    workers: context("workers"),
+    environment: options.environment ?? context("environment"),
+    workers: options.workers ?? context("workers"),
     alarmEmail: context("alarmEmail"),
   });
 }

@@ -1,4 +1,10 @@
+import { mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { describe, expect, it } from "@jest/globals";
+import { Template } from "aws-cdk-lib/assertions";
+import { buildApp } from "../../cdk/lib/synthesize.ts";
+import { deployStacks } from "../support/deployed-stacks.ts";
 import { deployTemplates, synthesizeTemplates } from "../support/templates.ts";
 
 const templates = synthesizeTemplates();
@@ -77,6 +83,38 @@ describe("without a real account's capacity", () => {
       expect(definition).not.toContain("FARGATE");
       expect(definition).toContain('"AssignPublicIp":"DISABLED"');
     }
+  });
+});
+
+describe("where workers compute on CPUs", () => {
+  const outdir = mkdtempSync(path.join(tmpdir(), "fedmkt-cpu-"));
+  const app = buildApp({ bundle: false, outdir, workers: "cpu", clients: ["harbour"], validate: true });
+
+  it("there is no GPU machine and no endpoint, and every job runs on Fargate, in a real account too", () => {
+    const deployed = deployStacks({
+      "fedmkt-dev-state": { template: Template.fromStack(app.state).toJSON() },
+      "fedmkt-dev-pipeline": { template: Template.fromStack(app.pipeline).toJSON() },
+      "fedmkt-dev-client-harbour": { template: Template.fromStack(app.clients[0]).toJSON() },
+    });
+    const of = (type: string) => deployed.filter((one) => one.type === type).map(({ properties }) => properties);
+    expect(of("AWS::AutoScaling::AutoScalingGroup")).toEqual([]);
+    expect(of("AWS::EC2::VPCEndpoint").map(({ VpcEndpointType }) => VpcEndpointType)).toEqual(["Gateway"]);
+    expect(of("AWS::ECS::Cluster")).toMatchObject([{ CapacityProviders: ["FARGATE_SPOT", "FARGATE"] }]);
+    expect(of("AWS::ECS::TaskDefinition")).toHaveLength(2);
+    for (const task of of("AWS::ECS::TaskDefinition")) {
+      expect(task).toMatchObject({ RequiresCompatibilities: ["FARGATE"], EphemeralStorage: { SizeInGiB: 50 } });
+      expect(JSON.stringify(task)).not.toMatch(/GPU|cuda/);
+    }
+    for (const { DefinitionString } of of("AWS::StepFunctions::StateMachine")) {
+      expect(DefinitionString).toContain('"CapacityProvider":"FARGATE_SPOT"');
+      expect(DefinitionString).toContain('"AssignPublicIp":"ENABLED"');
+    }
+  });
+
+  it("the templates pass CloudFormation's own rules", () => {
+    const { directory } = app.app.synth();
+    const report = JSON.parse(readFileSync(path.join(directory, "validation-report.json"), "utf8"));
+    expect((report.pluginReports as { violations: unknown[] }[]).flatMap(({ violations }) => violations)).toEqual([]);
   });
 });
 

@@ -1,6 +1,12 @@
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { describe, expect, it } from "@jest/globals";
+import { Template } from "aws-cdk-lib/assertions";
+import { deploymentSettings } from "../../cdk/lib/deployment-settings.ts";
+import { PipelineStack } from "../../cdk/lib/pipeline-stack.ts";
+import { buildApp } from "../../cdk/lib/synthesize.ts";
 import { matches } from "../../cli/src/local/events-rules.ts";
 import {
   RETRYABLE_ECS_ERRORS,
@@ -314,5 +320,21 @@ describe("the rules for the end of a run", () => {
         FunctionName: { "Fn::GetAtt": [expect.stringContaining(target), "Arn"] },
       }),
     );
+  });
+});
+
+describe("an environment without spot machines", () => {
+  it("starts every job on demand at once", () => {
+    const { app, state: stateStack } = buildApp({ bundle: false, outdir: mkdtempSync(path.join(tmpdir(), "fedmkt-")) });
+    const settings = { ...deploymentSettings(), spot: false };
+    const dear = Template.fromStack(new PipelineStack(app, "dear", { settings, state: stateStack }));
+    const deployed = deployTemplates({ ...templates, pipeline: dear });
+    const states = (["run", "round"] as const).flatMap((name) => statesOf(definitionOf(deployed, name)));
+    const names = states.map(([name]) => name);
+    expect(names.filter(isFirstTry)).toEqual([]);
+    expect(names.filter((name) => name.endsWith("OnDemand"))).toHaveLength(ANYWHERE.length + 2);
+    const where = new Map(states).get("ClientTrainWhere")!;
+    expect(where).toMatchObject({ Choices: [{ Next: "ClientTrainAtSite" }], Default: "ClientTrainOnDemand" });
+    expect(JSON.stringify(states)).not.toContain('"FARGATE_SPOT"');
   });
 });

@@ -7,7 +7,6 @@ const ANY = "*";
 /** What roles may name of the buckets' keys, made by the functions that make the keys: the two cannot disagree. */
 export const KEYS = {
   everything: "*",
-  runs: "runs/*",
   /** models and data of single parties */
   material: "material/*",
   spec: controlKeys.spec(ANY),

@@ -4,6 +4,8 @@ import { emulatorLacks } from "../support/emulators/start-emulator.ts";
 import { emulatorUnderTest } from "./emulator-under-test.ts";
 import { testFederation } from "./federation.ts";
 import { testInterruption } from "./interruption.ts";
+import { testPermissions } from "./permissions.ts";
+import { testRemoval } from "./removal.ts";
 
 const MINUTES = 60_000;
 const emulator = emulatorUnderTest();
@@ -14,10 +16,12 @@ const lacks = emulatorLacks(emulator);
   let cloud: Cloud;
 
   beforeAll(async () => {
-    cloud = await startCloud(emulator, 3 * MINUTES);
+    cloud = await startCloud(emulator, 5 * MINUTES);
   }, 12 * MINUTES);
   afterAll(() => cloud?.stop(), MINUTES);
 
   describe("a federation of four clients, two of them at sites of their own", () => testFederation(() => cloud));
+  if (emulator === "ministack-with-iam") describe("the policies", () => testPermissions(() => cloud));
   describe("a run that is interrupted", () => testInterruption(() => cloud));
+  describe("what is taken away", () => testRemoval(() => cloud));
 });

@@ -52,6 +52,8 @@ export interface Cloud {
   agent: EcsAgent;
   workers: EdgeWorker[];
   runs: RunDriver;
+  /** what the site of a client that CDK made names to take the client's role */
+  externalId: string;
   bucket(name: BucketName): string;
   /** of a client that the coordinator's account keeps data for */
   privateBucket(client: Client): string;
@@ -142,6 +144,7 @@ export async function startCloud(name: EmulatorName, runTimeoutMs: number): Prom
       aws,
       cdk: program,
       fedmkt,
+      externalId: EXTERNAL_ID,
       names,
       folder,
       outputs,

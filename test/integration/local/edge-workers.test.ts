@@ -1,5 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
-import { CALL_STATES } from "../../support/small-assembly.ts";
+import { readAssembly } from "../../../cli/src/local/assembly.ts";
+import { edgeSites } from "../../../cli/src/local/clients.ts";
+import { CALL_STATES, writeSmallAssembly } from "../../support/small-assembly.ts";
 import { arnOf, one, runMachine, TASKS, useSmallCloud } from "../../support/small-cloud.ts";
 
 const cloud = useSmallCloud();
@@ -211,5 +213,16 @@ describe("a client's stack", () => {
   it("is not made where the run has no clients", async () => {
     const aws = await cloud.start({ machines: {} });
     expect(aws.resources.filter(({ id }) => id.startsWith("fedmkt-dev-client"))).toEqual([]);
+  });
+
+  it("must be there to be made, with its queue", () => {
+    const { assembly } = writeSmallAssembly({ machines: {} });
+    const copies = [{ template: "fedmkt-dev-nobody", stack: "s", parameters: {} }];
+    expect(() => readAssembly(assembly, (name) => name, { copies })).toThrow(
+      expect.objectContaining({ code: "ASSEMBLY_MISSING", message: expect.stringContaining("fedmkt-dev-nobody") }),
+    );
+    expect(() => edgeSites([ships], [], (name) => name)).toThrow(
+      expect.objectContaining({ code: "QUEUE_MISSING", message: expect.stringContaining("client ships") }),
+    );
   });
 });

@@ -11,6 +11,7 @@ export const onEmulators = (...emulators) => ({
     globals: { EMULATOR: emulator },
   })),
   maxWorkers,
+  testTimeout,
 });
 
 export default onEmulators("ministack", "ministack-with-iam");

@@ -19,18 +19,18 @@ export interface EdgeWorker {
 }
 
 /**
- * @param privateSet - the file that becomes `private.jsonl` in the worker's data folder
+ * @param privateSet - the file that becomes `private.jsonl` in the worker's data folder; null: its data lie elsewhere
  * @param coordinator - what the site was told
  */
 export async function startEdgeWorker(
   site: Site,
-  options: { folder: string; privateSet: string; coordinator: SiteFile },
+  options: { folder: string; privateSet: string | null; coordinator: SiteFile },
 ): Promise<EdgeWorker> {
   const { folder } = options;
   const { client, emulator, aws } = site;
   const [data, home] = [join(folder, "data"), join(folder, "home")];
   for (const made of [data, home]) mkdirSync(made, { recursive: true });
-  copyFileSync(options.privateSet, join(data, "private.jsonl"));
+  if (options.privateSet !== null) copyFileSync(options.privateSet, join(data, "private.jsonl"));
   const config = join(folder, `${client}.fedmkt.json`);
   writeFileSync(config, JSON.stringify(siteFile.parse(options.coordinator)));
   const credentials = emulator.enforcesPolicies ? await assumeRole(aws, site.workerRoleArn) : emulator.owner;

@@ -1,6 +1,5 @@
 /** Which stand-in for AWS the tests run against. */
-export const EMULATORS = ["ministack", "ministack-with-iam", "localstack"] as const;
-export type EmulatorName = (typeof EMULATORS)[number];
+export type EmulatorName = "ministack" | "ministack-with-iam" | "localstack";
 
 export interface Credentials {
   accessKeyId: string;

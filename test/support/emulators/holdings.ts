@@ -7,7 +7,7 @@ import { paginateListQueues } from "@aws-sdk/client-sqs";
 import type { AwsClients } from "./aws-clients.ts";
 import type { Emulator } from "./emulator.ts";
 import { identity } from "./identity.ts";
-import { signedRequest } from "./signed-request.ts";
+import { jsonRequest, signedRequest } from "./signed-request.ts";
 
 /** What an account holds of the project, by kind; keys of KMS that are pending deletion are on their way out and count as such. */
 export interface Holdings {
@@ -47,19 +47,17 @@ export async function holdings(emulator: Emulator, aws: AwsClients, prefix: stri
   for await (const { families } of paginateListTaskDefinitionFamilies({ client: aws.ecs }, { status: "ACTIVE" }))
     taskFamilies.push(...(families ?? []));
   const { Buckets = [] } = await aws.s3.send(new ListBucketsCommand({}));
-  const json = async (service: string, target: string, version: string, body: object = {}) =>
-    JSON.parse(
-      await signedRequest(emulator, {
-        service,
-        body: JSON.stringify(body),
-        headers: { "content-type": `application/x-amz-json-${version}`, "x-amz-target": target },
-      }),
-    );
   const { Functions } = JSON.parse(
     await signedRequest(emulator, { service: "lambda", method: "GET", path: "/2015-03-31/functions/" }),
   );
-  const { TableNames } = await json("dynamodb", "DynamoDB_20120810.ListTables", "1.0");
-  const { Rules } = await json("events", "AWSEvents.ListRules", "1.1");
+  const { TableNames } = await jsonRequest<{ TableNames: string[] }>(
+    emulator,
+    "dynamodb",
+    "DynamoDB_20120810.ListTables",
+    {},
+    "1.0",
+  );
+  const { Rules } = await jsonRequest<{ Rules: { Name: string }[] }>(emulator, "events", "AWSEvents.ListRules");
   const logPrefix = `/${prefix.replace(/-$/, "").replace("-", "/")}/`;
   return {
     stacks: stacks.filter(ours),
@@ -71,22 +69,34 @@ export async function holdings(emulator: Emulator, aws: AwsClients, prefix: stri
     functions: (Functions as { FunctionName: string }[]).map(({ FunctionName }) => FunctionName).filter(ours),
     clusters: clusters.filter(ours),
     taskFamilies: taskFamilies.filter(ours),
-    tables: (TableNames as string[]).filter(ours),
-    rules: (Rules as { Name: string }[]).map(({ Name }) => Name).filter(ours),
-    keys: await livingKeys(json),
+    tables: TableNames.filter(ours),
+    rules: Rules.map(({ Name }) => Name).filter(ours),
+    keys: await livingKeys(emulator),
   };
 }
 
 /** Customer keys that are neither deleted nor about to be. */
-async function livingKeys(
-  json: (service: string, target: string, version: string, body?: object) => Promise<{ [name: string]: unknown }>,
-): Promise<string[]> {
-  const { Keys } = await json("kms", "TrentService.ListKeys", "1.1");
+async function livingKeys(emulator: Emulator): Promise<string[]> {
+  const { Keys } = await jsonRequest<{ Keys: { KeyId: string }[] }>(emulator, "kms", "TrentService.ListKeys");
   const living: string[] = [];
-  for (const { KeyId } of Keys as { KeyId: string }[]) {
-    const { KeyMetadata } = await json("kms", "TrentService.DescribeKey", "1.1", { KeyId });
-    const { KeyState, KeyManager } = KeyMetadata as { KeyState: string; KeyManager: string };
-    if (KeyManager === "CUSTOMER" && KeyState !== "PendingDeletion") living.push(KeyId);
+  for (const { KeyId } of Keys) {
+    const { KeyMetadata } = await jsonRequest<{ KeyMetadata: { KeyState: string; KeyManager: string } }>(
+      emulator,
+      "kms",
+      "TrentService.DescribeKey",
+      { KeyId },
+    );
+    if (KeyMetadata.KeyManager === "CUSTOMER" && KeyMetadata.KeyState !== "PendingDeletion") living.push(KeyId);
   }
   return living;
+}
+
+/** The keys that bear these aliases, without `alias/`, in the same order. */
+export async function keysCalled(emulator: Emulator, aliases: readonly string[]): Promise<string[]> {
+  const { Aliases } = await jsonRequest<{ Aliases: { AliasName: string; TargetKeyId?: string }[] }>(
+    emulator,
+    "kms",
+    "TrentService.ListAliases",
+  );
+  return aliases.map((alias) => Aliases.find(({ AliasName }) => AliasName === `alias/${alias}`)!.TargetKeyId!);
 }

@@ -21,9 +21,8 @@ export interface Identity {
   inlinePolicies(role: string): Promise<Record<string, PolicyDocument>>;
   putInlinePolicy(role: string, name: string, document: PolicyDocument): Promise<void>;
   deleteInlinePolicy(role: string, name: string): Promise<void>;
-  /** @param trust - who may take the role */
-  createRole(role: string, trust: PolicyDocument): Promise<void>;
-  deleteRole(role: string): Promise<void>;
+  trust(role: string): Promise<PolicyDocument>;
+  putTrust(role: string, trust: PolicyDocument): Promise<void>;
 }
 
 export function identity(emulator: Emulator): Identity {
@@ -62,11 +61,13 @@ export function identity(emulator: Emulator): Identity {
     async deleteInlinePolicy(role, name) {
       await call("DeleteRolePolicy", { RoleName: role, PolicyName: name });
     },
-    async createRole(role, trust) {
-      await call("CreateRole", { RoleName: role, AssumeRolePolicyDocument: JSON.stringify(trust) });
+    async trust(role) {
+      const text = await call("GetRole", { RoleName: role });
+      const [, document] = /<AssumeRolePolicyDocument>([^<]+)<\/AssumeRolePolicyDocument>/.exec(text)!;
+      return JSON.parse(decodeURIComponent(document));
     },
-    async deleteRole(role) {
-      await call("DeleteRole", { RoleName: role });
+    async putTrust(role, trust) {
+      await call("UpdateAssumeRolePolicy", { RoleName: role, PolicyDocument: JSON.stringify(trust) });
     },
   };
 }

@@ -21,6 +21,25 @@ export async function roleSessions(emulator: Emulator, owner: AwsClients): Promi
   const iam = identity(emulator);
   const roles = await iam.roles();
   const opened = new Map<string, AwsClients>();
+
+  /** As the service that the role trusts; one that trusts a single machine lets the owner in for a moment. */
+  async function takeRole(role: string) {
+    const arn = `arn:aws:iam::${emulator.account}:role/${role}`;
+    const trust = await iam.trust(role);
+    if (!trust.Statement.some(({ Condition }) => JSON.stringify(Condition ?? {}).includes("aws:SourceArn")))
+      return assumeRole(owner, arn);
+    const ownerToo = {
+      Effect: "Allow" as const,
+      Principal: { AWS: `arn:aws:iam::${emulator.account}:root` },
+      Action: "sts:AssumeRole",
+    };
+    await iam.putTrust(role, { ...trust, Statement: [...trust.Statement, ownerToo] });
+    try {
+      return await assumeRole(owner, arn);
+    } finally {
+      await iam.putTrust(role, trust);
+    }
+  }
   return {
     roleNamed(part) {
       const found = roles.filter((role) => role.includes(part));
@@ -30,7 +49,7 @@ export async function roleSessions(emulator: Emulator, owner: AwsClients): Promi
     async as(role) {
       const known = opened.get(role);
       if (known !== undefined) return known;
-      const session = awsClients(emulator, await assumeRole(owner, `arn:aws:iam::${emulator.account}:role/${role}`));
+      const session = awsClients(emulator, await takeRole(role));
       opened.set(role, session);
       return session;
     },

@@ -70,3 +70,15 @@ export async function signedRequest(
     outgoing.end(body);
   });
 }
+
+/** One request in a JSON protocol. @param target - `TrentService.ListKeys` and the like */
+export async function jsonRequest<T>(
+  emulator: Emulator,
+  service: string,
+  target: string,
+  body: object = {},
+  version: "1.0" | "1.1" = "1.1",
+): Promise<T> {
+  const headers = { "content-type": `application/x-amz-json-${version}`, "x-amz-target": target };
+  return JSON.parse(await signedRequest(emulator, { service, body: JSON.stringify(body), headers }));
+}

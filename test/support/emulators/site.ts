@@ -4,13 +4,15 @@ import { CreateStackCommand, DeleteStackCommand, DescribeStacksCommand } from "@
 import { synthesizeSite } from "../../../cdk/lib/synthesize.ts";
 import { deploymentNames } from "../../../shared/src/contracts/deployment.ts";
 import { type AwsClients, awsClients } from "./aws-clients.ts";
+import { emptyBucket } from "./bucket-contents.ts";
 import type { Emulator } from "./emulator.ts";
+import type { Client } from "./four-clients.ts";
 
 const INTERVAL_MS = 300;
 
 /** What a silo has in an account of its own, deployed there by CloudFormation and parameters alone. */
 export interface Site {
-  client: string;
+  client: Client;
   /** the emulator, seen from the site's account */
   emulator: Emulator;
   aws: AwsClients;
@@ -22,7 +24,7 @@ export interface Site {
 /** @param emulator - of the coordinator; the site is another account there */
 export async function deploySite(
   emulator: Emulator,
-  options: { client: string; account: string; folder: string },
+  options: { client: Client; account: string; folder: string },
 ): Promise<Site> {
   const { client, account } = options;
   const environment = "dev";
@@ -55,6 +57,7 @@ export async function deploySite(
     workerRoleArn: outputs.WorkerRoleArn,
     privateBucket: outputs.PrivateBucket,
     async destroy() {
+      await emptyBucket(aws.s3, outputs.PrivateBucket);
       await aws.cloudFormation.send(new DeleteStackCommand({ StackName }));
       await settled(aws, StackName, "DELETE_COMPLETE");
     },

@@ -11,6 +11,7 @@ import {
 } from "aws-cdk-lib";
 import { Policy, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import { Key } from "aws-cdk-lib/aws-kms";
+import { CfnEventSourceMapping } from "aws-cdk-lib/aws-lambda";
 import { Topic } from "aws-cdk-lib/aws-sns";
 import type { Construct } from "constructs";
 import { CloudCapacity } from "./constructs/cloud-capacity.ts";
@@ -69,7 +70,14 @@ export class ClientStack extends Stack {
     });
     this.jobs = new JobQueue(this, "Queue", {
       queueName: names.party(client),
+      deadLetterName: names.deadJobs(client),
       encryptionKey: Key.fromKeyArn(this, "ControlKey", places.controlKeyArn),
+    });
+    // a poisoned job fails its waiting state at once, not when its long wait is over
+    new CfnEventSourceMapping(this, "DeadJobs", {
+      functionName: Fn.importValue(exported.failTaskArn),
+      eventSourceArn: this.jobs.deadLetters.queueArn,
+      functionResponseTypes: ["ReportBatchItemFailures"],
     });
     // the job queue is the site's way to work: nothing of it opens a port there
     this.role.addToPolicy(
@@ -90,7 +98,11 @@ export class ClientStack extends Stack {
       places,
       taskRoleArn: this.role.roleArn,
       executionRoleArn: Fn.importValue(exported.executionRoleArn),
-      image: Fn.importValue(exported.workerImage),
+      image: new CfnParameter(this, "WorkerImage", {
+        type: "AWS::SSM::Parameter::Value<String>",
+        default: names.workerImageParameter,
+        description: "the SSM parameter that says which image workers run; the pipeline's stack keeps it",
+      }).valueAsString,
       capacity,
     });
     new QueueAlarms(this, "Alarms", {
@@ -99,7 +111,7 @@ export class ClientStack extends Stack {
       late: JOB_LATE,
       lateAdvice: "Its site has no worker at work: is fedmkt worker running there, and can it reach AWS?",
       deadLetterAdvice:
-        "Ten deliveries could not get it done: look into the site's worker's log. The run fails when its wait is over.",
+        "Ten deliveries could not get it done, and fail-task could not fail its run: look into the logs of both.",
       topic: Topic.fromTopicArn(
         this,
         "AlarmTopic",

@@ -1,5 +1,6 @@
 import type { Environment } from "@fedmkt/shared/contracts/environment.ts";
 import { CfnOutput, Stack, type StackProps } from "aws-cdk-lib";
+import { StringParameter } from "aws-cdk-lib/aws-ssm";
 import type { StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import type { Construct } from "constructs";
 import { AlignShards } from "./constructs/align-shards.ts";
@@ -51,6 +52,11 @@ export class PipelineStack extends Stack {
     this.functions = new StageFunctions(this, "Stages", { code, environment, settings, state });
     this.workers = new WorkerCluster(this, "Workers", { settings, capacity: this.capacity });
     const image = workerImage(this, this.workers.executionRole, props.workerImage);
+    new StringParameter(this, "WorkerImageNow", {
+      parameterName: settings.names.workerImageParameter,
+      stringValue: image,
+      description: "the image that workers run: clients' stacks read it when they are deployed",
+    });
     this.serverWorkers(settings, state, image);
     const stages = new StageStates(this, "States", {
       functions: this.functions,
@@ -86,7 +92,7 @@ export class PipelineStack extends Stack {
       events: this.events,
       functions: {
         ...this.functions.all,
-        "fail-shard": alignShards.failShard,
+        "fail-task": alignShards.failTask,
         "stop-tasks": this.events.stopTasks,
       },
       clusterName: this.workers.cluster.clusterName,
@@ -96,7 +102,8 @@ export class PipelineStack extends Stack {
     const exported = exportedNames(settings.names);
     new CfnOutput(this, "RunMachine", { value: this.run.stateMachineArn });
     new CfnOutput(this, "Cluster", { value: this.workers.cluster.clusterName });
-    new CfnOutput(this, "WorkerImage", { value: image, exportName: exported.workerImage });
+    new CfnOutput(this, "WorkerImage", { value: image });
+    new CfnOutput(this, "FailTaskArn", { value: alignShards.failTask.functionArn, exportName: exported.failTaskArn });
     new CfnOutput(this, "ExecutionRoleArn", {
       value: this.workers.executionRole.roleArn,
       exportName: exported.executionRoleArn,

@@ -25,7 +25,7 @@ export interface SynthesizeOptions {
   clients?: readonly string[];
   /** whether the template for any client is there too: it deploys by CloudFormation alone; the context `clientTemplate` unless given */
   clientTemplate?: boolean;
-  /** the workers' image: its name in a registry, or `build` it while deploying; the context `workerImage` unless given */
+  /** the workers' image: its name in a registry, or `build` it while deploying; the context `workerImage` unless given, else see workerImage */
   workerImage?: string;
 }
 

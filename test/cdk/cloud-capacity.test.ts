@@ -9,7 +9,7 @@ import { deployTemplates, synthesizeTemplates } from "../support/templates.ts";
 
 const templates = synthesizeTemplates();
 const deployed = (capacity: "true" | "false") =>
-  deployTemplates(templates, { CloudCapacity: capacity }).map(
+  deployTemplates(templates, { UseCloudCapacity: capacity }).map(
     ({ stack, type, id }) => `${stack.replace("fedmkt-dev-", "")} ${type} ${id.slice(0, -8)}`,
   );
 
@@ -55,7 +55,7 @@ describe("without a real account's capacity", () => {
   });
 
   it("tasks run on Fargate, each with an address of its own; with it, on GPU machines without", () => {
-    const of = (capacity: "true" | "false") => deployTemplates(templates, { CloudCapacity: capacity });
+    const of = (capacity: "true" | "false") => deployTemplates(templates, { UseCloudCapacity: capacity });
     const task = (capacity: "true" | "false", id: string) =>
       of(capacity).find(({ type, stack }) => type === "AWS::ECS::TaskDefinition" && stack.endsWith(id))!.properties;
     for (const stack of ["pipeline", "client-harbour"]) {

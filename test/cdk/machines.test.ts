@@ -202,7 +202,7 @@ describe("the table of stages", () => {
   it("has a function for every Lambda stage, and beside them those for dead letters and left tasks", () => {
     const lambdas = Object.keys(STAGES).filter((stage) => STAGES[stage as StageName].host === "lambda");
     expect(functions.map(([, { Handler }]) => Handler).sort()).toEqual(
-      [...lambdas, "fail-shard", "stop-tasks"].map((name) => `${name}.handler`).sort(),
+      [...lambdas, "fail-task", "stop-tasks"].map((name) => `${name}.handler`).sort(),
     );
   });
 });

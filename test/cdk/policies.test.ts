@@ -113,7 +113,7 @@ const TOUCHED: Record<string, { role: string; reads: What[]; writes: What[] }> =
     writes: ["published", "status", "registry"],
   },
   "fail-run": { role: roleOf(/^StagesFailRunRole/), reads: ["claims", "status"], writes: ["status"] },
-  "fail-shard": { role: roleOf(/^AlignShardsFailShardRole/), reads: [], writes: [] },
+  "fail-task": { role: roleOf(/^AlignShardsFailTaskRole/), reads: [], writes: [] },
   "stop-tasks": { role: roleOf(/^EventsStopTasksRole/), reads: [], writes: [] },
   "the server's worker": {
     role: partyRole("server"),
@@ -260,13 +260,23 @@ describe("the queues", () => {
       ]);
   });
 
+  it("hand a party's dead jobs to fail-task, and to nobody else", () => {
+    const dead = "arn:aws:sqs:us-east-1:000000000000:fedmkt-dev-dead-jobs-harbour";
+    const taking = Object.entries(TOUCHED)
+      .filter(([, { role }]) => decide({ principal: role, action: "sqs:ReceiveMessage", resource: dead }))
+      .map(([who]) => who);
+    expect(taking).toEqual(["fail-task"]);
+    const mappings = deployed.filter(({ type }) => type === "AWS::Lambda::EventSourceMapping");
+    expect(mappings.map(({ properties }) => properties.EventSourceArn)).toContain(dead);
+  });
+
   it("are encrypted by a key that those who fill and empty them may use", () => {
     const key = keyOf("fedmkt-dev-state", /^ControlKey/);
     for (const queue of deployed.filter(({ type }) => type === "AWS::SQS::Queue"))
       expect([queue.id, queue.properties.KmsMasterKeyId]).toEqual([queue.id, key]);
     for (const principal of ["the run machine", "the round machine"].map((name) => TOUCHED[name].role))
       expect(decide({ principal, action: "kms:GenerateDataKey", resource: key })).toBe(true);
-    for (const principal of [partyRole("harbour"), TOUCHED["align-shard"].role, TOUCHED["fail-shard"].role])
+    for (const principal of [partyRole("harbour"), TOUCHED["align-shard"].role, TOUCHED["fail-task"].role])
       expect(decide({ principal, action: "kms:Decrypt", resource: key })).toBe(true);
   });
 });
@@ -300,8 +310,8 @@ describe("the machines", () => {
           decide({ principal: role, action: "states:SendTaskSuccess", resource: machine(name) }),
         )
         .map(([who]) => who);
-    expect(answering("run")).toEqual(["the server's worker", "harbour's worker"]);
-    expect(answering("round")).toEqual(["align-shard", "fail-shard", "the server's worker", "harbour's worker"]);
+    expect(answering("run")).toEqual(["fail-task", "the server's worker", "harbour's worker"]);
+    expect(answering("round")).toEqual(["align-shard", "fail-task", "the server's worker", "harbour's worker"]);
   });
 });
 

@@ -3,7 +3,7 @@ import { deployTemplates, synthesizeTemplates } from "../support/templates.ts";
 
 /** What stays when every stack of an environment is deleted: type and name of its stack and construct. */
 function retained(environment: "dev" | "prod"): string[] {
-  const parameters = { CloudCapacity: "true" };
+  const parameters = { UseCloudCapacity: "true" };
   return deployTemplates(synthesizeTemplates(environment), parameters, environment)
     .filter(({ deletionPolicy, stack }) => deletionPolicy !== "Delete" && !stack.endsWith("-forest"))
     .map(({ type, stack, id }) => `${type} ${stack.replace(`fedmkt-${environment}-`, "")}/${id.slice(0, -8)}`)

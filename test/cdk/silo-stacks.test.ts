@@ -125,7 +125,7 @@ describe("a site's stack", () => {
   it("has no machine, network or cluster unless workers are asked for, nor without a real account's capacity", () => {
     const without = deployedSite().map(({ type }) => type);
     expect(new Set(without.map((type) => type.split("::")[1]))).toEqual(new Set(["IAM", "KMS", "S3"]));
-    expect(deployedSite({ ...working, CloudCapacity: "false" }).map(({ type }) => type)).toEqual(without);
+    expect(deployedSite({ ...working, UseCloudCapacity: "false" }).map(({ type }) => type)).toEqual(without);
     const types = deployedSite(working).map(({ type }) => type);
     expect(types).toEqual(expect.arrayContaining(["AWS::ECS::Service", "AWS::AutoScaling::AutoScalingGroup"]));
     expect(types).not.toContain("AWS::EC2::NatGateway");

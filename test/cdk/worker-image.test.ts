@@ -21,11 +21,30 @@ describe("the workers' image", () => {
   it("is the one that is named, and told to the clients' stacks", () => {
     const { template } = built("registry.example/worker:2");
     expect(imageOf(template)).toBe("registry.example/worker:2");
-    expect(template.toJSON().Outputs.WorkerImage).toEqual({
-      Value: "registry.example/worker:2",
-      Export: { Name: "fedmkt-dev-pipeline:WorkerImage" },
-    });
+    expect(propertiesOf(template, "AWS::SSM::Parameter").map(([, parameter]) => parameter)).toEqual([
+      expect.objectContaining({ Name: "/fedmkt/dev/worker-image", Value: "registry.example/worker:2" }),
+    ]);
     expect(leave(template)).not.toContain("ecr:");
+  });
+
+  it("is built where the CDK's command line deploys and nobody names another", () => {
+    process.env.CDK_CLI_VERSION = "2";
+    try {
+      expect(JSON.stringify(imageOf(built().template))).toContain(".dkr.ecr.");
+    } finally {
+      delete process.env.CDK_CLI_VERSION;
+    }
+    expect(imageOf(built().template)).toBe("fedmkt/gpu-workers:0.1.0");
+  });
+
+  it("can change without any client's stack in the way, since they read it when they are deployed", () => {
+    const { clientTemplate } = buildApp({ bundle: false, clientTemplate: true });
+    const template = Template.fromStack(clientTemplate!);
+    expect(template.toJSON().Parameters.WorkerImage).toMatchObject({
+      Type: "AWS::SSM::Parameter::Value<String>",
+      Default: "/fedmkt/dev/worker-image",
+    });
+    expect(imageOf(template)).toEqual({ Ref: "WorkerImage" });
   });
 
   it("is built from this repository where that is asked for, of what the Dockerfile copies and nothing else", () => {

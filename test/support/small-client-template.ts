@@ -7,11 +7,11 @@ export function smallClientTemplate(visibilitySeconds: number, maxReceives: numb
   return {
     Parameters: {
       Client: { Type: "String" },
-      CloudCapacity: { Type: "String", Default: "true" },
+      UseCloudCapacity: { Type: "String", Default: "true" },
       HostPrivateData: { Type: "String", Default: "yes" },
     },
     Conditions: {
-      HasCloudCapacity: { "Fn::Equals": [{ Ref: "CloudCapacity" }, "true"] },
+      CloudCapacity: { "Fn::Equals": [{ Ref: "UseCloudCapacity" }, "true"] },
       HostsPrivateData: { "Fn::Equals": [{ Ref: "HostPrivateData" }, "yes"] },
     },
     Resources: {
@@ -38,7 +38,7 @@ export function smallClientTemplate(visibilitySeconds: number, maxReceives: numb
         },
       },
       Private: { Type: "AWS::S3::Bucket", Condition: "HostsPrivateData" },
-      Capacity: { Type: "AWS::S3::Bucket", Condition: "HasCloudCapacity" },
+      Capacity: { Type: "AWS::S3::Bucket", Condition: "CloudCapacity" },
     },
     Outputs: {
       JobQueueUrl: { Value: { Ref: "Jobs" } },

@@ -35,7 +35,7 @@ export function deployTemplates(
   parameters: Record<string, string> = {},
   environment = "dev",
 ): DeployedResource[] {
-  const withCapacity = { CloudCapacity: "false", ...parameters };
+  const withCapacity = { UseCloudCapacity: "false", ...parameters };
   const ofClient = (id: string) => ({ template: client.toJSON(), parameters: { Client: id, ...withCapacity } });
   return deployStacks({
     [`fedmkt-${environment}-state`]: { template: state.toJSON() },

@@ -5,6 +5,7 @@ import type { Code } from "aws-cdk-lib/aws-lambda";
 import { SqsEventSource } from "aws-cdk-lib/aws-lambda-event-sources";
 import { Construct } from "constructs";
 import type { DeploymentSettings } from "../deployment-settings.ts";
+import { explainWildcards } from "./explain-finding.ts";
 import { HouseFunction } from "./house-function.ts";
 import type { ShardQueue } from "./shard-queue.ts";
 
@@ -25,14 +26,17 @@ export interface AlignShardsProps {
   settings: DeploymentSettings;
 }
 
-/** Between the shard queue and align-shard, and between its dead letters and the function that fails their waiting tasks. */
+/**
+ * Between the shard queue and align-shard, and between dead letters and the function that fails the tasks which wait for them:
+ * the shard queue's here, those of the parties' job queues in each client's stack.
+ */
 export class AlignShards extends Construct {
-  readonly failShard: HouseFunction;
+  readonly failTask: HouseFunction;
 
   constructor(scope: Construct, id: string, props: AlignShardsProps) {
     super(scope, id);
     const { alignShard, shards, code, environment, settings } = props;
-    this.failShard = new HouseFunction(this, "FailShard", { name: "fail-shard", code, environment, settings });
+    this.failTask = new HouseFunction(this, "FailTask", { name: "fail-task", code, environment, settings });
     alignShard.addEventSource(
       new SqsEventSource(shards.queue, {
         batchSize: SHARDS_AT_A_TIME,
@@ -40,23 +44,46 @@ export class AlignShards extends Construct {
         reportBatchItemFailures: true,
       }),
     );
-    this.failShard.addEventSource(
+    this.failTask.addEventSource(
       new SqsEventSource(shards.deadLetters, { batchSize: 10, reportBatchItemFailures: true }),
     );
-    for (const answering of [alignShard, this.failShard])
-      answering.addToRolePolicy(
-        new PolicyStatement({
-          actions: ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"],
-          // by its name: the machine depends on the function, and the function on its policy
-          resources: [
-            Stack.of(this).formatArn({
-              service: "states",
-              resource: "stateMachine",
-              resourceName: settings.names.roundMachine,
-              arnFormat: ArnFormat.COLON_RESOURCE_NAME,
-            }),
-          ],
-        }),
-      );
+    const { names } = settings;
+    this.#letAnswer(alignShard, [names.roundMachine]);
+    this.#letAnswer(this.failTask, [names.roundMachine, names.runMachine]); // baselines are the run's own jobs
+    this.#letTakeDeadJobs(names);
+  }
+
+  /** Machines by name: a machine depends on its function, and the function on its policy. */
+  #letAnswer(answering: HouseFunction, machines: string[]): void {
+    answering.addToRolePolicy(
+      new PolicyStatement({
+        actions: ["states:SendTaskSuccess", "states:SendTaskFailure", "states:SendTaskHeartbeat"],
+        resources: machines.map((resourceName) =>
+          Stack.of(this).formatArn({
+            service: "states",
+            resource: "stateMachine",
+            resourceName,
+            arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+          }),
+        ),
+      }),
+    );
+  }
+
+  #letTakeDeadJobs(names: DeploymentSettings["names"]): void {
+    const queues = Stack.of(this).formatArn({ service: "sqs", resource: names.deadJobs("*") });
+    this.failTask.addToRolePolicy(
+      new PolicyStatement({
+        actions: ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
+        resources: [queues],
+      }),
+    );
+    explainWildcards(this.failTask.role!, [
+      {
+        matching: /:fedmkt-[a-z]+-dead-jobs-\*$/,
+        reason:
+          "Clients come and go with stacks of their own; these are the dead letters of their job queues, and nothing else.",
+      },
+    ]);
   }
 }

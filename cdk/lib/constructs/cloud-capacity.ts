@@ -3,7 +3,7 @@ import { Construct } from "constructs";
 
 /**
  * The one switch for what only a real account has: machines that come and go, budgets, flow logs. Its parameter
- * `CloudCapacity` is false under an emulator; everything behind it hangs on its condition.
+ * `UseCloudCapacity` is false under an emulator; everything behind it hangs on the condition `CloudCapacity`.
  */
 export class CloudCapacity extends Construct {
   readonly condition: CfnCondition;
@@ -17,12 +17,12 @@ export class CloudCapacity extends Construct {
       allowedValues: ["true", "false"],
       description: "false where no account stands behind the endpoint: no GPU machines, scaling, budgets and flow logs",
     });
-    parameter.overrideLogicalId("CloudCapacity");
+    // a name of its own: a parameter's must be unique in its template
+    parameter.overrideLogicalId("UseCloudCapacity");
     const isThere = Fn.conditionEquals(parameter, "true");
     const expression = wanted ? Fn.conditionAnd(isThere, wanted) : isThere;
     this.condition = new CfnCondition(this, "Condition", { expression });
-    // a name of its own: a parameter's name must be unique in its template
-    this.condition.overrideLogicalId("HasCloudCapacity");
+    this.condition.overrideLogicalId("CloudCapacity");
   }
 
   /** One value with capacity, another without. */

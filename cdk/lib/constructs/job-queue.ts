@@ -14,7 +14,7 @@ export class JobQueue extends Construct {
   readonly queue: Queue;
   readonly deadLetters: Queue;
 
-  constructor(scope: Construct, id: string, props: { queueName: string; encryptionKey: IKey }) {
+  constructor(scope: Construct, id: string, props: { queueName: string; deadLetterName: string; encryptionKey: IKey }) {
     super(scope, id);
     const house = {
       encryption: QueueEncryption.KMS,
@@ -23,7 +23,7 @@ export class JobQueue extends Construct {
       visibilityTimeout: VISIBILITY_TIMEOUT,
       retentionPeriod: Duration.days(14),
     };
-    this.deadLetters = new Queue(this, "DeadLetters", house);
+    this.deadLetters = new Queue(this, "DeadLetters", { ...house, queueName: props.deadLetterName });
     this.queue = new Queue(this, "Jobs", {
       ...house,
       queueName: props.queueName,

@@ -56,7 +56,7 @@ export class Operations extends Construct {
       ...shards,
       late: SHARD_LATE,
       lateAdvice: "Look at the errors and throttles of align-shard.",
-      deadLetterAdvice: "fail-shard should have failed its run at once: look into that function's log.",
+      deadLetterAdvice: "fail-task should have failed its run at once: look into that function's log.",
       topic,
     });
     new HouseAlarm(this, "Events", {

@@ -2,7 +2,8 @@ import type { DeploymentSettings } from "../deployment-settings.ts";
 
 /**
  * What clients' stacks import by name. They are deployed one by one, long after the others, so nothing may depend on whether
- * one of them was there when the others were synthesized.
+ * one of them was there when the others were synthesized. CloudFormation lets nobody change what is imported: all of it is
+ * there for good. What changes with a deployment, the workers' image, is an SSM parameter instead.
  */
 export function exportedNames({ stateStack, pipelineStack }: DeploymentSettings["names"]) {
   return {
@@ -10,6 +11,6 @@ export function exportedNames({ stateStack, pipelineStack }: DeploymentSettings[
     artefactKeyArn: `${stateStack}:ArtefactKeyArn`,
     accessLogBucket: `${stateStack}:AccessLogBucket`,
     executionRoleArn: `${pipelineStack}:ExecutionRoleArn`,
-    workerImage: `${pipelineStack}:WorkerImage`,
+    failTaskArn: `${pipelineStack}:FailTaskArn`,
   };
 }

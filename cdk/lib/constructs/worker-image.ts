@@ -9,17 +9,19 @@ const repository = fileURLToPath(new URL("../../../", import.meta.url));
 
 const DOCKERFILE = "gpu-workers/Dockerfile";
 
-/** As docs/workers.md builds it. */
-const DEFAULT_IMAGE = "fedmkt/gpu-workers:0.1.0";
+/** As docs/workers.md builds it: where nothing is deployed, or to an emulator, which starts no containers. */
+const UNFETCHED_IMAGE = "fedmkt/gpu-workers:0.1.0";
 /** Instead of an image's name: the CDK builds the image from this repository while it deploys, and keeps it in the account. */
 const BUILD = "build";
+/** The CDK's command line deploys, so the image must be had; whoever else synthesizes reads templates. */
+const defaultImage = () => (process.env.CDK_CLI_VERSION === undefined ? UNFETCHED_IMAGE : BUILD);
 
 /**
  * The workers' image, which a role is let fetch.
- * @param named - its name in a registry, or `build`
+ * @param named - its name in a registry, or `build`; what the CDK's command line deploys is built unless something is named
  * @returns the name that a container is started by
  */
-export function workerImage(scope: Construct, executionRole: Role, named: string = DEFAULT_IMAGE): string {
+export function workerImage(scope: Construct, executionRole: Role, named: string = defaultImage()): string {
   if (named !== BUILD) {
     letFetchImage(executionRole, named);
     return named;

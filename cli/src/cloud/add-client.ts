@@ -80,14 +80,14 @@ async function readParameters(
   const automatic = chosen === "auto" || (chosen === undefined && principal !== "" && before?.externalId == null);
   const externalId = automatic ? (before?.externalId ?? randomUUID()) : (chosen ?? before?.externalId ?? "");
   const hosts = (args["host-private-data"] as string | undefined) ?? hostsBefore(before, principal);
-  const { CloudCapacity = "true" } = (await cloud.stacks.describe(cloud.names.pipelineStack))?.parameters ?? {};
+  const { UseCloudCapacity = "true" } = (await cloud.stacks.describe(cloud.names.pipelineStack))?.parameters ?? {};
   return {
     Client: id,
     WorkerPrincipal: principal,
     ExternalId: externalId,
     DataOwner: dataOwner,
     HostPrivateData: hosts,
-    CloudCapacity,
+    UseCloudCapacity,
   };
 }
 

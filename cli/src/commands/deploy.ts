@@ -56,7 +56,9 @@ export const command: Command = {
     const capacity = args["cloud-capacity"] as string | undefined;
     const stacks = [cloud.names.pipelineStack, ...clients.map((client) => cloud.names.clientStack(client))];
     const parameters =
-      capacity === undefined ? [] : stacks.flatMap((stack) => ["--parameters", `${stack}:CloudCapacity=${capacity}`]);
+      capacity === undefined
+        ? []
+        : stacks.flatMap((stack) => ["--parameters", `${stack}:UseCloudCapacity=${capacity}`]);
     const approved = ["--require-approval", "never"];
     await runCdk(context, checkout, cloud, ["deploy", "--all", ...app, ...approved, ...parameters, ...quiet]);
     const buckets = { control: cloud.bucket("control"), public: cloud.bucket("public") };
@@ -78,9 +80,12 @@ function readClients(text: string | undefined): string[] {
   return clients;
 }
 
+/** Any name will do where nothing fetches it. */
+const UNFETCHED_IMAGE = "fedmkt/gpu-workers:0.1.0";
+
 function readContext(args: CommandContext["args"], clients: readonly string[]): CdkContext {
   // an emulator starts no containers, and whoever tries one may have no Docker
-  const image = args["cloud-capacity"] === "false" ? undefined : "build";
+  const image = args["cloud-capacity"] === "false" ? UNFETCHED_IMAGE : "build";
   const given = {
     clients: clients.length === 0 ? undefined : clients.join(","),
     workerImage: args.image ?? image,

@@ -189,7 +189,7 @@ export async function startEmbeddedAws(options: EmbeddedAwsOptions): Promise<Emb
 }
 
 /** What the templates are told of this machine: there is nothing that scales, and private data lie on its disk. */
-const LOCAL_PARAMETERS = { CloudCapacity: "false", HostPrivateData: "no" };
+const LOCAL_PARAMETERS = { UseCloudCapacity: "false", HostPrivateData: "no" };
 
 function createStores(stores: FauxqsServer, resources: readonly LocalResource[]): void {
   for (const { type, name } of resources) if (type === "AWS::S3::Bucket") stores.createBucket(name);

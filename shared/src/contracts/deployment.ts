@@ -31,6 +31,10 @@ export function deploymentNames(environment: EnvironmentName) {
     dashboard: `fedmkt-${environment}`,
     /** a party's role, job queue and task definition family all bear this name */
     party: (party: string) => named(`party-${party}`),
+    /** of a party's jobs that no delivery could finish */
+    deadJobs: (party: string) => named(`dead-jobs-${party}`),
+    /** the SSM parameter that says which image workers run now */
+    workerImageParameter: `/fedmkt/${environment}/worker-image`,
     workerLogGroup: `/fedmkt/${environment}/workers`,
     functionLogGroup: (name: string) => `/fedmkt/${environment}/functions/${name}`,
   };

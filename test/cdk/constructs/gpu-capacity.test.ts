@@ -8,7 +8,7 @@ import { WorkerNetwork } from "../../../cdk/lib/constructs/worker-network.ts";
 import { deploymentSettings } from "../../../cdk/lib/deployment-settings.ts";
 import { propertiesOf } from "../../support/templates.ts";
 
-const CONDITION = "HasCloudCapacity";
+const CONDITION = "CloudCapacity";
 
 function withGpus(): Template {
   const stack = new Stack(new App({ analyticsReporting: false, builtinCloudFormationValidation: false }), "Stack");
@@ -82,7 +82,7 @@ describe("GPU machines", () => {
   it("find their image when they start: synthesis asks nobody, and an emulator needs no parameter for it", () => {
     const [{ LaunchTemplateData }] = only("AWS::EC2::LaunchTemplate");
     expect((LaunchTemplateData as { ImageId: string }).ImageId).toMatch(/^resolve:ssm:\/aws\/service\/ecs\/.*\/gpu\//);
-    expect(Object.keys(template.findParameters("*")).sort()).toEqual(["BootstrapVersion", "CloudCapacity"]);
+    expect(Object.keys(template.findParameters("*")).sort()).toEqual(["BootstrapVersion", "UseCloudCapacity"]);
   });
 
   it("may do for their cluster what ECS's agent does, and attach no managed policy", () => {

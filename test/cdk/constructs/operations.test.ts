@@ -100,7 +100,7 @@ describe("operations", () => {
       ({ Properties }) => Properties.Metrics !== undefined,
     );
     expect(computed.map(({ Properties, Condition }) => [Properties.AlarmName, Condition])).toEqual([
-      ["fedmkt-dev-workers-idle", "HasCloudCapacity"],
+      ["fedmkt-dev-workers-idle", "CloudCapacity"],
     ]);
   });
 
@@ -151,7 +151,7 @@ describe("operations", () => {
 
   it("warn at 80 and 100 % of the month's dollars, where there is a cloud", () => {
     const [budget] = Object.values(template.findResources("AWS::Budgets::Budget"));
-    expect(budget!.Condition).toBe("HasCloudCapacity");
+    expect(budget!.Condition).toBe("CloudCapacity");
     expect(budget!.Properties.Budget).toMatchObject({ BudgetLimit: { Amount: 100, Unit: "USD" }, TimeUnit: "MONTHLY" });
     const { NotificationsWithSubscribers } = budget!.Properties;
     expect(

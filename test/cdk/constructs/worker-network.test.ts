@@ -37,12 +37,12 @@ describe("the workers' network", () => {
     );
     expect(endpoints.sort()).toEqual([
       ["Gateway", undefined],
-      ["Interface", "HasCloudCapacity"],
+      ["Interface", "CloudCapacity"],
     ]);
   });
 
   it("writes down who spoke with whom, where there is a cloud", () => {
-    expect(conditional("AWS::EC2::FlowLog")).toEqual(["HasCloudCapacity"]);
+    expect(conditional("AWS::EC2::FlowLog")).toEqual(["CloudCapacity"]);
     template.hasResourceProperties("AWS::EC2::FlowLog", { TrafficType: "ALL" });
   });
 

@@ -22,6 +22,7 @@ async function expectSameGradient(name: string, folder: string, wanted: Training
     {
       vocabularySize: config.vocabularySize,
       values: bank.values,
+      entries: bank.entries,
       checkGoingOn: () => {},
       pack: createPacker(config),
       session: (loss) =>

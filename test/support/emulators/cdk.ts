@@ -26,7 +26,9 @@ export function cdk(emulator: Emulator, options: { folder: string; context: Reco
   const { folder } = options;
   const home = join(folder, "cdk-home");
   mkdirSync(home, { recursive: true });
-  const context = Object.entries(options.context).flatMap(([key, value]) => ["--context", `${key}=${value}`]);
+  // nothing fetches an image from an emulator, so none is built
+  const named = { workerImage: "fedmkt/gpu-workers:0.1.0", ...options.context };
+  const context = Object.entries(named).flatMap(([key, value]) => ["--context", `${key}=${value}`]);
 
   async function run(...commandArguments: string[]): Promise<void> {
     const log = join(folder, `cdk-${commandArguments[0]}-${randomUUID().slice(0, 8)}.log`);

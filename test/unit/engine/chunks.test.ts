@@ -63,6 +63,7 @@ describe("a head that is computed in chunks", () => {
         {
           vocabularySize: 29,
           values: bank.values,
+          entries: bank.entries,
           checkGoingOn: () => {},
           pack: (chosen) => pack(chosen, count),
           session: async (loss) => {

@@ -5,7 +5,7 @@ import type { StageInput } from "../../../shared/src/contracts/stages.ts";
 import { InvalidInputError, TransientError } from "../../../shared/src/core/errors.ts";
 import type { MessageQueue } from "../../../shared/src/ports/message-queue.ts";
 import { createAlignShardHandler } from "../../../shared/src/runtime/create-align-shard-handler.ts";
-import { createFailShardHandler } from "../../../shared/src/runtime/create-fail-shard-handler.ts";
+import { createFailTaskHandler } from "../../../shared/src/runtime/create-fail-task-handler.ts";
 import { lambdaContext } from "../../support/lambda-context.ts";
 import { RecordingCallback } from "../../support/recording-callback.ts";
 import { RecordingLogger } from "../../support/recording-logger.ts";
@@ -159,11 +159,27 @@ describe("the handler of the shard queue", () => {
 });
 
 describe("the handler of dead letters", () => {
+  it("fails the token of a job that no delivery to its site could finish", async () => {
+    const event = eventOf("fail-task/dead-job");
+    const callback = new RecordingCallback();
+    const handler = createFailTaskHandler(callback, new RecordingLogger() as never);
+    expect(await handler(event, lambdaContext)).toEqual({ batchItemFailures: [] });
+    expect(callback.answers).toEqual([
+      {
+        token: tokenOf(event, 0),
+        error: {
+          name: "InvariantError",
+          cause: expect.stringMatching(/\(run harbour-and-forest, round 2, stage client-train, party harbour\)/),
+        },
+      },
+    ]);
+  });
+
   it("fails the token of a shard that was given up, so that its round does not wait for a time-out", async () => {
-    const event = eventOf("fail-shard/dead-letters");
+    const event = eventOf("fail-task/dead-letters");
     const callback = new RecordingCallback();
     const logger = new RecordingLogger();
-    const handler = createFailShardHandler(callback, logger as never);
+    const handler = createFailTaskHandler(callback, logger as never);
     expect(await handler(event, lambdaContext)).toEqual({ batchItemFailures: [] });
     expect(callback.answers).toEqual([
       {
@@ -174,9 +190,6 @@ describe("the handler of dead letters", () => {
         },
       },
     ]);
-    expect(logger.lines.map(({ message }) => message).sort()).toEqual([
-      "dead letter without a token",
-      "shard given up",
-    ]);
+    expect(logger.lines.map(({ message }) => message).sort()).toEqual(["dead letter without a token", "task given up"]);
   });
 });

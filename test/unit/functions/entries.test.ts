@@ -8,7 +8,7 @@ const lambdas = Object.keys(STAGES).filter((stage) => STAGES[stage as StageName]
 
 describe("the functions", () => {
   it("are one a Lambda stage, the one for dead letters and the one for ended runs", () => {
-    expect(names.sort()).toEqual([...lambdas, "fail-shard", "stop-tasks"].sort());
+    expect(names.sort()).toEqual([...lambdas, "fail-task", "stop-tasks"].sort());
   });
 
   it.each(names)("%s has an entry of three lines that decides nothing", (name) => {

@@ -12,7 +12,9 @@ beforeEach(() => {
     return true;
   });
 });
-afterEach(() => jest.restoreAllMocks());
+afterEach(() => {
+  jest.restoreAllMocks();
+});
 
 const metrics = () => lines.map((line) => JSON.parse(line));
 const definitions = (line: ReturnType<typeof metrics>[number]) => line._aws.CloudWatchMetrics;

@@ -33,7 +33,7 @@ describe("fedmkt clients", () => {
     folder = makeToyFolder();
     cloud = new FakeCloud();
     cloud.addStack(cloud.names.stateStack, { ControlKeyArn: "arn:aws:kms:eu-central-1:111122223333:key/control" });
-    cloud.addStack(cloud.names.pipelineStack, {}, { CloudCapacity: "false" });
+    cloud.addStack(cloud.names.pipelineStack, {}, { UseCloudCapacity: "false" });
   });
   afterEach(() => remove(folder));
 
@@ -74,7 +74,7 @@ describe("fedmkt clients", () => {
       ExternalId: expect.stringMatching(/^[0-9a-f-]{36}$/),
       DataOwner: "",
       HostPrivateData: "no",
-      CloudCapacity: "false",
+      UseCloudCapacity: "false",
     });
     const site = siteFile.parse(JSON.parse(readFileSync(join(folder, "ward.fedmkt.json"), "utf8")));
     expect(site).toMatchObject({ client: "ward", region: "eu-central-1", externalId: added().ExternalId });

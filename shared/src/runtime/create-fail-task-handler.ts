@@ -7,16 +7,16 @@ import { alignShardMessage } from "../contracts/job.ts";
 import type { TaskCallback } from "../ports/task-callback.ts";
 import { houseLogger, identityOf } from "./house-logger.ts";
 
-/** A dead letter may be anything; of all of it only the token matters. */
-const withToken = z.looseObject({ taskToken: alignShardMessage.shape.taskToken });
+/** A dead letter may be anything; of all of it only the token matters. A site's job names itself inside. */
+const withToken = z.looseObject({ taskToken: alignShardMessage.shape.taskToken, job: z.unknown().optional() });
 
 /**
- * The handler of the shard queue's dead letters: fails the token of the state that waits, so that a poisoned shard ends its
- * round at once and not at its time-out. The name is InvariantError, which nothing retries: the deliveries were the retries.
+ * The handler of the dead letters of the shard queue and of the parties' job queues: fails the token of the state that waits, so
+ * that a poisoned message ends its run at once and not at a time-out. The name is InvariantError, which nothing retries: the deliveries were the retries.
  */
-export function createFailShardHandler(
+export function createFailTaskHandler(
   callback: TaskCallback,
-  logger: Pick<Logger, "error"> = houseLogger("fail-shard"),
+  logger: Pick<Logger, "error"> = houseLogger("fail-task"),
 ) {
   async function handleRecord({ messageId, body, attributes }: SQSRecord): Promise<void> {
     const receives = attributes.ApproximateReceiveCount;
@@ -25,13 +25,14 @@ export function createFailShardHandler(
       logger.error("dead letter without a token", { messageId, receives, bytes: body.length });
       return;
     }
-    logger.error("shard given up", { messageId, ...identityOf(letter.data) });
-    const place = Object.entries(identityOf(letter.data))
+    const identity = identityOf(letter.data.job ?? letter.data);
+    logger.error("task given up", { messageId, ...identity });
+    const place = Object.entries(identity)
       .map(([name, value]) => `${name} ${value}`)
       .join(", ");
     await callback.fail(letter.data.taskToken, {
       name: "InvariantError",
-      cause: `align-shard: message ${messageId} (${place}) could not be handled in several deliveries and is now a dead letter`,
+      cause: `message ${messageId} (${place}) could not be handled in several deliveries and is now a dead letter`,
     });
   }
 

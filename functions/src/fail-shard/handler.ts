@@ -1,1 +1,0 @@
-export { createFailShardHandler as createHandler } from "@fedmkt/shared/runtime/create-fail-shard-handler.ts";

@@ -1,0 +1,1 @@
+export { createFailTaskHandler as createHandler } from "@fedmkt/shared/runtime/create-fail-task-handler.ts";

@@ -47,7 +47,7 @@ export function testPermissions(cloudOf: () => Cloud): void {
     ["StagesCloseRound", "the public set", () => control(controlKeys.publicSet(RUN)), "StagesAlignShard"],
     ["StagesPublishRun", "a model", () => modelOf("server"), "StagesPlanRun"],
     ["StagesFailRun", "the plan", plan, "StagesPublishRun"],
-    ["AlignShardsFailShard", "the plan", plan, "StagesAlignShard"],
+    ["AlignShardsFailTask", "the plan", plan, "StagesAlignShard"],
     ["EventsStopTasks", "the plan", plan, "StagesAlignShard"],
     ["WorkersExecution", "the plan", plan, party("harbour")],
     ["RunMachineRole", "the plan", plan, "StagesPublishRun"],

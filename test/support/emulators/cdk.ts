@@ -8,6 +8,9 @@ import { startGuarded } from "./guarded-process.ts";
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const CLI = join(ROOT, "node_modules/aws-cdk/bin/cdk");
 
+/** Named, so that no Docker builds it: the agent of these tests starts processes, whatever the image. */
+const IMAGE = "fedmkt/gpu-workers:0.1.0";
+
 /** Outputs by stack and by name. */
 export type StackOutputs = Record<string, Record<string, string>>;
 

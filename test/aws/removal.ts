@@ -63,7 +63,7 @@ export function testRemoval(cloudOf: () => Cloud): void {
         folder: join(cloud.folder, "prod"),
         context: { environment: "prod", clients: "harbour" },
       });
-      const outputs = await prod.deploy(["--all"], { UseUseCloudCapacity: "false" });
+      const outputs = await prod.deploy(["--all"], { UseCloudCapacity: "false" });
       const made = (["control", "artefacts", "registry"] as const).map((name) =>
         names.bucket(name, emulator.account, emulator.region),
       );

@@ -30,7 +30,7 @@ export function cdk(emulator: Emulator, options: { folder: string; context: Reco
   const home = join(folder, "cdk-home");
   mkdirSync(home, { recursive: true });
   // nothing fetches an image from an emulator, so none is built
-  const named = { workerImage: "fedmkt/gpu-workers:0.1.0", ...options.context };
+  const named = { workerImage: IMAGE, ...options.context };
   const context = Object.entries(named).flatMap(([key, value]) => ["--context", `${key}=${value}`]);
 
   async function run(...commandArguments: string[]): Promise<void> {

@@ -31,7 +31,7 @@ export function deployParameters(sites: readonly Site[]): Record<string, string>
         ([parameter, value]) => [`${NAMES.clientStack(client)}:${parameter}`, value],
       ),
     );
-  return { UseUseCloudCapacity: "false", ...Object.fromEntries(ofSites) };
+  return { UseCloudCapacity: "false", ...Object.fromEntries(ofSites) };
 }
 
 /** Makes a site's client where that is still to be done. @returns what the site is told */

@@ -35,7 +35,7 @@ export async function deploySite(
   const StackName = names.siteStack(client);
   const parameters = {
     Client: client,
-    UseUseCloudCapacity: "false",
+    UseCloudCapacity: "false",
     PartyRoleArn: `arn:aws:iam::${emulator.account}:role/${names.party(client)}`,
   };
   await aws.cloudFormation.send(

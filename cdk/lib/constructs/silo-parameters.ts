@@ -1,7 +1,6 @@
+import { PARTY_PATTERN } from "@fedmkt/shared/contracts/identifier.ts";
 import { CfnCondition, CfnParameter, Fn, type Stack } from "aws-cdk-lib";
 
-/** As contracts/identifier.ts has it for parties. */
-const PARTY_PATTERN = "^[a-z0-9][a-z0-9-]{0,39}$";
 const ARN_OR_NOTHING = "^$|^arn:[a-z-]+:(iam|sts)::[0-9]{12}:.+$";
 
 /**
@@ -33,7 +32,7 @@ export function siloParameters(stack: Stack, client?: string) {
     client: new CfnParameter(stack, "Client", {
       type: "String",
       default: client,
-      allowedPattern: PARTY_PATTERN,
+      allowedPattern: PARTY_PATTERN.source,
       description: "the client's id in every run",
     }),
     worker: {

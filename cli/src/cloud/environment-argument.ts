@@ -1,5 +1,5 @@
 import { ENVIRONMENTS, type EnvironmentName } from "@fedmkt/shared/contracts/deployment.ts";
-import { resourceName } from "@fedmkt/shared/contracts/identifier.ts";
+import { partyName, resourceName } from "@fedmkt/shared/contracts/identifier.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import type { ArgsDef } from "citty";
 import type { CommandContext } from "../command.ts";
@@ -40,12 +40,17 @@ async function requireDeployment({ stacks, names, environment, account, region }
     );
 }
 
-/** A run's or client's name of the command line. @throws InvalidInputError `BAD_ARGUMENT` */
-export function readName(command: string, what: string, text: string): string {
-  const result = resourceName.safeParse(text);
+/** A run's name of the command line. @throws InvalidInputError `BAD_ARGUMENT` */
+export function readName(command: string, what: string, text: string, name = resourceName): string {
+  const result = name.safeParse(text);
   if (result.success) return result.data;
   throw new InvalidInputError(
     "BAD_ARGUMENT",
     `fedmkt ${command}: ${what}: ${result.error.issues[0].message}, got ${JSON.stringify(text)}`,
   );
+}
+
+/** A client's name of the command line. @throws InvalidInputError `BAD_ARGUMENT` */
+export function readClientName(command: string, what: string, text: string): string {
+  return readName(command, what, text, partyName);
 }

@@ -3,7 +3,7 @@ import { addClient } from "../cloud/add-client.ts";
 import type { Cloud } from "../cloud/cloud.ts";
 import { YES_ARGUMENT } from "../cloud/confirm.ts";
 import { type DeployedClient, listClients } from "../cloud/deployed-clients.ts";
-import { ENVIRONMENT_ARGUMENT, openDeployment, readName } from "../cloud/environment-argument.ts";
+import { ENVIRONMENT_ARGUMENT, openDeployment, readClientName } from "../cloud/environment-argument.ts";
 import { removeClient } from "../cloud/remove-client.ts";
 import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "../command.ts";
 
@@ -56,7 +56,7 @@ export const command: Command = {
     if (action === "list") return list(context);
     if (args.id === undefined)
       throw new InvalidInputError("BAD_ARGUMENT", `fedmkt clients ${action}: expected ID (the client's id), got none`);
-    const id = readName("clients", "ID", args.id as string);
+    const id = readClientName("clients", "ID", args.id as string);
     const cloud = await openDeployment(context);
     return action === "add" ? addClient(context, cloud, id) : removeClient(context, cloud, id);
   },

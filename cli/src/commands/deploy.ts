@@ -1,5 +1,5 @@
 import { BUCKETS } from "@fedmkt/shared/contracts/deployment.ts";
-import { resourceName } from "@fedmkt/shared/contracts/identifier.ts";
+import { partyName } from "@fedmkt/shared/contracts/identifier.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import { type CdkContext, contextArguments, runCdk } from "../cloud/cdk-program.ts";
 import type { Cloud } from "../cloud/cloud.ts";
@@ -72,7 +72,7 @@ export const command: Command = {
 function readClients(text: string | undefined): string[] {
   const clients = (text ?? "").split(",").filter((client) => client !== "");
   for (const client of clients)
-    if (!resourceName.safeParse(client).success || client === "server")
+    if (!partyName.safeParse(client).success || client === "server")
       throw new InvalidInputError(
         "BAD_ARGUMENT",
         `fedmkt deploy: --clients: expected ids of clients with commas between, got ${JSON.stringify(client)}`,

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { parseJson } from "@fedmkt/shared/contracts/json-document.ts";
 import { type SiteFile, siteFile } from "@fedmkt/shared/contracts/site-file.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
-import { readName } from "../cloud/environment-argument.ts";
+import { readClientName } from "../cloud/environment-argument.ts";
 import { type Command, JSON_ARGUMENT, type Outcome } from "../command.ts";
 import { count } from "../count.ts";
 import type { Io } from "../io.ts";
@@ -37,7 +37,7 @@ export const command: Command = {
   },
   examples: ["fedmkt worker --client ward --config ward.fedmkt.json --data /srv/ward"],
   async run({ args, io, dependencies }): Promise<Outcome> {
-    const client = readName("worker", "--client", args.client as string);
+    const client = readClientName("worker", "--client", args.client as string);
     const site = readSiteFile(args.config as string, client, io);
     const dataFolder = readDataFolder(args.data as string, io);
     io.stderr.write(

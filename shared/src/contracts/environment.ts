@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { partyName } from "./identifier.ts";
 
 /**
  * Every environment variable of ours that a function or a worker reads. CDK sets exactly these. The AWS SDK reads its own
@@ -44,7 +45,7 @@ export type TaskEnvironment = z.infer<typeof taskEnvironment>;
 export const queueWorkerEnvironment = workerEnvironment.extend({
   FEDMKT_JOB_QUEUE_URL: z.url(),
   /** jobs of another party are refused */
-  FEDMKT_PARTY: z.string().min(1),
+  FEDMKT_PARTY: partyName,
   /** the role whose short-lived credentials the worker uses towards the coordinator; absent: its own */
   FEDMKT_PARTY_ROLE_ARN: z.string().startsWith("arn:").optional(),
   /** must be named to take that role, where the coordinator asked for it */

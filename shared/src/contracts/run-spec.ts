@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { COMPUTES } from "./compute.ts";
 import { findContradictions } from "./contradictions.ts";
-import { identifier, resourceName } from "./identifier.ts";
+import { identifier, partyName, resourceName } from "./identifier.ts";
 import { DEFAULT_LORA_TARGETS, PAPER } from "./paper-defaults.ts";
 
 /** Where a folder or file lies: `s3://bucket/key`, or a path on this machine, relative to the spec. */
@@ -56,7 +56,7 @@ const dataSettings = z.strictObject({
 export const dataSpec = z.union([location.transform((path): z.infer<typeof dataSettings> => ({ path })), dataSettings]);
 
 const clientSpec = z.strictObject({
-  id: resourceName,
+  id: partyName,
   model: location,
   private: dataSpec,
   compute: z
@@ -76,7 +76,7 @@ const evaluationSet = z.strictObject({
     .enum(["text", "multiple-choice"])
     .default("text")
     .describe("loss per byte, or the likeliest of the given answers"),
-  owner: resourceName
+  owner: partyName
     .optional()
     .describe("a client whose private held-out set this is; only it is scored, unless simulation"),
 });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { BUCKETS, ENVIRONMENTS } from "./deployment.ts";
-import { resourceName } from "./identifier.ts";
+import { partyName } from "./identifier.ts";
 
 const bucketName = z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "expected a bucket's name");
 
@@ -11,7 +11,7 @@ const bucketName = z.string().regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, "expec
 export const siteFile = z.strictObject({
   version: z.literal(1),
   environment: z.enum(ENVIRONMENTS),
-  client: resourceName,
+  client: partyName,
   account: z.string().regex(/^\d{12}$/, "expected an account's twelve digits"),
   region: z.string().regex(/^[a-z0-9-]{1,30}$/, "expected a region's name"),
   /** the party's role, which the worker takes for an hour at a time */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { COMPUTES } from "./compute.ts";
-import { identifier, resourceName } from "./identifier.ts";
+import { identifier, partyName, resourceName } from "./identifier.ts";
 
 /**
  * The one table of stages. The state machines, the functions, the workers, the events and the documentation are all
@@ -8,7 +8,7 @@ import { identifier, resourceName } from "./identifier.ts";
  * Knowledge, adapters and metrics travel through S3: a stage only ever passes keys, counts and names.
  */
 
-export const partyId = resourceName.describe('a client\'s id, or "server"');
+export const partyId = partyName.describe('a client\'s id, or "server"');
 const run = resourceName;
 const round = z.int().min(1);
 /** ARN of the execution that acts: whoever holds the run's claim may write how the run stands */

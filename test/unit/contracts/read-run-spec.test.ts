@@ -74,6 +74,14 @@ describe("reading a run's spec", () => {
     expect(mistakesIn(SPEC.replace("id: ward", `id: ${name}`)).join()).toContain("clients[1].id: ");
   });
 
+  it("refuses two hyphens in a client's name, which stand between two clients' names in a key", () => {
+    expect(mistakesIn(SPEC.replace("id: ward", "id: ward--two"))).toEqual([
+      '12 clients[1].id: expected lower-case letters, digits and single -, starting with a letter or digit, at most 40, got "ward--two"',
+    ]);
+    expect(mistakesIn(SPEC.replace("id: ward", "id: ward-two-b"))).toEqual([]);
+    expect(mistakesIn(SPEC.replace("name: toy", "name: toy--two"))).toEqual([]);
+  });
+
   it("is an InvalidInputError whose message lists every mistake", () => {
     const read = () => readRunSpec(SPEC.replace("rounds: 2", "rounds: x\nround: 3"), "my/run.yaml");
     expect(read).toThrow(InvalidInputError);

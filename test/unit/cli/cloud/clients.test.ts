@@ -96,6 +96,7 @@ describe("fedmkt clients", () => {
     [["add"], "expected ID"],
     [["ad", "ward"], "expected add, list, remove"],
     [["add", "Ward"], "expected lower-case letters"],
+    [["add", "ward--two"], "and single -"],
     [["add", "server", "--yes"], "the server's own"],
     [["add", "ward", "--principal", "ward", "--yes"], "--principal: expected an IAM role's or user's ARN"],
     [["add", "ward", "--external-id", "a b", "--yes"], "--external-id: expected letters"],

@@ -30,7 +30,19 @@ describe.each([
 
   it("takes the ids that a spec takes, and no other", () => {
     const pattern = new RegExp(parametersOf(template).Client.AllowedPattern);
-    for (const id of ["harbour", "a", "forest-2", "Harbour", "-a", "a_b", "a+b", "a--b", "", "a".repeat(40), "a".repeat(41)])
+    for (const id of [
+      "harbour",
+      "a",
+      "forest-2",
+      "Harbour",
+      "-a",
+      "a_b",
+      "a+b",
+      "a--b",
+      "",
+      "a".repeat(40),
+      "a".repeat(41),
+    ])
       expect([id, pattern.test(id)]).toEqual([id, partyName.safeParse(id).success]);
   });
 });

@@ -1,3 +1,4 @@
+import { isPassing } from "@fedmkt/shared/adapters/aws/aws-failure.ts";
 import { FedmktError, InvalidInputError, TransientError } from "@fedmkt/shared/core/errors.ts";
 
 interface SdkError extends Error {
@@ -14,7 +15,6 @@ const BAD_CREDENTIALS = new Set([
   "UnrecognizedClientException",
 ]);
 const DENIED = /^(AccessDenied|AccessDeniedException|Forbidden|UnauthorizedOperation|AuthorizationError)$/;
-const THROTTLED = /^(Throttling|ThrottlingException|TooManyRequestsException|RequestLimitExceeded)$/;
 
 /**
  * An SDK error as one sentence that says what to do.
@@ -43,8 +43,7 @@ export function cloudFailure(action: string, place: string, cause: unknown): Err
       `access denied: these credentials may not do ${action} on ${place} (${error.message})`,
       { cause },
     );
-  const refused = status !== undefined && status >= 400 && status < 500 && status !== 408 && status !== 429;
-  if (refused && !THROTTLED.test(error.name))
+  if (!isPassing(cause))
     return new InvalidInputError(
       "REQUEST_REFUSED",
       `${action} on ${place} was refused (${error.name}: ${error.message})`,

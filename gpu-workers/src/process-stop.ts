@@ -22,7 +22,7 @@ export interface ProcessStop {
 /** Listens for signals, and for errors that nobody caught. The first signal asks, the second ends the process at once. */
 export function listenForStop(
   signals: readonly ("SIGTERM" | "SIGINT")[],
-  logger: Pick<WorkerLogger, "warn">,
+  logger: Pick<WorkerLogger, "warn" | "error">,
 ): ProcessStop {
   const stopping = new AbortController();
   const gaveUp = new AbortController();
@@ -35,7 +35,11 @@ export function listenForStop(
     setTimeout(() => process.exit(1), EXIT_MS).unref();
   };
   for (const signal of signals) process.on(signal, stop);
-  process.once("uncaughtException", (error) => gaveUp.abort(error));
-  process.once("unhandledRejection", (reason) => gaveUp.abort(reason));
+  const broken = (thrown: unknown) => {
+    logger.error("worker is broken: an error was caught by nobody", { error: thrown });
+    gaveUp.abort(thrown);
+  };
+  process.on("uncaughtException", broken);
+  process.on("unhandledRejection", broken);
   return { stopping: stopping.signal, gaveUp: gaveUp.signal };
 }

@@ -37,19 +37,20 @@ export interface QueueWorker extends JobServices, ProcessStop {
  */
 export async function serveQueue(worker: QueueWorker): Promise<void> {
   const { queue, logger, stopping, gaveUp, waitSeconds, hiddenSeconds = HIDDEN_SECONDS, once } = worker;
+  const leaving = AbortSignal.any([stopping, gaveUp]);
   const drained = new AbortController();
   const drain = () => void setTimeout(DRAIN_MS, undefined, { ref: false }).then(() => drained.abort());
-  stopping.addEventListener("abort", drain, { once: true });
+  leaving.addEventListener("abort", drain, { once: true });
   let retryMs = FIRST_RETRY_MS;
   logger.info("worker waits for jobs", { party: worker.party });
-  while (!stopping.aborted && !gaveUp.aborted) {
+  while (!leaving.aborted) {
     let message: QueuedMessage | null;
     try {
       message = await queue.receive({ waitSeconds, hiddenSeconds, signal: drained.signal });
       retryMs = FIRST_RETRY_MS;
     } catch (error) {
       logger.warn("queue cannot be read", { error, again: retryMs / 1000 });
-      await setTimeout(retryMs, undefined, { signal: stopping }).catch(() => undefined);
+      await setTimeout(retryMs, undefined, { signal: leaving }).catch(() => undefined);
       retryMs = Math.min(2 * retryMs, LAST_RETRY_MS);
       continue;
     }
@@ -57,7 +58,7 @@ export async function serveQueue(worker: QueueWorker): Promise<void> {
       if (once) break;
       continue;
     }
-    if (stopping.aborted) await giveBack(worker, message, 0);
+    if (leaving.aborted) await giveBack(worker, message, 0);
     else await take(worker, message, hiddenSeconds);
   }
   logger.info("worker leaves", { party: worker.party });
@@ -95,12 +96,23 @@ async function work(worker: QueueWorker, { token, job }: AnswerableMessage): Pro
       answersStop: false,
     });
     if (outcome === "stopped") return "stopped";
-    await settled; // one job at a time: the engine is still at what nobody waits for
+    // one job at a time: the engine is still at what nobody waits for
+    await whileThereIsTime(settled, worker.gaveUp);
     return "answered";
   } catch (error) {
     worker.logger.warn("answer lost: the job comes again", { error });
     return "lost";
   }
+}
+
+async function whileThereIsTime(settled: Promise<void>, gaveUp: AbortSignal): Promise<void> {
+  const over = new AbortController(); // the worker's signal outlives thousands of jobs
+  const late = new Promise<void>((resolve) => {
+    if (gaveUp.aborted) resolve();
+    gaveUp.addEventListener("abort", () => resolve(), { signal: over.signal });
+  });
+  await Promise.race([settled, late]);
+  over.abort();
 }
 
 /** Hides a message again and again. SQS ends that after twelve hours: the message then comes again, and finds its job done or under way. */

@@ -87,6 +87,7 @@ export async function runJob<D>(options: RunJob<D>): Promise<JobEnd> {
       ]);
     } catch (thrown) {
       failed = thrown;
+      if (gaveUp.aborted) interruption.interrupt(gaveUp.reason); // else it would go on for as long as it takes
     }
     if (job !== null) await recordSoon(options, job, (performance.now() - startedMs) / 1000);
     if (failed !== null) return { outcome: await answerFailure(options, identity, failed), settled };

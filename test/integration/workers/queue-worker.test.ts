@@ -73,6 +73,7 @@ function start(
       await ended;
     },
     ask: () => stop.abort(STOPPED),
+    break: (error: Error) => giveUp.abort(error),
   };
   running.push(worker);
   return worker;
@@ -300,6 +301,41 @@ describe("a queue's worker that is told to stop", () => {
     await new Promise((resolve) => setTimeout(resolve, 300));
     const startedMs = performance.now();
     worker.ask();
+    await test.queue.send(message("token"));
+    await worker.ended;
+    expect(performance.now() - startedMs).toBeLessThan(5_000);
+    expect(await test.queue.visible()).toHaveLength(1);
+    expect(test.callback.answers).toEqual([]);
+  });
+});
+
+describe("a queue's worker whose process is broken", () => {
+  const broken = new Error("nobody caught it");
+
+  it("fails its job, tells it to end, and leaves without waiting for it", async () => {
+    const test = await prepare();
+    await test.queue.send(message("token"));
+    const heard: unknown[] = [];
+    const worker = start(test, (_, { signal }) => {
+      signal.addEventListener("abort", () => heard.push(signal.reason));
+      return never();
+    });
+    await until(() => test.callback.beats.length > 0);
+    worker.break(broken);
+    await worker.ended;
+    expect(heard).toEqual([broken]);
+    expect(test.callback.answers).toEqual([
+      { token: "token", error: { name: "InvariantError", cause: expect.stringContaining("nobody caught it") } },
+    ]);
+    expect(await test.queue.count()).toBe(0);
+  });
+
+  it("leaves soon while it waits, and gives a message back that comes meanwhile, for a sound worker", async () => {
+    const test = await prepare();
+    const worker = start(test, done, { waitSeconds: 20 });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const startedMs = performance.now();
+    worker.break(broken);
     await test.queue.send(message("token"));
     await worker.ended;
     expect(performance.now() - startedMs).toBeLessThan(5_000);

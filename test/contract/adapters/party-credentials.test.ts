@@ -69,13 +69,19 @@ describe("a party's credentials", () => {
       expect.objectContaining({
         Action: "AssumeRole",
         RoleArn: ROLE,
-        RoleSessionName: "ships",
+        RoleSessionName: "fedmkt-ships",
         ExternalId: "ward 7",
         DurationSeconds: "3600",
         signer: OWN.AWS_ACCESS_KEY_ID,
       }),
     ]);
     expect(signers).toEqual(["PARTY1", "PARTY1"]);
+  });
+
+  it("can be had for a party whose name is a single letter, which is no session's name", async () => {
+    seconds = 3600;
+    await queueAs(partyCredentials({ roleArn: ROLE, party: "a" })).receive(receive);
+    expect(asked[0].RoleSessionName).toMatch(/^[\w+=,.@-]{2,64}$/);
   });
 
   it("are fetched anew before they end", async () => {

@@ -18,7 +18,8 @@ export function partyCredentials({ roleArn, party, externalId }: PartyRole): Aws
   return fromTemporaryCredentials({
     params: {
       RoleArn: roleArn,
-      RoleSessionName: party,
+      // a session's name has two characters at least, a party's may have one
+      RoleSessionName: `fedmkt-${party}`,
       DurationSeconds: SESSION_SECONDS,
       ...(externalId === undefined ? {} : { ExternalId: externalId }),
     },

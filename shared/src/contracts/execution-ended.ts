@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { resourceName } from "./identifier.ts";
 import { controlKeys } from "./keys.ts";
 import type { StageInput } from "./stages.ts";
 
@@ -53,5 +54,5 @@ function runOf(input: string): string | null {
   }
   const key = started.safeParse(event).data?.detail.object.key ?? "";
   const run = key.split("/")[1] ?? "";
-  return key === controlKeys.spec(run) ? run : null;
+  return key === controlKeys.spec(run) && resourceName.safeParse(run).success ? run : null;
 }

@@ -31,11 +31,10 @@ async function failClaimed(deps: StageDependencies, holder: Claim, failed: RunSt
   if (holder.execution !== failed.execution) return false;
   const before = await readStatus(deps, failed.run);
   if (before?.status === "SUCCEEDED" || isSameFailure(before, failed)) return false;
-  await writeStatus(deps, failed);
-  return true;
+  return overwrite(deps, failed);
 }
 
-/** An upload was refused while nobody held the run; another one may take it at this very moment, and then its status stands. */
+/** An upload was refused while nobody held the run. */
 async function failUnclaimed(deps: StageDependencies, failed: RunStatus): Promise<boolean> {
   const { objects, buckets } = deps;
   const { run } = failed;
@@ -43,10 +42,15 @@ async function failUnclaimed(deps: StageDependencies, failed: RunStatus): Promis
     return true;
   const before = await readStatus(deps, run);
   if (before?.status !== "FAILED" || isSameFailure(before, failed)) return false;
+  return overwrite(deps, failed);
+}
+
+/** Another execution may take the run at this very moment: then its status stands. */
+async function overwrite(deps: StageDependencies, failed: RunStatus): Promise<boolean> {
   await writeStatus(deps, failed);
-  const holder = await lastClaim(deps, run);
-  if (holder === null) return true;
-  await writeStatus(deps, { run, status: "RUNNING", execution: holder.execution });
+  const holder = await lastClaim(deps, failed.run);
+  if (holder === null || holder.execution === failed.execution) return true;
+  await writeStatus(deps, { run: failed.run, status: "RUNNING", execution: holder.execution });
   return false;
 }
 

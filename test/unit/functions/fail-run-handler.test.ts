@@ -69,6 +69,7 @@ describe("the handler of fail-run", () => {
     ["without its input", null],
     ["started by hand with something else", '{"Comment":"hello"}'],
     ["started with no JSON", "{"],
+    ["whose key names no run", '{"detail":{"object":{"key":"runs/Two Words/run.yaml"}}}'],
     ["whose key was refused", '{"detail":{"object":{"key":"runs/a/parties/b/run.yaml"}}}'],
   ])("has nothing to write for an execution %s", async (_, input) => {
     const { call, inputs } = prepare();

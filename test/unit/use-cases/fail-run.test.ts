@@ -124,14 +124,17 @@ describe("fail-run", () => {
     },
   );
 
-  it("shows a run as running that another execution takes while the failure is written", async () => {
-    const { fail, read, objects, put, claim } = await prepare({ status: { status: "FAILED", execution: OTHER } });
+  it.each([
+    { holders: [], status: { status: "FAILED", execution: OTHER } as const },
+    { holders: [EXECUTION], status: { status: "RUNNING", execution: EXECUTION } as const },
+  ])("shows a run as running that another execution takes while the failure is written (%j)", async (before) => {
+    const { fail, read, objects, put, claim } = await prepare(before);
     const write = objects.put.bind(objects);
     let racing = true;
     objects.put = async (...given) => {
       if (racing) {
         racing = false;
-        await claim(OTHER, 1);
+        await claim(OTHER, before.holders.length + 1);
         await put({ status: "RUNNING", execution: OTHER });
       }
       await write(...given);

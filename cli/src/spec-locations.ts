@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { isInS3 } from "@fedmkt/shared/contracts/location.ts";
 import { CHECKOUT } from "./installation.ts";
 
 const MODEL_FILES = ["config.json", "tokenizer.json", "model.safetensors"];
@@ -93,10 +94,6 @@ export async function replaceLocations(
   for (const { path, kind } of findLocations(value))
     setMember(value, path, await replace(readMember(value, path) as string, kind));
   return value;
-}
-
-export function isInS3(location: string): boolean {
-  return location.startsWith("s3://");
 }
 
 /** A list's index says little: whose client it is. */

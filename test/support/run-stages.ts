@@ -47,6 +47,7 @@ export function stageRun(): StageRun {
     engine,
     ...UNINTERRUPTED,
     executions: { standing: async (execution) => standing.get(execution) ?? "ended" },
+    readsLocalFiles: true,
   };
   return { deps, objects, progress, standing };
 }

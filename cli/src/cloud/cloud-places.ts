@@ -1,6 +1,7 @@
 import type { Compute } from "@fedmkt/shared/contracts/compute.ts";
+import { isInS3 } from "@fedmkt/shared/contracts/location.ts";
 import type { SpecPlace } from "../read-spec-file.ts";
-import { isInS3, type LocationMistake, readMember } from "../spec-locations.ts";
+import { type LocationMistake, readMember } from "../spec-locations.ts";
 import type { Cloud } from "./cloud.ts";
 import type { DeployedClient } from "./deployed-clients.ts";
 

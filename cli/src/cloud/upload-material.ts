@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
 import { createReadStream, readdirSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
+import { isInS3 } from "@fedmkt/shared/contracts/location.ts";
 import { type RunSpec, runSpec } from "@fedmkt/shared/contracts/run-spec.ts";
 import { modelFiles } from "@fedmkt/shared/formats/model-files.ts";
-import { isInS3, replaceLocations } from "../spec-locations.ts";
+import { replaceLocations } from "../spec-locations.ts";
 import type { Cloud } from "./cloud.ts";
 
 /**

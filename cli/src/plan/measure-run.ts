@@ -3,6 +3,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { FileMaterial } from "@fedmkt/shared/adapters/material/file-material.ts";
 import { openTokenizer } from "@fedmkt/shared/adapters/tokenizers/open-tokenizer.ts";
+import { isInS3 } from "@fedmkt/shared/contracts/location.ts";
 import type { Baseline, DataSpec, EvaluationSet, RunSpec } from "@fedmkt/shared/contracts/run-spec.ts";
 import { partySpec } from "@fedmkt/shared/contracts/run-spec.ts";
 import { encodeSample } from "@fedmkt/shared/core/alignment/encode-sample.ts";
@@ -20,7 +21,6 @@ import { planBaselines } from "@fedmkt/shared/use-cases/plan-baselines.ts";
 import { type PlannedParty, planParty } from "@fedmkt/shared/use-cases/plan-parties.ts";
 import { readHeldOutSet, readQuestionSet, readSampleSet } from "@fedmkt/shared/use-cases/prepare-samples.ts";
 import { TRAINS_ON } from "@fedmkt/shared/use-cases/run-baseline.ts";
-import { isInS3 } from "../spec-locations.ts";
 import { MemoryObjectStore } from "../validate/memory-object-store.ts";
 
 /** What stands for a model or data set that lies in S3, where this machine does not look. */

@@ -1,6 +1,7 @@
 import { FileMaterial } from "@fedmkt/shared/adapters/material/file-material.ts";
 import { openTokenizer } from "@fedmkt/shared/adapters/tokenizers/open-tokenizer.ts";
 import { controlKeys } from "@fedmkt/shared/contracts/keys.ts";
+import { isInS3 } from "@fedmkt/shared/contracts/location.ts";
 import { type DataSpec, partySpec, type RunSpec } from "@fedmkt/shared/contracts/run-spec.ts";
 import { encodeSample } from "@fedmkt/shared/core/alignment/encode-sample.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
@@ -13,7 +14,7 @@ import { type PlannedParty, planParty } from "@fedmkt/shared/use-cases/plan-part
 import { planRun } from "@fedmkt/shared/use-cases/plan-run.ts";
 import { readHeldOutSet, readQuestionSet, readSampleSet } from "@fedmkt/shared/use-cases/prepare-samples.ts";
 import { count } from "../count.ts";
-import { isInS3, type LocationMistake } from "../spec-locations.ts";
+import type { LocationMistake } from "../spec-locations.ts";
 import { MemoryObjectStore } from "./memory-object-store.ts";
 
 /** What came of looking into a spec's files. */
@@ -37,6 +38,7 @@ export async function checkMaterial(spec: RunSpec, yaml: Uint8Array): Promise<Ma
     openTokenizer,
     progress: () => {},
     executions: { standing: async () => "ended" },
+    readsLocalFiles: true,
   };
   const result: MaterialCheck = { mistakes: [], checked: [], unchecked: [] };
   const look = async (

@@ -61,7 +61,11 @@ function filesOf({ FEDMKT_DATA_FOLDER, FEDMKT_LOCAL_FILES }: Environment): FileM
 
 /** What plan-run is given. */
 export function planDependencies(variables: NodeJS.ProcessEnv): PlanDependencies {
-  return { ...stageDependencies(variables), executions: new StepFunctionsExecutions(stepFunctionsClient()) };
+  return {
+    ...stageDependencies(variables),
+    executions: new StepFunctionsExecutions(stepFunctionsClient()),
+    readsLocalFiles: checked(environment, variables).FEDMKT_LOCAL_FILES === "true",
+  };
 }
 
 /** The machine's side of task tokens, for whoever answers them. */

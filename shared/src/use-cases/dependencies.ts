@@ -23,6 +23,8 @@ export interface StageDependencies extends RunStores {
 /** What plan-run is given in addition. */
 export interface PlanDependencies extends StageDependencies {
   executions: Executions;
+  /** whether jobs in the cluster may read files of this machine, since it is the only one */
+  readsLocalFiles: boolean;
 }
 
 /** What the stages that train are given in addition. */

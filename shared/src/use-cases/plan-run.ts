@@ -9,6 +9,7 @@ import { dropDuplicateSamples } from "../core/samples/prepare-samples.ts";
 import type { Sample } from "../core/samples/sample.ts";
 import { writeQuestions, writeSamples } from "../formats/samples.ts";
 import { sha256 } from "../formats/sha256.ts";
+import { checkPrivatePlaces } from "./check-private-places.ts";
 import { checkHeldOutSet, checkPublicSet } from "./check-samples.ts";
 import { claimRun } from "./claim-run.ts";
 import type { PlanDependencies, StageDependencies } from "./dependencies.ts";
@@ -37,6 +38,7 @@ export function planRun(deps: PlanDependencies) {
         "RUN_MISPLACED",
         `${key}: a run named "${run}" is uploaded as ${controlKeys.spec(run)}`,
       );
+    if (!deps.readsLocalFiles) checkPrivatePlaces(spec);
     const parties = await planParties(deps, spec);
     const { samples, duplicates } = await readPublicSet(deps, spec);
     checkPublicSet(spec, parties, samples);

@@ -61,6 +61,30 @@ describe("planning a run", () => {
     expect(JSON.parse(cut)).toMatchObject({ prompt: "the ship", answers: [" a", " b"] });
   });
 
+  it("refuses private data in a cloud that a job in the cluster cannot reach, before any job begins", async () => {
+    const [ships, wards] = spec.clients;
+    const cloud = { ...run, deps: { ...run.deps, readsLocalFiles: false } };
+    const tokenizer = join(folder, "models/wards/tokenizer.json");
+    const mixed = {
+      ...spec,
+      clients: [
+        { ...ships, private: { path: "private.jsonl", keepCharactersOf: tokenizer } },
+        { ...wards, private: "s3://wards/private.jsonl" },
+      ],
+      evaluation: [{ name: "ships", data: join(folder, "data/ships.jsonl"), owner: "ships" }],
+      simulation: false,
+    };
+    await expect(plan(cloud, mixed)).rejects.toMatchObject(
+      refused(
+        "LOCAL_FILES_REFUSED",
+        /^client ships: private: private\.jsonl; client ships: private: .*tokenizer\.json; evaluation ships: .*ships\.jsonl: expected s3:/,
+      ),
+    );
+    expect(await run.objects.list("control", "runs/tiny/")).toEqual(["runs/tiny/run.yaml"]);
+    const atSite = { ...mixed, clients: [{ ...mixed.clients[0], compute: "worker" as const }, mixed.clients[1]] };
+    await expect(plan(cloud, atSite)).resolves.toMatchObject({ taken: null });
+  });
+
   it("leaves the run's name free where it fails, so that the mended spec can have it", async () => {
     const models = spec.server.model;
     await expect(

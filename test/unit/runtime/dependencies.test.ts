@@ -43,6 +43,11 @@ describe("what a stage is given", () => {
     expect(planDependencies(VARIABLES).executions.standing).toBeInstanceOf(Function);
   });
 
+  it("says where a run is planned whether jobs in the cluster may read this machine's files", () => {
+    expect(planDependencies(VARIABLES).readsLocalFiles).toBe(false);
+    expect(planDependencies({ ...VARIABLES, FEDMKT_LOCAL_FILES: "true" }).readsLocalFiles).toBe(true);
+  });
+
   it("reads no file of the machine unless it is told to", async () => {
     const file = join(folder, "private.jsonl");
     await expect(stageDependencies(VARIABLES).material.read(file, 10)).rejects.toMatchObject({

@@ -1,3 +1,4 @@
+import { isInS3 } from "../../contracts/location.ts";
 import { InvalidInputError } from "../../core/errors.ts";
 import type { Material } from "../../ports/material.ts";
 import { hashWeights } from "./hash-weights.ts";
@@ -33,7 +34,7 @@ export class LocatedMaterial implements Material {
   }
 
   #of(location: string): MaterialSource {
-    if (location.startsWith("s3://")) return this.#s3;
+    if (isInS3(location)) return this.#s3;
     if (this.#files === null)
       throw new InvalidInputError(
         "LOCAL_FILES_REFUSED",

@@ -17,6 +17,10 @@ export interface Emulator {
   owner: Credentials;
   /** whether policies decide what a role may do */
   enforcesPolicies: boolean;
+  /** whether its DynamoDB can be asked; LocalStack's is a Java program that host mode does not bring */
+  hasTables: boolean;
+  /** where it keeps functions' logs in groups of its own, whatever their stack says: how those begin */
+  ownLogGroups: string | null;
   /** PEM file of the authority that its certificate comes from; null: it speaks plain HTTP */
   authority: string | null;
   /** what it wrote lately, for the report of a test that failed */

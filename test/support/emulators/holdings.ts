@@ -50,13 +50,6 @@ export async function holdings(emulator: Emulator, aws: AwsClients, prefix: stri
   const { Functions } = JSON.parse(
     await signedRequest(emulator, { service: "lambda", method: "GET", path: "/2015-03-31/functions/" }),
   );
-  const { TableNames } = await jsonRequest<{ TableNames: string[] }>(
-    emulator,
-    "dynamodb",
-    "DynamoDB_20120810.ListTables",
-    {},
-    "1.0",
-  );
   const { Rules } = await jsonRequest<{ Rules: { Name: string }[] }>(emulator, "events", "AWSEvents.ListRules");
   const logPrefix = `/${prefix.replace(/-$/, "").replace("-", "/")}/`;
   return {
@@ -64,15 +57,24 @@ export async function holdings(emulator: Emulator, aws: AwsClients, prefix: stri
     buckets: Buckets.map(({ Name }) => Name!).filter(ours),
     queues: queues.filter(ours),
     roles: (await identity(emulator).roles()).filter(ours),
-    logGroups: logGroups.filter((name) => ours(name) || name.startsWith(logPrefix)),
+    logGroups: logGroups
+      .filter((name) => ours(name) || name.startsWith(logPrefix))
+      .filter((name) => emulator.ownLogGroups === null || !name.startsWith(emulator.ownLogGroups)),
     machines: machines.filter(ours),
     functions: (Functions as { FunctionName: string }[]).map(({ FunctionName }) => FunctionName).filter(ours),
     clusters: clusters.filter(ours),
     taskFamilies: taskFamilies.filter(ours),
-    tables: TableNames.filter(ours),
+    tables: (await tables(emulator)).filter(ours),
     rules: Rules.map(({ Name }) => Name).filter(ours),
     keys: await livingKeys(emulator),
   };
+}
+
+async function tables(emulator: Emulator): Promise<string[]> {
+  if (!emulator.hasTables) return [];
+  const target = "DynamoDB_20120810.ListTables";
+  const { TableNames } = await jsonRequest<{ TableNames: string[] }>(emulator, "dynamodb", target, {}, "1.0");
+  return TableNames;
 }
 
 /** Customer keys that are neither deleted nor about to be. */

@@ -77,6 +77,8 @@ export async function startMinistack(options: {
     account,
     owner: { accessKeyId: account, secretAccessKey: "test" },
     enforcesPolicies: withIam,
+    hasTables: true,
+    ownLogGroups: null,
     authority,
     output: program.output,
     stop: program.stop,

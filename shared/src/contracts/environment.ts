@@ -19,12 +19,15 @@ export const environment = z.object({
 });
 export type Environment = z.infer<typeof environment>;
 
+/** A timer counts to 24 days; set for longer it would fire at once, again and again. */
+const seconds = z.coerce.number().int().min(1).max(604_800);
+
 /** What every worker gets in addition. */
 export const workerEnvironment = environment.extend({
   /** the state gives up after this long without a heartbeat */
-  FEDMKT_HEARTBEAT_SECONDS: z.coerce.number().int().min(1).default(30),
+  FEDMKT_HEARTBEAT_SECONDS: seconds.default(30),
   /** how often training is written down, so that another worker can go on */
-  FEDMKT_CHECKPOINT_SECONDS: z.coerce.number().int().min(1).default(300),
+  FEDMKT_CHECKPOINT_SECONDS: seconds.default(300),
   /** what the engine computes on */
   FEDMKT_DEVICE: z.enum(["cpu", "cuda"]).default("cpu"),
   /** what the machine costs by: an EC2 instance type or `fargate-4vcpu-16gb`; absent: nothing */

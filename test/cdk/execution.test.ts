@@ -233,7 +233,7 @@ describe("the deployed machines, interpreted", () => {
     expect(count(invalid.done, "ServerDistilOnDemand")).toBe(0);
   });
 
-  it.each(["States.HeartbeatTimeout", "States.Timeout"])(
+  it.each(["States.HeartbeatTimeout", "States.Timeout", "AmazonECS.Unknown"])(
     "go on after a spot machine's %s with what comes next, whichever machine did the job",
     async (error) => {
       const { start, done } = federation({

@@ -146,16 +146,22 @@ export type PlannedRun = z.infer<typeof plannedRun>;
 /** The error names that Step Functions retries; everything else fails the state at once. */
 export const RETRYABLE_ERRORS = ["TransientError", "States.HeartbeatTimeout", "States.Timeout"] as const;
 
-/** What Lambda's own service reports when it, not the function, had trouble. */
+/** What Lambda's own service reports when it, not the function, had trouble, or when its answer was waited for too long. */
 export const RETRYABLE_LAMBDA_ERRORS = [
+  "Lambda.ClientExecutionTimeoutException",
   "Lambda.ServiceException",
   "Lambda.AWSLambdaException",
   "Lambda.SdkClientException",
   "Lambda.TooManyRequestsException",
 ] as const;
 
-/** The same of the services behind the other tasks: throttling, no capacity, a broken connection. */
+/**
+ * The same of the services behind the other tasks: throttling, no capacity, a broken connection. `AmazonECS.Unknown` is what Step
+ * Functions makes of an answer that lists failures instead of a task, such as Fargate's "Capacity is unavailable at this time"
+ * (docs.aws.amazon.com/step-functions/latest/dg/connect-ecs.html).
+ */
 export const RETRYABLE_ECS_ERRORS = [
+  "AmazonECS.Unknown",
   "ECS.AmazonECSException",
   "ECS.ServerException",
   "ECS.ThrottlingException",

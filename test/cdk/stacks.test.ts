@@ -141,6 +141,11 @@ describe("the functions", () => {
     for (const [, group] of propertiesOf(pipeline, "AWS::Logs::LogGroup")) expect(group.RetentionInDays).toBe(14);
   });
 
+  it("ask for no more memory than a new account is granted", () => {
+    for (const [id, fn] of propertiesOf(pipeline, "AWS::Lambda::Function"))
+      expect([id, Number(fn.MemorySize) <= 3008]).toEqual([id, true]);
+  });
+
   it("get exactly the environment of the contract, and no access to this machine's files", () => {
     for (const [, { Environment, Handler }] of functions) {
       const { Variables } = Environment as { Variables: Record<string, Json> };

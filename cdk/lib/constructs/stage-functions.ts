@@ -13,6 +13,8 @@ import { ALIGN_TIMEOUT } from "./shard-queue.ts";
 
 /** 1,769 MB is one whole vCPU. */
 const ONE_CPU_MEGABYTES = 1769;
+/** Two CPUs, one of them not quite whole: a new account is refused functions of more until AWS has come to trust it. */
+const MOST_MEGABYTES = 3008;
 
 interface Needs {
   timeout?: Duration;
@@ -30,14 +32,14 @@ interface Needs {
 const NEEDS: Record<LambdaStageName, Needs> = {
   "plan-run": {
     timeout: Duration.minutes(15),
-    memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
+    memoryMegabytes: MOST_MEGABYTES,
     readsMaterial: true,
     readsControl: [KEYS.spec, KEYS.claims, KEYS.plan],
     writesControl: [KEYS.claims, KEYS.plan, KEYS.publicSet, KEYS.evaluationSets, KEYS.status],
   },
   "map-vocabulary": {
     timeout: Duration.minutes(15),
-    memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
+    memoryMegabytes: MOST_MEGABYTES,
     readsMaterial: true,
     readsControl: [KEYS.plan],
     readsArtefacts: [KEYS.maps],
@@ -45,7 +47,7 @@ const NEEDS: Record<LambdaStageName, Needs> = {
   },
   "align-shard": {
     timeout: ALIGN_TIMEOUT,
-    memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
+    memoryMegabytes: MOST_MEGABYTES,
     readsMaterial: true,
     readsControl: [KEYS.plan, KEYS.publicSet],
     readsArtefacts: [KEYS.jobs, KEYS.aligned, KEYS.maps],
@@ -60,7 +62,7 @@ const NEEDS: Record<LambdaStageName, Needs> = {
   },
   "average-adapters": {
     timeout: Duration.minutes(5),
-    memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
+    memoryMegabytes: MOST_MEGABYTES,
     readsControl: [KEYS.plan],
     readsArtefacts: [KEYS.jobs, KEYS.averaged],
     writesArtefacts: [KEYS.averaged],
@@ -74,7 +76,7 @@ const NEEDS: Record<LambdaStageName, Needs> = {
   },
   "publish-run": {
     timeout: Duration.minutes(15),
-    memoryMegabytes: 2 * ONE_CPU_MEGABYTES,
+    memoryMegabytes: MOST_MEGABYTES,
     readsControl: [KEYS.plan, KEYS.claims],
     readsArtefacts: [KEYS.jobs, KEYS.averaged, KEYS.roundSummaries],
     writesControl: [KEYS.status],

@@ -35,13 +35,13 @@ export const SERVICE_ASSUMPTIONS = {
 
 /** Megabytes of each function: what its seconds are billed by. A test holds them to the template. */
 export const FUNCTION_MEGABYTES: Readonly<Record<string, number>> = {
-  "plan-run": 3538,
-  "map-vocabulary": 3538,
-  "align-shard": 3538,
+  "plan-run": 3008,
+  "map-vocabulary": 3008,
+  "align-shard": 3008,
   "select-knowledge": 1769,
-  "average-adapters": 3538,
+  "average-adapters": 3008,
   "close-round": 1769,
-  "publish-run": 3538,
+  "publish-run": 3008,
 };
 
 export interface CostOptions {

@@ -15,7 +15,10 @@ export interface DeploymentSettings {
   gpu: {
     /** the best first, which is also what all are priced as */
     instanceTypes: readonly string[];
-    /** of spot and of on-demand machines each; one job has one machine */
+    /**
+     * of spot and of on-demand machines each; one job has one machine, and a job that gets none uses up its tries by waiting: not
+     * fewer than the jobs that a run starts side by side
+     */
     maxInstances: number;
   };
   /** whether jobs are tried on spot machines first */
@@ -38,7 +41,7 @@ const SETTINGS: Record<EnvironmentName, Chosen> = {
     keyDeletionDays: 7,
     logRetention: RetentionDays.TWO_WEEKS,
     workers: "gpu",
-    gpu: { instanceTypes: ["g6.xlarge", "g4dn.xlarge"], maxInstances: 2 },
+    gpu: { instanceTypes: ["g6.xlarge", "g4dn.xlarge"], maxInstances: 11 },
     spot: true,
     budgetDollarsPerMonth: 100,
     alarmDollarsPerRun: 25,
@@ -49,7 +52,7 @@ const SETTINGS: Record<EnvironmentName, Chosen> = {
     keyDeletionDays: 30,
     logRetention: RetentionDays.THREE_MONTHS,
     workers: "gpu",
-    gpu: { instanceTypes: ["g6.xlarge", "g4dn.xlarge"], maxInstances: 10 },
+    gpu: { instanceTypes: ["g6.xlarge", "g4dn.xlarge"], maxInstances: 11 },
     spot: true,
     budgetDollarsPerMonth: 2000,
     alarmDollarsPerRun: 500,

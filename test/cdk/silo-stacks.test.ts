@@ -47,6 +47,24 @@ describe.each([
   });
 });
 
+/** Index, separator and what follows a parameter in what is split. */
+const SELECT =
+  /\{"Fn::Select":\[(\d),\{"Fn::Split":\["(.)",\{"Fn::Join":\["",\[\{"Ref":"JobQueueUrl"\},"([^"]*)"\]\]\}\]\}\]\}/g;
+
+it.each([
+  ["a client's", client],
+  ["a site's", site],
+])(
+  "%s private data belong to a role or user, to no session: the bucket's policy would shut all of them out",
+  (_, template) => {
+    const pattern = new RegExp(parametersOf(template).DataOwner.AllowedPattern);
+    for (const owner of ["", "arn:aws:iam::111122223333:role/a/b", "arn:aws:iam::111122223333:user/ann"])
+      expect([owner, pattern.test(owner)]).toEqual([owner, true]);
+    for (const owner of ["arn:aws:sts::111122223333:assumed-role/a/session", "arn:aws:iam::111122223333:root", "ann"])
+      expect([owner, pattern.test(owner)]).toEqual([owner, false]);
+  },
+);
+
 describe("a client's stack", () => {
   it("needs to be told whose it is, and nothing else", () => {
     expect(required(client)).toEqual(["Client"]);
@@ -166,5 +184,31 @@ describe("a site's stack", () => {
       expect(variables.FEDMKT_EXTERNAL_ID).toBe(ExternalId === "" ? undefined : ExternalId);
       expect(variables.AWS_REGION).toBe("eu-central-1");
     }
+  });
+
+  it("has something to select from the queue's address where none is given, whether CloudFormation looks or not", () => {
+    const selects = [...JSON.stringify(site.findResources("AWS::ECS::TaskDefinition")).matchAll(SELECT)];
+    expect(selects.length).toBeGreaterThan(0);
+    for (const [, index, separator, rest] of selects) expect(`${rest}`.split(separator)[Number(index)]).toBeDefined();
+  });
+
+  it("refuses GPU machines without the queue's address or without an image, before anything is made", () => {
+    const { GpuWorkersNeed } = site.toJSON().Rules as Record<string, Record<string, unknown>>;
+    expect(GpuWorkersNeed.RuleCondition).toEqual({ "Fn::Not": [{ "Fn::Equals": [{ Ref: "GpuWorkers" }, "0"] }] });
+    expect(GpuWorkersNeed.Assertions).toMatchObject(
+      ["JobQueueUrl", "WorkerImage"].map((Ref) => ({ Assert: { "Fn::Not": [{ "Fn::Equals": [{ Ref }, ""] }] } })),
+    );
+  });
+
+  it("lets CloudFormation take its machines away, which it cannot while scaling in leaves them alone", () => {
+    const deployed = deployedSite(working);
+    const of = (type: string) => deployed.filter((one) => one.type === type).map(({ properties }) => properties);
+    const groups = of("AWS::AutoScaling::AutoScalingGroup");
+    expect(groups.map((group) => group.NewInstancesProtectedFromScaleIn)).toEqual([false, false]);
+    for (const provider of of("AWS::ECS::CapacityProvider"))
+      expect(provider.AutoScalingGroupProvider).toMatchObject({
+        ManagedTerminationProtection: "DISABLED",
+        ManagedDraining: "ENABLED",
+      });
   });
 });

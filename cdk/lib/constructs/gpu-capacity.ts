@@ -40,6 +40,11 @@ export interface GpuCapacityProps {
   maxInstances: number;
   /** of a machine's disk: the image, the models, checkpoints */
   diskGigabytes: number;
+  /**
+   * whether scaling in leaves a machine with a task on it alone. CloudFormation then cannot delete the group while a machine stands:
+   * it forces nothing, and ECS never takes the protection back (aws/aws-cdk#18179)
+   */
+  protectsTasks: boolean;
 }
 
 /** Amazon's own: driver, container runtime and agent. EC2 looks the parameter up at every launch, so that fixes arrive by themselves. */
@@ -50,8 +55,8 @@ const LARGEST_STEP = 10;
 
 /**
  * GPU machines for a cluster, from none up to a maximum, as two capacity providers: spot, and on demand for what spot cannot give.
- * Machines come with the tasks that wait for them and go about 15 minutes after the last task. A machine with a task on it is never
- * taken by scaling in (managed termination protection), only by EC2 where it was a spot one.
+ * Machines come with the tasks that wait for them and go about 15 minutes after the last task. A machine with a protected task on it
+ * is never taken by scaling in (managed termination protection), only by EC2 where it was a spot one.
  *
  * All of it stands under `CloudCapacity`; without, the providers' names are those of Fargate.
  */
@@ -70,8 +75,8 @@ export class GpuCapacity extends Construct implements WorkerCapacity {
     const launchTemplate = this.launchTemplate(machines, props);
     const spot = this.group(machines, "Spot", launchTemplate, props);
     const onDemand = this.group(machines, "OnDemand", launchTemplate, props);
-    const spotProvider = this.provider(machines, "SpotProvider", `${props.name}-spot`, spot);
-    const onDemandProvider = this.provider(machines, "OnDemandProvider", `${props.name}-on-demand`, onDemand);
+    const spotProvider = this.provider(machines, "SpotProvider", `${props.name}-spot`, spot, props);
+    const onDemandProvider = this.provider(machines, "OnDemandProvider", `${props.name}-on-demand`, onDemand, props);
     new CfnClusterCapacityProviderAssociations(machines, "Providers", {
       cluster: props.cluster.clusterName,
       capacityProviders: [spotProvider.ref, onDemandProvider.ref],
@@ -114,7 +119,7 @@ export class GpuCapacity extends Construct implements WorkerCapacity {
       minSize: "0",
       maxSize: String(props.maxInstances),
       vpcZoneIdentifier: props.network.vpc.publicSubnets.map(({ subnetId }) => subnetId),
-      newInstancesProtectedFromScaleIn: true, // managed termination protection takes it off where no task is left
+      newInstancesProtectedFromScaleIn: props.protectsTasks, // managed termination protection takes it off where no task is left
       mixedInstancesPolicy: {
         instancesDistribution: {
           onDemandPercentageAboveBaseCapacity: kind === "Spot" ? 0 : 100,
@@ -146,7 +151,13 @@ export class GpuCapacity extends Construct implements WorkerCapacity {
     return group;
   }
 
-  private provider(scope: Construct, id: string, name: string, group: CfnAutoScalingGroup): CfnCapacityProvider {
+  private provider(
+    scope: Construct,
+    id: string,
+    name: string,
+    group: CfnAutoScalingGroup,
+    { protectsTasks }: GpuCapacityProps,
+  ): CfnCapacityProvider {
     return new CfnCapacityProvider(scope, id, {
       name,
       autoScalingGroupProvider: {
@@ -157,7 +168,7 @@ export class GpuCapacity extends Construct implements WorkerCapacity {
           minimumScalingStepSize: 1,
           maximumScalingStepSize: LARGEST_STEP,
         },
-        managedTerminationProtection: "ENABLED",
+        managedTerminationProtection: protectsTasks ? "ENABLED" : "DISABLED",
         managedDraining: "ENABLED",
       },
     });

@@ -2,6 +2,8 @@ import { PARTY_PATTERN } from "@fedmkt/shared/contracts/identifier.ts";
 import { CfnCondition, CfnParameter, Fn, type Stack } from "aws-cdk-lib";
 
 const ARN_OR_NOTHING = "^$|^arn:[a-z-]+:(iam|sts)::[0-9]{12}:.+$";
+/** Policies compare it with `aws:PrincipalArn`, which is the role's own ARN in every session of it: a session's would fit nobody. */
+const OWNER_OR_NOTHING = "^$|^arn:[a-z-]+:iam::[0-9]{12}:(role|user)/.+$";
 
 /**
  * What a silo's stacks ask for: whose they are, who works for it outside of this account, who brings its data.
@@ -25,8 +27,8 @@ export function siloParameters(stack: Stack, client?: string) {
   const dataOwner = new CfnParameter(stack, "DataOwner", {
     type: "String",
     default: "",
-    allowedPattern: ARN_OR_NOTHING,
-    description: "ARN of the only one that may put private data in; else whom this account's policies let",
+    allowedPattern: OWNER_OR_NOTHING,
+    description: "ARN of the only role or user that may put private data in; else whom this account's policies let",
   });
   return {
     client: new CfnParameter(stack, "Client", {

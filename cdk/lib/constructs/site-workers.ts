@@ -1,5 +1,5 @@
 import type { QueueWorkerEnvironment } from "@fedmkt/shared/contracts/environment.ts";
-import { Aws, type CfnCondition, CfnParameter, Fn } from "aws-cdk-lib";
+import { Aws, type CfnCondition, CfnParameter, CfnRule, Fn } from "aws-cdk-lib";
 import { CfnService, CfnTaskDefinition, Cluster, ContainerInsights } from "aws-cdk-lib/aws-ecs";
 import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Construct } from "constructs";
@@ -37,6 +37,13 @@ export class SiteWorkers extends Construct {
     super(scope, id);
     const { settings, role } = props;
     const parameters = siteParameters(scope);
+    new CfnRule(scope, "GpuWorkersNeed", {
+      ruleCondition: Fn.conditionNot(Fn.conditionEquals(parameters.workers.valueAsString, "0")),
+      assertions: [parameters.queueUrl, parameters.image].map((needed) => ({
+        assert: Fn.conditionNot(Fn.conditionEquals(needed.valueAsString, "")),
+        assertDescription: `GPU machines that work here need ${needed.logicalId}`,
+      })),
+    });
     const capacity = new CloudCapacity(
       scope,
       Fn.conditionNot(Fn.conditionEquals(parameters.workers.valueAsString, "0")),
@@ -61,6 +68,8 @@ export class SiteWorkers extends Construct {
       instanceTypes: settings.gpu.instanceTypes,
       maxInstances: MOST_WORKERS,
       diskGigabytes: WORKER_DISK_GIGABYTES,
+      // a worker whose machine goes hands its job back to the queue; and a site takes machines and stack away by CloudFormation alone
+      protectsTasks: false,
     });
     const logGroup = houseLogGroup(this, "Log", settings);
     const executionRole = new Role(this, "Execution", { assumedBy: new ServicePrincipal("ecs-tasks.amazonaws.com") });
@@ -100,9 +109,11 @@ export class SiteWorkers extends Construct {
   }
 
   #environment({ client, partyRoleArn, externalId, settings }: SiteWorkersProps, queueUrl: string) {
-    // https://sqs.<region>.amazonaws.com/<account>/<name>: where the coordinator is
-    const region = Fn.select(1, Fn.split(".", queueUrl));
-    const account = Fn.select(3, Fn.split("/", queueUrl));
+    // https://sqs.<region>.amazonaws.com/<account>/<name>: where the coordinator is. CloudFormation refuses to select what is not
+    // there, and may look at these also where no address is given and nothing is made: hence the parts behind it
+    const parts = Fn.join("", [queueUrl, "///."]);
+    const region = Fn.select(1, Fn.split(".", parts));
+    const account = Fn.select(3, Fn.split("/", parts));
     const variables = {
       AWS_REGION: region,
       FEDMKT_CONTROL_BUCKET: settings.names.bucket("control", account, region),

@@ -43,6 +43,7 @@ export class WorkerCluster extends Construct {
         instanceTypes: gpu.instanceTypes,
         maxInstances: gpu.maxInstances,
         diskGigabytes: WORKER_DISK_GIGABYTES,
+        protectsTasks: true,
       });
     else addFargateCapacity(this.cluster);
     this.publicAddress = workers === "gpu" ? capacity.either("DISABLED", "ENABLED").toString() : "ENABLED";

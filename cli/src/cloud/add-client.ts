@@ -11,6 +11,8 @@ import { confirm } from "./confirm.ts";
 import { type DeployedClient, findClient } from "./deployed-clients.ts";
 
 const ARN = /^arn:[a-z-]+:(iam|sts)::\d{12}:.+$/;
+/** No session: the bucket's policy would then shut everybody out. */
+const OWNER = /^arn:[a-z-]+:iam::\d{12}:(role|user)\/.+$/;
 const EXTERNAL_ID = /^[\w+=,.@:/-]{2,1224}$/;
 
 /**
@@ -74,7 +76,7 @@ async function readParameters(
     );
   };
   const principal = given("principal", ARN, "an IAM role's or user's ARN") ?? before?.principal ?? "";
-  const dataOwner = given("data-owner", ARN, "an IAM role's or user's ARN") ?? before?.dataOwner ?? "";
+  const dataOwner = given("data-owner", OWNER, "an IAM role's or user's ARN") ?? before?.dataOwner ?? "";
   const chosen = given("external-id", EXTERNAL_ID, 'letters, digits and +=,.@:/-, or "auto"');
   // whom another account's principal is told to name: against being talked into working for somebody else
   const automatic = chosen === "auto" || (chosen === undefined && principal !== "" && before?.externalId == null);

@@ -24,6 +24,7 @@ function withGpus(): Template {
     instanceTypes: ["g6.xlarge", "g5.xlarge"],
     maxInstances: 3,
     diskGigabytes: 150,
+    protectsTasks: true,
   });
   new CfnOutput(stack, "Spot", { value: gpus.spotProvider });
   new CfnOutput(stack, "OnDemand", { value: gpus.onDemandProvider });

@@ -100,6 +100,10 @@ describe("fedmkt clients", () => {
     [["add", "server", "--yes"], "the server's own"],
     [["add", "ward", "--principal", "ward", "--yes"], "--principal: expected an IAM role's or user's ARN"],
     [["add", "ward", "--external-id", "a b", "--yes"], "--external-id: expected letters"],
+    [
+      ["add", "ward", "--data-owner", "arn:aws:sts::111122223333:assumed-role/a/session", "--yes"],
+      "--data-owner: expected",
+    ],
   ])("refuses %j", async (argv, message) => {
     expect(await call(argv)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining(message) });
     expect(cloud.changes).toEqual([]);

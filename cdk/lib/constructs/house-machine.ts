@@ -30,7 +30,8 @@ export class HouseMachine extends StateMachine {
       timeout: props.timeout,
       tracingEnabled: true,
       logs: {
-        destination: houseLogGroup(scope, `${id}Log`, props.settings),
+        // what begins so needs no line in the account's policy for log delivery, which is full after some dozens of groups
+        destination: houseLogGroup(scope, `${id}Log`, props.settings, `/aws/vendedlogs/states/${props.name}`),
         level: LogLevel.ALL,
         includeExecutionData: false,
       },

@@ -22,7 +22,7 @@ export class MonthlyBudget extends Construct {
   constructor(scope: Construct, id: string, { name, dollars, capacity, topic }: MonthlyBudgetProps) {
     super(scope, id);
     standUnder(capacity.condition, this);
-    new CfnBudget(this, "Budget", {
+    const budget = new CfnBudget(this, "Budget", {
       budget: {
         budgetName: name,
         budgetType: "COST",
@@ -39,5 +39,7 @@ export class MonthlyBudget extends Construct {
         subscribers: [{ subscriptionType: "SNS", address: topic.topicArn }],
       })),
     });
+    // the topic's policy too: Budgets refuses a topic that it may not tell anything
+    budget.node.addDependency(topic);
   }
 }

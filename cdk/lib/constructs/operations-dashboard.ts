@@ -84,9 +84,11 @@ export class OperationsDashboard extends Construct {
         ]),
       ],
       [
-        graph("Jobs for sites: oldest message, seconds", [ofParties(names.party(""), "ApproximateAgeOfOldestMessage")]),
+        graph("Jobs for sites: oldest message, seconds", [
+          ofQueues([names.party("")], "ApproximateAgeOfOldestMessage"),
+        ]),
         graph("Jobs for sites: messages, given up ones too", [
-          ofParties(names.party(""), "ApproximateNumberOfMessagesVisible"),
+          ofQueues([names.party(""), names.deadJobs("")], "ApproximateNumberOfMessagesVisible"),
         ]),
       ],
       [
@@ -106,10 +108,14 @@ function graph(title: string, left: IMetric[]): GraphWidget {
   return new GraphWidget({ title, left, width: HALF, height: HEIGHT, leftYAxis: { min: 0 } });
 }
 
-/** Of all parties' queues, those too that come after this dashboard. */
-function ofParties(prefix: string, metric: string): IMetric {
+/**
+ * Of all queues whose names begin so, those too that come after this dashboard. Without quotes: CloudWatch takes a quoted term for
+ * the whole name, which no queue has.
+ */
+function ofQueues(prefixes: string[], metric: string): IMetric {
+  const names = prefixes.map((prefix) => prefix.replace(/-$/, "")).join(" OR ");
   return new MathExpression({
-    expression: `SEARCH('{AWS/SQS,QueueName} MetricName="${metric}" QueueName="${prefix}"', 'Maximum', ${PERIOD.toSeconds()})`,
+    expression: `SEARCH('{AWS/SQS,QueueName} MetricName="${metric}" (${names})', 'Maximum', ${PERIOD.toSeconds()})`,
     usingMetrics: {},
     label: "",
     period: PERIOD,

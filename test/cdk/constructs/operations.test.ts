@@ -44,6 +44,7 @@ function operations(workers: "gpu" | "cpu"): Template {
             name: "workers",
             ...settings.gpu,
             diskGigabytes: 150,
+            protectsTasks: true,
           }),
   });
   return Template.fromStack(stack);
@@ -159,13 +160,21 @@ describe("operations", () => {
     ).toEqual([80, 100]);
   });
 
+  it("make the budget once its topic takes messages from it", () => {
+    const [budget] = Object.values(template.findResources("AWS::Budgets::Budget"));
+    const [policy] = Object.keys(template.findResources("AWS::SNS::TopicPolicy"));
+    expect(budget!.DependsOn).toContain(policy);
+  });
+
   it("show on one dashboard what can go wrong, future clients' queues too", () => {
     const [[, dashboard]] = propertiesOf(template, "AWS::CloudWatch::Dashboard");
     expect(dashboard.DashboardName).toBe("fedmkt-dev");
     const body = JSON.stringify(dashboard.DashboardBody);
     for (const shown of ["ExecutionsFailed", "ApproximateAgeOfOldestMessage", "Throttles", "RunDollars", "TaskCount"])
       expect(body).toContain(shown);
-    expect(body).toContain("fedmkt-dev-party-");
+    // a quoted term would be a queue's whole name
+    expect(body).toContain("(fedmkt-dev-party)'");
+    expect(body).toContain("(fedmkt-dev-party OR fedmkt-dev-dead-jobs)'");
   });
 
   it("name a machine group on the dashboard only through the condition", () => {

@@ -7,9 +7,9 @@ import { runJob } from "./run-job.ts";
 import type { JobServices } from "./worker-services.ts";
 
 /** A message of a worker that died comes again after this long. */
-const HIDDEN_SECONDS = 120;
+export const HIDDEN_SECONDS = 120;
 /** Times that a message is hidden again before it would come: two may get lost. */
-const HIDES_PER_TIMEOUT = 3;
+export const HIDES_PER_TIMEOUT = 3;
 /** A message that nobody can read, or whose answer got lost, comes again after this long, up to its queue's limit. */
 const AGAIN_SECONDS = 10;
 /** A wait for messages is broken off this long after the worker was told to stop: one that is on its way still arrives. */

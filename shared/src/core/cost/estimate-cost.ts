@@ -21,8 +21,8 @@ export const SERVICE_ASSUMPTIONS = {
   requestsPerKmsRequest: 100,
   /** a shard's message: sent, received, deleted */
   requestsPerMessage: 3,
-  /** a site's worker extends its message's time once a minute */
-  extensionsPerHour: 60,
+  /** a site's worker hides its message anew three times in its two minutes */
+  extensionsPerHour: 90,
   bytesPerStateEvent: 500,
   bytesPerInvocation: 2_000,
   /** a worker's progress is thinned out to five lines a second */

@@ -1,10 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
+import { HIDDEN_SECONDS, HIDES_PER_TIMEOUT } from "../../../../gpu-workers/src/queue-worker.ts";
 import { acceleratorOf } from "../../../../shared/src/core/cost/accelerators.ts";
 import {
   type CostEstimate,
   estimateCost,
   limitShares,
   roundOfBudgetStop,
+  SERVICE_ASSUMPTIONS,
 } from "../../../../shared/src/core/cost/estimate-cost.ts";
 import { ON_DEMAND_HOURS, SPOT_SHARE } from "../../../../shared/src/core/cost/prices.ts";
 import {
@@ -99,6 +101,10 @@ describe("the cost of a run", () => {
     expect(lineOf(there, "Data transfer")!.dollars).toBeGreaterThan(0);
     expect(lineOf(here, "Data transfer")).toBeUndefined();
     expect(there.states).toMatchObject({ transitions: here.states.transitions, events: here.states.events });
+  });
+
+  it("counts a site's messages as its worker hides them", () => {
+    expect(SERVICE_ASSUMPTIONS.extensionsPerHour).toBe((3600 / HIDDEN_SECONDS) * HIDES_PER_TIMEOUT);
   });
 
   it("on Fargate has no volumes and no GPU", () => {

@@ -81,6 +81,10 @@ export class FakeCloud implements Cloud {
       (this.lines[group] ?? []).filter(({ atMs, text }) => atMs >= sinceMs && text.includes(word)),
   };
 
+  /** machines in the cluster, one answer after another; then none */
+  machineCounts: number[] = [];
+  readonly clusters: Cloud["clusters"] = { countMachines: async () => this.machineCounts.shift() ?? 0 };
+
   readonly queues: Cloud["queues"] = { count: async (name) => this.counts[name] ?? null };
 
   addStack(name: string, outputs: Record<string, string> = {}, parameters: Record<string, string> = {}): void {

@@ -58,7 +58,13 @@ export class AwsMachines implements CloudMachines {
         { client: this.#client },
         { stateMachineArn: this.#arn(machine), statusFilter: "RUNNING" },
       );
-      for await (const { executions = [] } of pages) found.push(...executions.map(({ executionArn }) => executionArn!));
+      try {
+        for await (const { executions = [] } of pages)
+          found.push(...executions.map(({ executionArn }) => executionArn!));
+      } catch (error) {
+        // of a deployment that was taken away in part
+        if ((error as Error).name !== "StateMachineDoesNotExist") throw error;
+      }
       return found;
     });
   }

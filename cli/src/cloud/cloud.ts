@@ -15,6 +15,7 @@ export interface Cloud {
   readonly stacks: CloudStacks;
   readonly logs: CloudLogs;
   readonly queues: CloudQueues;
+  readonly clusters: CloudClusters;
 }
 
 /** What operators do to buckets, beyond what stages do. */
@@ -50,7 +51,7 @@ export interface CloudMachines {
   start(machine: string, name: string, input: unknown): Promise<string>;
   /** @returns null where there is no such execution, or no longer */
   describe(execution: string): Promise<CloudExecution | null>;
-  /** ARNs of the executions that run now, newest first */
+  /** ARNs of the executions that run now, newest first; none where there is no such machine */
   running(machine: string): Promise<string[]>;
   /** Ends one that runs; one that has ended is left alone. */
   stop(execution: string, error: string, cause: string): Promise<void>;
@@ -100,4 +101,9 @@ export interface CloudLogs {
 export interface CloudQueues {
   /** @returns null where there is no queue of this name */
   count(name: string): Promise<{ waiting: number; taken: number } | null>;
+}
+
+export interface CloudClusters {
+  /** EC2 machines that are in a cluster now; 0 where there is no such cluster */
+  countMachines(name: string): Promise<number>;
 }

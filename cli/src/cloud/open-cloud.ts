@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CloudFormationClient } from "@aws-sdk/client-cloudformation";
 import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
+import { ECSClient } from "@aws-sdk/client-ecs";
 import { SFNClient } from "@aws-sdk/client-sfn";
 import { SQSClient } from "@aws-sdk/client-sqs";
 import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { s3Client } from "@fedmkt/shared/adapters/aws/s3-object-store.ts";
 import { deploymentNames, type EnvironmentName } from "@fedmkt/shared/contracts/deployment.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
+import { AwsClusters } from "./aws-clusters.ts";
 import { AwsLogs } from "./aws-logs.ts";
 import { AwsMachines } from "./aws-machines.ts";
 import { AwsObjects } from "./aws-objects.ts";
@@ -47,6 +49,7 @@ export async function openCloud(environment: EnvironmentName): Promise<Cloud> {
     stacks: new AwsStacks(new CloudFormationClient({ region }), () => sleep(STACK_WAIT_MS)),
     logs: new AwsLogs(new CloudWatchLogsClient({ region })),
     queues: new AwsQueues(new SQSClient({ region, useQueueUrlAsEndpoint: false })),
+    clusters: new AwsClusters(new ECSClient({ region })),
   };
 }
 

@@ -3,13 +3,17 @@ import { contextArguments, runCdk } from "../cloud/cdk-program.ts";
 import type { Cloud } from "../cloud/cloud.ts";
 import { confirm, YES_ARGUMENT } from "../cloud/confirm.ts";
 import { type DeployedClient, listClients } from "../cloud/deployed-clients.ts";
-import { ENVIRONMENT_ARGUMENT, openDeployment } from "../cloud/environment-argument.ts";
+import { ENVIRONMENT_ARGUMENT, readEnvironment } from "../cloud/environment-argument.ts";
 import { requireCheckout } from "../cloud/require-checkout.ts";
 import { runsUnderWay } from "../cloud/runs-under-way.ts";
 import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "../command.ts";
 
 /** S3 delivers notes of accesses late: into a bucket that was emptied a moment ago, and then cannot be deleted. */
 const ATTEMPTS = 3;
+
+/** ECS takes a machine without a task away after some 15 minutes. */
+const MACHINES_GO_MS = 30 * 60_000;
+const LOOK_MS = 15_000;
 
 export const command: Command = {
   meta: {
@@ -21,9 +25,10 @@ export const command: Command = {
   async run(context): Promise<Outcome> {
     const { io } = context;
     const checkout = requireCheckout("destroy");
-    const cloud = await openDeployment(context);
-    await refuseRunning(cloud);
+    const cloud = await context.dependencies.openCloud(readEnvironment(context));
     const clients = await listClients(cloud);
+    await requireSomething(cloud, clients);
+    await refuseRunning(cloud);
     const { emptied, kept } = await sortBuckets(cloud, clients);
     const say = (line: string) => io.stderr.write(`${line}\n`);
     say(`${cloud.environment} in account ${cloud.account}, region ${cloud.region}:`);
@@ -32,6 +37,7 @@ export const command: Command = {
     for (const { id } of clients) say(`  client ${id}: role, queue and task definition are deleted`);
     say("  functions, machines, queues, cluster, alarms and logs are deleted");
     await confirm(context, `Destroy ${cloud.environment}?`);
+    await letMachinesGo(context, cloud);
     await empty(cloud, emptied, say);
     for (const { id } of clients) await cloud.stacks.remove(cloud.names.clientStack(id), say);
     await destroyStacks(context, cloud, checkout, emptied, say);
@@ -41,6 +47,43 @@ export const command: Command = {
     };
   },
 };
+
+/** What an earlier attempt has left is enough: it may have ended in the middle. @throws InvalidInputError `DEPLOYMENT_MISSING` */
+async function requireSomething(
+  { stacks, names, environment, account, region }: Cloud,
+  clients: readonly DeployedClient[],
+): Promise<void> {
+  if (clients.length > 0) return;
+  for (const name of [names.pipelineStack, names.stateStack]) if ((await stacks.describe(name)) !== null) return;
+  throw new InvalidInputError(
+    "DEPLOYMENT_MISSING",
+    `expected a deployment "${environment}" in account ${account}, region ${region}, found none; there is nothing to destroy`,
+  );
+}
+
+/**
+ * CloudFormation cannot delete a group of machines while one of them is protected, as those of the cluster are until ECS takes them
+ * away. Asked before anything is gone.
+ * @throws TransientError `MACHINES_THERE`
+ */
+async function letMachinesGo({ io, dependencies }: CommandContext, cloud: Cloud): Promise<void> {
+  const { names, stacks, clusters } = cloud;
+  const pipeline = await stacks.describe(names.pipelineStack);
+  if (pipeline === null || pipeline.parameters.UseCloudCapacity === "false") return;
+  let told = false;
+  for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
+    const machines = await clusters.countMachines(names.cluster);
+    if (machines === 0) return;
+    if (io.signal.aborted || waitedMs >= MACHINES_GO_MS)
+      throw new TransientError(
+        "MACHINES_THERE",
+        `${names.cluster}: expected no GPU machine, there are ${machines}; ECS takes them away some 15 minutes after the last job, and nothing was destroyed yet`,
+      );
+    if (!told) io.stderr.write(`waiting for ${machines} GPU machines to go, some 15 minutes after the last job\n`);
+    told = true;
+    await dependencies.wait(LOOK_MS, io.signal);
+  }
+}
 
 async function refuseRunning(cloud: Cloud): Promise<void> {
   const runs = await runsUnderWay(cloud);
@@ -58,9 +101,10 @@ async function sortBuckets(cloud: Cloud, clients: readonly DeployedClient[]) {
   const made = [bucket("control"), bucket("artefacts"), bucket("registry")];
   const privately = clients.flatMap(({ privateBucket }) => (privateBucket === null ? [] : [privateBucket]));
   const always = [bucket("public"), ...(accessLog === undefined ? [] : [accessLog])];
+  // private data first: where their owner alone may delete them, it is told before anything else is gone
   return environment === "prod"
     ? { emptied: always, kept: [...made, ...privately] }
-    : { emptied: [...made, ...privately, ...always], kept: [] };
+    : { emptied: [...privately, ...made, ...always], kept: [] };
 }
 
 async function empty(cloud: Cloud, buckets: readonly string[], say: (line: string) => void): Promise<void> {

@@ -108,6 +108,9 @@ describe("deploying and destroying", () => {
   });
 
   describe("destroy", () => {
+    const setStatus = (name: string, status: string) =>
+      cloud.stackList.set(name, { ...cloud.stackList.get(name)!, status });
+
     beforeEach(() => {
       cloud.addClient("ward");
     });
@@ -117,8 +120,8 @@ describe("deploying and destroying", () => {
       const { exitCode, stdout, stderr } = await call(["destroy"], { answer: "y" });
       expect(exitCode).toBe(0);
       expect(cloud.objects.emptied).toEqual([
-        ...(["control", "artefacts", "registry"] as const).map(cloud.bucket),
         "private-ward",
+        ...(["control", "artefacts", "registry"] as const).map(cloud.bucket),
         cloud.bucket("public"),
         "access-log",
       ]);
@@ -147,6 +150,46 @@ describe("deploying and destroying", () => {
         expect.stringContaining("RUNS_UNDER_WAY): dev: expected no run that goes on, there are toy"),
       ]);
       expect([cloud.objects.emptied, cloud.removed, programs]).toEqual([[], [], []]);
+    });
+
+    it("waits until ECS has taken the GPU machines away, since CloudFormation cannot", async () => {
+      cloud.machineCounts = [2, 2, 1];
+      const waited: number[] = [];
+      const wait = async (ms: number) => void waited.push(ms);
+      const { exitCode, stderr } = await call(["destroy", "--yes"], { wait });
+      expect([exitCode, waited.length]).toEqual([0, 3]);
+      expect(stderr.match(/waiting for 2 GPU machines/g)).toHaveLength(1);
+    });
+
+    it("gives up on machines that stay, with everything still there", async () => {
+      cloud.machineCounts = Array.from({ length: 1000 }, () => 1);
+      const { exitCode, stderr } = await call(["destroy", "--yes"], { wait: async () => {} });
+      expect([exitCode, stderr]).toEqual([1, expect.stringContaining("MACHINES_THERE): fedmkt-dev-workers")]);
+      expect([cloud.objects.emptied, cloud.removed, programs]).toEqual([[], [], []]);
+    });
+
+    it("asks for no machines where there are none, as in an emulator", async () => {
+      cloud.addStack("fedmkt-dev-pipeline", {}, { UseCloudCapacity: "false" });
+      cloud.machineCounts = [1];
+      expect((await call(["destroy", "--yes"])).exitCode).toBe(0);
+      expect(cloud.machineCounts).toEqual([1]);
+    });
+
+    it.each([
+      ["the pipeline's stack is gone already", () => cloud.stackList.delete("fedmkt-dev-pipeline")],
+      ["the pipeline's stack could not be made", () => setStatus("fedmkt-dev-pipeline", "ROLLBACK_COMPLETE")],
+      ["a stack could not be deleted", () => setStatus("fedmkt-dev-pipeline", "DELETE_FAILED")],
+    ])("takes away what is left where %s", async (_, leave) => {
+      leave();
+      expect((await call(["destroy", "--yes"])).exitCode).toBe(0);
+      expect(commands()).toEqual(["destroy --all --force --context environment=dev --no-notices --no-color"]);
+    });
+
+    it("says that there is nothing where nothing is left", async () => {
+      cloud.stackList.clear();
+      const { exitCode, stderr } = await call(["destroy", "--yes"]);
+      expect([exitCode, stderr]).toEqual([2, expect.stringContaining("DEPLOYMENT_MISSING")]);
+      expect(programs).toEqual([]);
     });
 
     it("tries again where notes of accesses came late into an emptied bucket", async () => {

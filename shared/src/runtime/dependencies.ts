@@ -3,7 +3,7 @@ import path from "node:path";
 import type { z } from "zod";
 import type { AwsCredentials } from "../adapters/aws/credentials.ts";
 import { EcsWorkerTasks, ecsClient } from "../adapters/aws/ecs-worker-tasks.ts";
-import { S3Material } from "../adapters/aws/s3-material.ts";
+import { S3Material, s3MaterialClient } from "../adapters/aws/s3-material.ts";
 import { S3ObjectStore, s3Client } from "../adapters/aws/s3-object-store.ts";
 import { SqsMessageQueue, sqsClient } from "../adapters/aws/sqs-message-queue.ts";
 import { StepFunctionsCallback, stepFunctionsClient } from "../adapters/aws/step-functions-callback.ts";
@@ -36,7 +36,7 @@ export function stageDependencies(variables: NodeJS.ProcessEnv, { credentials }:
   const settings = checked(environment, variables);
   const client = s3Client(credentials === undefined ? {} : { credentials });
   const models = path.join(tmpdir(), "fedmkt-models");
-  const material = new S3Material(client, models);
+  const materialFor = (config: ActsAs) => new S3Material(s3MaterialClient(config), models);
   return {
     objects: new S3ObjectStore(client),
     buckets: {
@@ -45,7 +45,9 @@ export function stageDependencies(variables: NodeJS.ProcessEnv, { credentials }:
       registry: settings.FEDMKT_REGISTRY_BUCKET,
     },
     material: new LocatedMaterial(
-      credentials === undefined ? material : new EitherMaterial(material, new S3Material(s3Client(), models)),
+      credentials === undefined
+        ? new S3Material(client, models)
+        : new EitherMaterial(materialFor({ credentials }), materialFor({})),
       filesOf(settings),
     ),
     openTokenizer,

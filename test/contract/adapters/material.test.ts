@@ -2,9 +2,10 @@ import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { Readable } from "node:stream";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { S3Material } from "../../../shared/src/adapters/aws/s3-material.ts";
+import { S3Material, s3MaterialClient } from "../../../shared/src/adapters/aws/s3-material.ts";
 import { S3ObjectStore } from "../../../shared/src/adapters/aws/s3-object-store.ts";
 import { EitherMaterial } from "../../../shared/src/adapters/material/either-material.ts";
 import { FileMaterial } from "../../../shared/src/adapters/material/file-material.ts";
@@ -43,6 +44,28 @@ beforeAll(async () => {
 afterAll(async () => {
   await stores.stop();
   await rm(root, { recursive: true, force: true });
+});
+
+describe("a site's own bucket", () => {
+  it("is read in the region where it lies, though the worker is told the coordinator's", async () => {
+    const hosts: string[] = [];
+    const handle = async ({ hostname }: { hostname: string }) => {
+      hosts.push(hostname);
+      const isThere = hostname.includes("eu-central-1");
+      const headers = { "x-amz-bucket-region": "eu-central-1", ...(isThere ? { "content-length": "4" } : {}) };
+      const redirect = "<Error><Code>PermanentRedirect</Code><Message>elsewhere</Message></Error>";
+      const body = Readable.from([Buffer.from(isThere ? "data" : redirect)]);
+      return { response: { statusCode: isThere ? 200 : 301, headers, body } };
+    };
+    const client = s3MaterialClient({
+      region: "us-east-1",
+      credentials: { accessKeyId: "a", secretAccessKey: "b" },
+      requestHandler: { handle } as never,
+    });
+    const bytes = await new S3Material(client, root).read("s3://ward-data/private.jsonl", 100);
+    expect(Buffer.from(bytes).toString()).toBe("data");
+    expect(hosts).toEqual(["ward-data.s3.us-east-1.amazonaws.com", "ward-data.s3.eu-central-1.amazonaws.com"]);
+  });
 });
 
 interface Case {

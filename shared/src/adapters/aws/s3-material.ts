@@ -4,13 +4,21 @@ import { access, mkdir, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { GetObjectCommand, ListObjectsV2Command, type S3Client } from "@aws-sdk/client-s3";
+import { GetObjectCommand, ListObjectsV2Command, type S3Client, type S3ClientConfig } from "@aws-sdk/client-s3";
 import { InvalidInputError } from "../../core/errors.ts";
 import { fingerprintWeights } from "../../formats/fingerprint-weights.ts";
 import { modelFiles, weightFiles } from "../../formats/model-files.ts";
 import type { Material } from "../../ports/material.ts";
 import { awsFailure } from "./aws-failure.ts";
-import { S3ObjectStore } from "./s3-object-store.ts";
+import { S3ObjectStore, s3Client } from "./s3-object-store.ts";
+
+/**
+ * A client that finds a bucket in whatever region it lies: a site's own need not be in the coordinator's. For material alone, which is
+ * read in order: while the SDK follows it to another region, all of the client's requests go there.
+ */
+export function s3MaterialClient(config: S3ClientConfig = {}): S3Client {
+  return s3Client({ followRegionRedirects: true, ...config });
+}
 
 /** Models and data in S3. A model folder is downloaded once and kept under a name that its objects' ETags determine. */
 export class S3Material implements Pick<Material, "read" | "folder" | "fingerprint"> {

@@ -4,6 +4,7 @@ import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import { type CdkContext, contextArguments, runCdk } from "../cloud/cdk-program.ts";
 import type { Cloud } from "../cloud/cloud.ts";
 import { confirm, YES_ARGUMENT } from "../cloud/confirm.ts";
+import { listClients } from "../cloud/deployed-clients.ts";
 import { ENVIRONMENT_ARGUMENT, readEnvironment } from "../cloud/environment-argument.ts";
 import { requireCheckout } from "../cloud/require-checkout.ts";
 import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "../command.ts";
@@ -62,9 +63,11 @@ export const command: Command = {
     const approved = ["--require-approval", "never"];
     await runCdk(context, checkout, cloud, ["deploy", "--all", ...app, ...approved, ...parameters, ...quiet]);
     const buckets = { control: cloud.bucket("control"), public: cloud.bucket("public") };
+    // clients that came otherwise keep their template and image until they are added again
+    const outdated = (await listClients(cloud)).map(({ id }) => id).filter((id) => !clients.includes(id));
     return {
-      data: { environment, account: cloud.account, region: cloud.region, clients, buckets },
-      text: describeNext(cloud, clients),
+      data: { environment, account: cloud.account, region: cloud.region, clients, outdated, buckets },
+      text: describeNext(cloud, clients, outdated),
     };
   },
 };
@@ -122,10 +125,17 @@ async function bootstrap(context: CommandContext, checkout: string, cloud: Cloud
   await runCdk(context, checkout, cloud, ["bootstrap", place, "--no-notices", "--no-color"]);
 }
 
-function describeNext({ environment, account, region, bucket }: Cloud, clients: readonly string[]): string {
+function describeNext(
+  { environment, account, region, bucket }: Cloud,
+  clients: readonly string[],
+  outdated: readonly string[],
+): string {
   return [
     `${environment} is deployed to account ${account}, region ${region}. Next:`,
-    ...(clients.length > 0
+    ...outdated.map(
+      (id) => `  fedmkt clients add ${id} --environment ${environment}        brings this client up to date`,
+    ),
+    ...(clients.length + outdated.length > 0
       ? []
       : [`  fedmkt clients add ID --environment ${environment}        a client: its role, queue and bucket`]),
     `  aws s3 cp --recursive MODEL s3://${bucket("public")}/models/NAME/   or let --upload copy what is shared`,

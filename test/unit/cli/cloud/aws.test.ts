@@ -1,7 +1,9 @@
 import { CloudFormationClient, type Stack, type StackEvent } from "@aws-sdk/client-cloudformation";
 import { CloudWatchLogsClient } from "@aws-sdk/client-cloudwatch-logs";
+import { ECSClient } from "@aws-sdk/client-ecs";
 import { SFNClient } from "@aws-sdk/client-sfn";
 import { describe, expect, it } from "@jest/globals";
+import { AwsClusters } from "../../../../cli/src/cloud/aws-clusters.ts";
 import { AwsLogs } from "../../../../cli/src/cloud/aws-logs.ts";
 import { AwsMachines } from "../../../../cli/src/cloud/aws-machines.ts";
 import { AwsStacks } from "../../../../cli/src/cloud/aws-stacks.ts";
@@ -164,6 +166,19 @@ describe("machines and logs", () => {
       },
     });
     expect(await new AwsMachines(gone, (name) => name).describe("e")).toBeNull();
+  });
+
+  it("find no execution and no machine of a deployment that is gone, or half gone", async () => {
+    const gone = answering(new SFNClient(REGION), {
+      ListExecutionsCommand: () => {
+        throw sdkError("StateMachineDoesNotExist", "none", 400);
+      },
+    });
+    expect(await new AwsMachines(gone, (name) => name).running("fedmkt-dev-run")).toEqual([]);
+    const clusters = (found: object[]) =>
+      new AwsClusters(answering(new ECSClient(REGION), { DescribeClustersCommand: () => ({ clusters: found }) }));
+    expect(await clusters([]).countMachines("fedmkt-dev-workers")).toBe(0);
+    expect(await clusters([{ registeredContainerInstancesCount: 2 }]).countMachines("fedmkt-dev-workers")).toBe(2);
   });
 
   it("take a log group that nobody has written to yet for an empty one, and split lines that came as one", async () => {

@@ -51,6 +51,14 @@ describe("deploying and destroying", () => {
       expect(stdout).toContain("dev is deployed to account 111122223333, region eu-central-1");
     });
 
+    it("names the clients that are not up to date with it yet: those that came by themselves", async () => {
+      cloud.addClient("ward");
+      cloud.addClient("harbour");
+      const { stdout } = await call(["deploy", "--clients", "ward", "--yes"]);
+      expect(stdout.match(/clients add \S+/g)).toEqual(["clients add harbour"]);
+      expect(JSON.parse((await call(["deploy", "--yes", "--json"])).stdout).data.outdated).toEqual(["ward", "harbour"]);
+    });
+
     it("shows what would change and asks, unless told not to", async () => {
       const { exitCode, stderr } = await call(["deploy", "--environment", "prod"], { answer: "no" });
       expect([exitCode, commands()]).toEqual([

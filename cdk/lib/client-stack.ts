@@ -109,6 +109,7 @@ export class ClientStack extends Stack {
       name: names.party(client),
       ...this.jobs,
       late: JOB_LATE,
+      worksLong: true,
       lateAdvice: "Its site has no worker at work: is fedmkt worker running there, and can it reach AWS?",
       deadLetterAdvice:
         "Ten deliveries could not get it done, and fail-task could not fail its run: look into the logs of both.",

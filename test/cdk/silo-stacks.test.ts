@@ -4,7 +4,7 @@ import { queueWorkerEnvironment } from "../../shared/src/contracts/environment.t
 import { partyName } from "../../shared/src/contracts/identifier.ts";
 import { type DeployedResource, deployStacks } from "../support/deployed-stacks.ts";
 import { iamDecision } from "../support/iam-decision.ts";
-import { deployTemplates, synthesizeTemplates } from "../support/templates.ts";
+import { deployTemplates, propertiesOf, synthesizeTemplates } from "../support/templates.ts";
 
 const templates = synthesizeTemplates();
 const { client, site } = templates;
@@ -88,6 +88,20 @@ describe("a client's stack", () => {
     const without = types({ HostPrivateData: "no" });
     expect(without.filter((type) => /S3|KMS/.test(type))).toEqual([]);
     expect(without.filter((type) => type === "AWS::IAM::Policy")).toHaveLength(1);
+  });
+
+  it("alarms on a job that nobody has taken for four hours, and on none that a worker is at", () => {
+    const [late] = propertiesOf(client, "AWS::CloudWatch::Alarm")
+      .map(([, properties]) => properties)
+      .filter(({ AlarmName }) => JSON.stringify(AlarmName).includes("-late"));
+    // the age of the oldest message counts those too that are at work
+    expect(late).toMatchObject({
+      MetricName: "ApproximateNumberOfMessagesVisible",
+      Statistic: "Minimum",
+      Threshold: 0,
+      ComparisonOperator: "GreaterThanThreshold",
+    });
+    expect(Number(late!.EvaluationPeriods) * Number(late!.Period)).toBe(4 * 3600);
   });
 
   it("trusts tasks of its account, and a site's worker where one is named, by its external id where one is given", () => {

@@ -12,6 +12,8 @@ export interface QueueAlarmsProps {
   deadLetters: IQueue;
   /** a message that has waited longer is late */
   late: Duration;
+  /** whether a message may be at work for longer than that: then only those count that nobody has taken */
+  worksLong?: boolean;
   /** what to do about a late message, and about one given up */
   lateAdvice: string;
   deadLetterAdvice: string;
@@ -26,8 +28,7 @@ export class QueueAlarms extends Construct {
     super(scope, id);
     new HouseAlarm(this, "Late", {
       name: `${props.name}-late`,
-      metric: props.queue.metricApproximateAgeOfOldestMessage({ period: PERIOD, statistic: Stats.MAXIMUM }),
-      above: props.late.toSeconds(),
+      ...(props.worksLong ? neverEmpty(props) : oldest(props)),
       description: `A message of ${props.name} has waited for more than ${props.late.toHumanString()}. ${props.lateAdvice}`,
       topic: props.topic,
     });
@@ -39,4 +40,20 @@ export class QueueAlarms extends Construct {
       topic: props.topic,
     });
   }
+}
+
+/** SQS counts the age of every message that is not deleted, one at work too. */
+function oldest({ queue, late }: QueueAlarmsProps) {
+  return {
+    metric: queue.metricApproximateAgeOfOldestMessage({ period: PERIOD, statistic: Stats.MAXIMUM }),
+    above: late.toSeconds(),
+  };
+}
+
+function neverEmpty({ queue, late }: QueueAlarmsProps) {
+  return {
+    metric: queue.metricApproximateNumberOfMessagesVisible({ period: PERIOD, statistic: Stats.MINIMUM }),
+    above: 0,
+    periods: late.toSeconds() / PERIOD.toSeconds(),
+  };
 }

@@ -76,7 +76,8 @@ export class AwsStacks implements CloudStacks {
     };
     if (isNew)
       await attempt("cloudformation:CreateStack", name, () =>
-        this.#client.send(new CreateStackCommand({ ...change, OnFailure: "DELETE" })),
+        // what is kept when a stack goes is kept for what is in it: a first attempt that failed leaves nothing
+        this.#client.send(new CreateStackCommand({ ...change, OnFailure: "DELETE", RetainExceptOnCreate: true })),
       );
     else {
       try {

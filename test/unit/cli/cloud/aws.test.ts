@@ -54,7 +54,12 @@ describe("stacks", () => {
   /** A stack whose change ends after two looks. */
   function stackClient(
     end: string,
-    { exists = false, reasons = [] as StackEvent[], error = null as Error | null } = {},
+    {
+      exists = false,
+      reasons = [] as StackEvent[],
+      error = null as Error | null,
+      onCreate = (_input: object): unknown => undefined,
+    } = {},
   ) {
     let looks = 0;
     let changing = false;
@@ -77,7 +82,10 @@ describe("stacks", () => {
         return stack(++looks < 3 ? "UPDATE_IN_PROGRESS" : end);
       },
       DescribeStackEventsCommand: () => ({ StackEvents: changing && looks >= 2 ? reasons : [] }),
-      CreateStackCommand: change,
+      CreateStackCommand: (input) => {
+        onCreate(input);
+        return change();
+      },
       UpdateStackCommand: change,
       DeleteStackCommand: change,
     });
@@ -108,6 +116,13 @@ describe("stacks", () => {
     const changed = stackClient("UPDATE_COMPLETE", { exists: true });
     expect(await new AwsStacks(changed, async () => {}).apply(change())).toBe("updated");
     expect(changed.asked).not.toContain("CreateStackCommand");
+  });
+
+  it("leave nothing of a first attempt that fails, neither what a template would keep", async () => {
+    const inputs: object[] = [];
+    const client = stackClient("CREATE_COMPLETE", { onCreate: (input) => inputs.push(input) });
+    await new AwsStacks(client, async () => {}).apply(change());
+    expect(inputs).toMatchObject([{ OnFailure: "DELETE", RetainExceptOnCreate: true }]);
   });
 
   it("that need no change are left", async () => {

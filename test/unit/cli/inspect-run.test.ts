@@ -58,7 +58,15 @@ describe("fedmkt inspect of a run's folder", () => {
     const key = controlKeys.spec("quickstart");
     await objects.put(buckets.control, key, yaml);
     const executions = { standing: async () => "ended" as const };
-    const deps = { objects, buckets, material: new FileMaterial(), openTokenizer, progress: () => {}, executions };
+    const deps = {
+      objects,
+      buckets,
+      material: new FileMaterial(),
+      openTokenizer,
+      progress: () => {},
+      executions,
+      readsLocalFiles: true,
+    };
     await planRun(deps)({ bucket: buckets.control, key, execution: "execution" });
     const state = { version: 1, run: "quickstart", specHash: hash, status: "SUCCEEDED", process: null, error: null };
     write(folder, `${RUN}/run.json`, encodeJson({ ...state, cause: null, wallTimeMs: 1, peakMemoryBytes: null }));

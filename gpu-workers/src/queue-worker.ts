@@ -1,4 +1,5 @@
 import { setTimeout } from "node:timers/promises";
+import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import type { JobQueue, QueuedMessage } from "@fedmkt/shared/ports/job-queue.ts";
 import type { WorkerDependencies } from "@fedmkt/shared/use-cases/dependencies.ts";
 import { type AnswerableMessage, parseJobMessage } from "./parse-job.ts";
@@ -34,6 +35,7 @@ export interface QueueWorker extends JobServices, ProcessStop {
  * Takes a party's jobs from its queue, one at a time, until it is told to stop. A message is taken off the queue once its token
  * is answered or nobody waits for it; until then it stays hidden while the worker lives, and comes to another when it does not. A
  * job that is interrupted is given back at once, with its checkpoint written.
+ * @throws InvalidInputError what the queue refuses the very first request with: it is not there, or not for this worker
  */
 export async function serveQueue(worker: QueueWorker): Promise<void> {
   const { queue, logger, stopping, gaveUp, waitSeconds, hiddenSeconds = HIDDEN_SECONDS, once } = worker;
@@ -42,14 +44,18 @@ export async function serveQueue(worker: QueueWorker): Promise<void> {
   const drain = () => void setTimeout(DRAIN_MS, undefined, { ref: false }).then(() => drained.abort());
   leaving.addEventListener("abort", drain, { once: true });
   let retryMs = FIRST_RETRY_MS;
+  let hasReached = false;
   logger.info("worker waits for jobs", { party: worker.party });
   while (!leaving.aborted) {
     let message: QueuedMessage | null;
     try {
       message = await queue.receive({ waitSeconds, hiddenSeconds, signal: drained.signal });
       retryMs = FIRST_RETRY_MS;
+      hasReached = true;
     } catch (error) {
-      logger.warn("queue cannot be read", { error, again: retryMs / 1000 });
+      // what is refused from the start needs a person; later it may be a deployment that is being changed
+      if (!hasReached && error instanceof InvalidInputError) throw error;
+      logger.warn("queue cannot be read", { error, againInSeconds: retryMs / 1000 });
       await setTimeout(retryMs, undefined, { signal: leaving }).catch(() => undefined);
       retryMs = Math.min(2 * retryMs, LAST_RETRY_MS);
       continue;

@@ -1,7 +1,8 @@
-import { partyCredentials } from "@fedmkt/shared/adapters/aws/party-credentials.ts";
+import { partyCredentials, requirePartyRole } from "@fedmkt/shared/adapters/aws/party-credentials.ts";
 import { queueWorkerEnvironment } from "@fedmkt/shared/contracts/environment.ts";
 import type { ProgressEvent } from "@fedmkt/shared/contracts/progress.ts";
-import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
+import { InvalidInputError, TransientError } from "@fedmkt/shared/core/errors.ts";
+import { requireDevice } from "@fedmkt/shared/engine/session.ts";
 import { jobQueue } from "@fedmkt/shared/runtime/job-queue.ts";
 import { issues } from "@fedmkt/shared/runtime/stage-failure.ts";
 import type { ProcessStop } from "./process-stop.ts";
@@ -27,7 +28,10 @@ export interface RunQueueWorker extends ProcessStop {
 /**
  * A party's worker at its own site or in a container: takes jobs from the party's queue until it is told to stop. It only calls
  * out, by HTTPS: with the party's role where one is named, whose credentials are fetched anew every hour.
- * @throws InvalidInputError `ENVIRONMENT_INVALID` naming the variables
+ *
+ * What would fail every job is found before the first is taken: a job that is taken and refused fails its run.
+ * @throws InvalidInputError `ENVIRONMENT_INVALID` naming the variables, `DEVICE_UNAVAILABLE`, `CREDENTIALS_MISSING`, `ACCESS_DENIED`, and
+ *   whatever the queue refuses the first request with
  */
 export async function runQueueWorker(options: RunQueueWorker): Promise<void> {
   const { variables, logger, stopping, gaveUp, once, onProgress } = options;
@@ -35,7 +39,14 @@ export async function runQueueWorker(options: RunQueueWorker): Promise<void> {
   if (!result.success) throw new InvalidInputError("ENVIRONMENT_INVALID", `environment: ${issues(result.error)}`);
   const settings = result.data;
   const { FEDMKT_PARTY: party, FEDMKT_PARTY_ROLE_ARN: roleArn, FEDMKT_EXTERNAL_ID: externalId } = settings;
+  if (settings.FEDMKT_DEVICE !== "cpu") await requireDevice(settings.FEDMKT_DEVICE);
   const credentials = roleArn === undefined ? undefined : partyCredentials({ roleArn, party, externalId });
+  if (credentials !== undefined)
+    await requirePartyRole(credentials, roleArn!).catch((error) => {
+      // a network that is not there yet comes: the queue is tried again and again
+      if (!(error instanceof TransientError)) throw error;
+      logger.warn("role cannot be taken yet", { error });
+    });
   const { services, close } = workerServices(variables, settings, logger, credentials);
   const isEmulator = (variables.AWS_ENDPOINT_URL_SQS ?? variables.AWS_ENDPOINT_URL) !== undefined;
   try {

@@ -76,8 +76,11 @@ export async function createSession(
 
 let known: Promise<void> | null = null;
 
-/** Runs the smallest graph there, once a thread: what fails for want of a provider, a library or a GPU fails here, with its reason. */
-function requireDevice(device: Device): Promise<void> {
+/**
+ * Runs the smallest graph there, once a thread: what fails for want of a provider, a library or a GPU fails here, with its reason.
+ * @throws InvalidInputError `DEVICE_UNAVAILABLE`
+ */
+export function requireDevice(device: Device): Promise<void> {
   known ??= (async () => {
     const graph = new GraphBuilder();
     graph.output("same", graph.input("any", "float32", [1]));

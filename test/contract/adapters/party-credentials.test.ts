@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
-import { partyCredentials } from "../../../shared/src/adapters/aws/party-credentials.ts";
+import { partyCredentials, requirePartyRole } from "../../../shared/src/adapters/aws/party-credentials.ts";
 import { SqsJobQueue } from "../../../shared/src/adapters/aws/sqs-job-queue.ts";
 import { sqsClient } from "../../../shared/src/adapters/aws/sqs-message-queue.ts";
 
@@ -16,6 +16,8 @@ let asked: Record<string, string>[] = [];
 let signers: string[] = [];
 /** how long the credentials last that STS hands out */
 let seconds = 3600;
+/** with what STS answers instead */
+let refusal: { status: number; code: string } | null = null;
 
 beforeAll(async () => {
   aws = createServer(async (request, response) => {
@@ -28,6 +30,13 @@ beforeAll(async () => {
       return;
     }
     asked.push({ ...Object.fromEntries(new URLSearchParams(body)), signer });
+    if (refusal !== null) {
+      const { status, code } = refusal;
+      response
+        .writeHead(status, { "content-type": "text/xml" })
+        .end(`<ErrorResponse><Error><Code>${code}</Code><Message>not so</Message></Error></ErrorResponse>`);
+      return;
+    }
     const expiration = new Date(Date.now() + seconds * 1000).toISOString();
     response.writeHead(200, { "content-type": "text/xml" }).end(
       `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
@@ -50,6 +59,7 @@ afterAll(() => {
 beforeEach(() => {
   asked = [];
   signers = [];
+  refusal = null;
 });
 
 const receive = { waitSeconds: 0, hiddenSeconds: 30, signal: new AbortController().signal };
@@ -96,5 +106,36 @@ describe("a party's credentials", () => {
     seconds = 3600;
     await queueAs(partyCredentials({ roleArn: ROLE, party: "ships" })).receive(receive);
     expect(asked[0]).not.toHaveProperty("ExternalId");
+  });
+});
+
+describe("a party's role that must be had", () => {
+  const take = () => requirePartyRole(partyCredentials({ roleArn: ROLE, party: "ships" }), ROLE);
+
+  it("is taken once", async () => {
+    await take();
+    expect(asked).toHaveLength(1);
+  });
+
+  it("is told to be out of reach where STS refuses it: removed, or another's", async () => {
+    refusal = { status: 403, code: "AccessDenied" };
+    await expect(take()).rejects.toMatchObject({
+      name: "InvalidInputError",
+      code: "ACCESS_DENIED",
+      message: expect.stringContaining(ROLE),
+    });
+  });
+
+  it("may be had later where STS does not answer well now", async () => {
+    refusal = { status: 503, code: "ServiceUnavailable" };
+    await expect(take()).rejects.toMatchObject({ name: "TransientError", code: "AWS_UNAVAILABLE" });
+  });
+
+  it("needs credentials of the machine's own", async () => {
+    const none = Object.assign(new Error("no provider"), { name: "CredentialsProviderError" });
+    await expect(requirePartyRole(() => Promise.reject(none), ROLE)).rejects.toMatchObject({
+      name: "InvalidInputError",
+      code: "CREDENTIALS_MISSING",
+    });
   });
 });

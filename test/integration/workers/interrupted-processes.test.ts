@@ -223,6 +223,17 @@ describe("a queue's worker process", () => {
     expect(worker.log()).toContain('"message":"job done"');
   });
 
+  it("takes no job where it cannot compute on its device: a job that is refused fails its run", async () => {
+    const { job } = await planned("no-device");
+    const queue = await createJobQueue(queues, "no-device");
+    await queue.send({ taskToken: "no-device", job });
+    const worker = startAt(queue.url, { FEDMKT_DEVICE: "cuda" });
+    expect(await worker.exited).toBe(2);
+    expect(worker.log()).toContain("DEVICE_UNAVAILABLE");
+    expect(await queue.visible()).toHaveLength(1);
+    expect(answersTo("no-device")).toEqual([]);
+  });
+
   it("refuses to start without a queue, in words", async () => {
     const worker = startWorker("queue-entry", { FEDMKT_PARTY: "ships" });
     expect(await worker.exited).toBe(2);

@@ -259,6 +259,26 @@ describe("a queue's worker", () => {
     await isEmpty(test.queue);
     expect(test.logger.lines).toContainEqual(expect.objectContaining({ message: "queue cannot be read" }));
   });
+
+  it("ends where its queue refuses it from the start", async () => {
+    const test = await prepare();
+    const { ended } = start(test, done, { queue: new SqsJobQueue(client, `${test.queue.url}-of-nobody`) });
+    running.pop(); // it has ended already
+    await expect(ended).rejects.toMatchObject({ name: "InvalidInputError" });
+  });
+
+  it("goes on trying where its queue refuses it later", async () => {
+    const test = await prepare();
+    const queue = new SqsJobQueue(client, test.queue.url);
+    const receive = queue.receive.bind(queue);
+    let tries = 0;
+    queue.receive = (options) =>
+      tries++ === 1 ? Promise.reject(new InvalidInputError("ACCESS_DENIED", "sqs: access denied")) : receive(options);
+    start(test, done, { queue });
+    await until(() => tries > 1);
+    await test.queue.send(message("token"));
+    await isEmpty(test.queue);
+  });
 });
 
 describe("a queue's worker that is told to stop", () => {

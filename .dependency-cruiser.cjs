@@ -110,7 +110,10 @@ module.exports = {
       comment:
         "Only adapters/aws imports the AWS SDK; so do the CLI's embedded runner, which stands on the other side, and its cloud/, which does what operators do.",
       severity: "error",
-      from: { path: "^(shared|functions|gpu-workers|cli|cdk)/", pathNot: "^(shared/src/adapters/aws/|cli/src/(local|cloud)/)" },
+      from: {
+        path: "^(shared|functions|gpu-workers|cli|cdk)/",
+        pathNot: "^(shared/src/adapters/aws/|cli/src/(local|cloud)/)",
+      },
       to: { path: SDK },
     },
     {

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { isAbsolute, join, resolve } from "node:path";
 import { isInS3 } from "@fedmkt/shared/contracts/location.ts";
 import { CHECKOUT } from "./installation.ts";
 
@@ -36,13 +36,13 @@ export interface Surroundings {
 /**
  * @param value - the whole spec, right or wrong
  * @returns "here": a path of this machine, or S3; "elsewhere": a place that only another machine knows, kept as it is written;
- *   else what is wrong with it
+ *   "anywhere": here where it is there, else elsewhere; or what is wrong with it
  */
 export type JudgeLocation = (
   value: unknown,
   path: Path,
   location: string,
-) => "here" | "elsewhere" | { refusal: string };
+) => "here" | "elsewhere" | "anywhere" | { refusal: string };
 
 /**
  * Puts variables into a spec's locations, makes them absolute and looks whether what they name is there. Takes any value,
@@ -69,7 +69,7 @@ export function resolveLocations(
     if (missing.size > 0) continue;
     const judged = judge(value, path, text);
     if (judged === "elsewhere") continue;
-    if (judged !== "here") {
+    if (typeof judged === "object") {
       refuse(judged.refusal);
       continue;
     }
@@ -79,7 +79,9 @@ export function resolveLocations(
       continue;
     }
     const absolute = resolve(specFolder, text);
-    for (const problem of findProblems(absolute, kind)) refuse(problem);
+    const problems = findProblems(absolute, kind);
+    if (judged === "anywhere" && problems.length > 0 && !isAbsolute(text)) continue;
+    for (const problem of problems) refuse(problem);
     setMember(value, path, absolute);
   }
   return { value, mistakes };
@@ -94,6 +96,11 @@ export async function replaceLocations(
   for (const { path, kind } of findLocations(value))
     setMember(value, path, await replace(readMember(value, path) as string, kind));
   return value;
+}
+
+/** Whether a location of a spec that was read is not this machine's: what is here was made absolute. */
+export function isElsewhere(location: string): boolean {
+  return isInS3(location) || !isAbsolute(location);
 }
 
 /** A list's index says little: whose client it is. */

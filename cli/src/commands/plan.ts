@@ -7,6 +7,7 @@ import { describeEstimate, listAssumptions } from "../plan/describe-estimate.ts"
 import { findWarnings } from "../plan/find-warnings.ts";
 import { measureRun } from "../plan/measure-run.ts";
 import { readSpecFile } from "../read-spec-file.ts";
+import { ANY_PLACE } from "../site-data.ts";
 
 const INSTANCE = "g5.xlarge";
 
@@ -36,7 +37,7 @@ export const command: Command = {
   ],
   async run({ args, io, dependencies }): Promise<Outcome> {
     const shown = args.spec as string;
-    const { spec, yaml, placeOf } = readSpecFile(shown, io, { mayReadS3: true });
+    const { spec, yaml, placeOf } = readSpecFile(shown, io, ANY_PLACE);
     const { mistakes } = await dependencies.checkMaterial(spec, yaml);
     if (mistakes.length > 0)
       throw new InvalidSpecError(

@@ -2,6 +2,7 @@ import { InvalidSpecError } from "@fedmkt/shared/contracts/spec-mistake.ts";
 import { type Command, JSON_ARGUMENT, type Outcome } from "../command.ts";
 import { count } from "../count.ts";
 import { readSpecFile } from "../read-spec-file.ts";
+import { ANY_PLACE } from "../site-data.ts";
 
 export const command: Command = {
   meta: {
@@ -15,7 +16,7 @@ export const command: Command = {
   examples: ["fedmkt validate examples/quickstart/run.yaml", "fedmkt validate run.yaml --json"],
   async run({ args, io, dependencies }): Promise<Outcome> {
     const shown = args.spec as string;
-    const { spec, yaml, hash, placeOf } = readSpecFile(shown, io, { mayReadS3: true });
+    const { spec, yaml, hash, placeOf } = readSpecFile(shown, io, ANY_PLACE);
     const { mistakes, checked, unchecked } = await dependencies.checkMaterial(spec, yaml);
     if (mistakes.length > 0)
       throw new InvalidSpecError(
@@ -33,7 +34,7 @@ export const command: Command = {
       ...checked.map((line) => `  ${line}`),
       ...(unchecked.length === 0
         ? []
-        : ["Not looked into (only the run reads S3):", ...unchecked.map((line) => `  ${line}`)]),
+        : ["Not looked into (in S3, or at a site: only the run reads it):", ...unchecked.map((line) => `  ${line}`)]),
     ];
     return {
       data: { run, specHash: hash, rounds, clients, sets: evaluation.length, baselines, checked, unchecked },

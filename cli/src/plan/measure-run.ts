@@ -3,7 +3,6 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { FileMaterial } from "@fedmkt/shared/adapters/material/file-material.ts";
 import { openTokenizer } from "@fedmkt/shared/adapters/tokenizers/open-tokenizer.ts";
-import { isInS3 } from "@fedmkt/shared/contracts/location.ts";
 import type { Baseline, DataSpec, EvaluationSet, RunSpec } from "@fedmkt/shared/contracts/run-spec.ts";
 import { partySpec } from "@fedmkt/shared/contracts/run-spec.ts";
 import { encodeSample } from "@fedmkt/shared/core/alignment/encode-sample.ts";
@@ -21,9 +20,10 @@ import { planBaselines } from "@fedmkt/shared/use-cases/plan-baselines.ts";
 import { type PlannedParty, planParty } from "@fedmkt/shared/use-cases/plan-parties.ts";
 import { readHeldOutSet, readQuestionSet, readSampleSet } from "@fedmkt/shared/use-cases/prepare-samples.ts";
 import { TRAINS_ON } from "@fedmkt/shared/use-cases/run-baseline.ts";
+import { isElsewhere } from "../spec-locations.ts";
 import { MemoryObjectStore } from "../validate/memory-object-store.ts";
 
-/** What stands for a model or data set that lies in S3, where this machine does not look. */
+/** What stands for a model or data set that lies in S3 or at a site, where this machine does not look. */
 export const ASSUMED = {
   serverParameters: 7e9,
   clientParameters: 1.3e9,
@@ -59,10 +59,10 @@ export async function measureRun(spec: RunSpec): Promise<MeasuredRun> {
   };
   const planned = new Map<string, PlannedParty>();
   for (const id of ["server", ...spec.clients.map((client) => client.id)])
-    if (!isInS3(partySpec(spec, id).model)) planned.set(id, await planParty(deps, spec, id));
+    if (!isElsewhere(partySpec(spec, id).model)) planned.set(id, await planParty(deps, spec, id));
 
   const readSet = async (what: string, data: DataSpec, read: () => Promise<Sample[]>): Promise<TextSet> => {
-    if (![data.path, data.keepCharactersOf ?? data.path].some(isInS3)) return textSet(await read());
+    if (![data.path, data.keepCharactersOf ?? data.path].some(isElsewhere)) return textSet(await read());
     const samples = data.samples ?? ASSUMED.samples;
     assumptions.push(`${what}: not looked into; ${samples} samples of ${spec.sampleBytes} bytes`);
     return { samples, bytes: samples * spec.sampleBytes, texts: null };

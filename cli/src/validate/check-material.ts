@@ -1,7 +1,6 @@
 import { FileMaterial } from "@fedmkt/shared/adapters/material/file-material.ts";
 import { openTokenizer } from "@fedmkt/shared/adapters/tokenizers/open-tokenizer.ts";
 import { controlKeys } from "@fedmkt/shared/contracts/keys.ts";
-import { isInS3 } from "@fedmkt/shared/contracts/location.ts";
 import { type DataSpec, partySpec, type RunSpec } from "@fedmkt/shared/contracts/run-spec.ts";
 import { encodeSample } from "@fedmkt/shared/core/alignment/encode-sample.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
@@ -14,7 +13,7 @@ import { type PlannedParty, planParty } from "@fedmkt/shared/use-cases/plan-part
 import { planRun } from "@fedmkt/shared/use-cases/plan-run.ts";
 import { readHeldOutSet, readQuestionSet, readSampleSet } from "@fedmkt/shared/use-cases/prepare-samples.ts";
 import { count } from "../count.ts";
-import type { LocationMistake } from "../spec-locations.ts";
+import { isElsewhere, type LocationMistake } from "../spec-locations.ts";
 import { MemoryObjectStore } from "./memory-object-store.ts";
 
 /** What came of looking into a spec's files. */
@@ -47,8 +46,9 @@ export async function checkMaterial(spec: RunSpec, yaml: Uint8Array): Promise<Ma
     locations: string[],
     work: () => Promise<string>,
   ) => {
-    if (locations.some(isInS3)) {
-      result.unchecked.push(`${what}: ${locations.find(isInS3)}`);
+    const elsewhere = locations.find(isElsewhere);
+    if (elsewhere !== undefined) {
+      result.unchecked.push(`${what}: ${elsewhere}`);
       return;
     }
     try {

@@ -66,7 +66,19 @@ describe("fedmkt validate, looking into the files", () => {
     editSpec("private: data/ward.jsonl", "private: s3://theirs/ward.jsonl");
     const { exitCode, stdout } = await callCli(folder, VALIDATE, { checkMaterial });
     expect(exitCode).toBe(0);
-    expect(stdout).toContain("Not looked into (only the run reads S3):\n  ward's private set: s3://theirs/ward.jsonl");
+    expect(stdout).toContain(
+      "Not looked into (in S3, or at a site: only the run reads it):\n  ward's private set: s3://theirs/ward.jsonl",
+    );
     expect(stdout).not.toContain("the plan:");
+  });
+
+  it("leaves the data that only a client's site holds to the run", async () => {
+    editSpec("simulation: true", "simulation: false");
+    editSpec("private: data/ward.jsonl", "private: at-the-site.jsonl\n    compute: worker");
+    const { exitCode, stdout } = await callCli(folder, VALIDATE, { checkMaterial });
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/Not looked into .*:\n {2}ward's private set: at-the-site.jsonl/);
+    editSpec("\n    compute: worker", "");
+    expect((await callCli(folder, VALIDATE, { checkMaterial })).exitCode).toBe(2);
   });
 });

@@ -76,6 +76,25 @@ describe("fedmkt plan", () => {
     expect(larger.data.warnings).toEqual([expect.stringMatching(/^p5\.48xlarge has 8 GPUs/)]);
   });
 
+  it("leaves a site's data to the site, and looks into them where they lie here too", async () => {
+    const [ships, wards] = spec.clients;
+    const atSite = (file: string) => ({
+      ...spec,
+      simulation: false,
+      clients: [ships, { ...wards, compute: "worker", private: file }],
+      evaluation: [{ name: "wards", data: file, owner: "wards" }],
+    });
+    const assumedOf = ({ data }: Awaited<ReturnType<typeof planned>>) =>
+      data.assumptions.filter((line) => line.includes("not looked into"));
+    expect(assumedOf(await planned(atSite("only-there.jsonl")))).toEqual([
+      expect.stringMatching(/^wards's private set: not looked into; 1000 samples/),
+      expect.stringMatching(/^held-out set wards: not looked into; 1000 samples/),
+    ]);
+    expect(assumedOf(await planned(atSite("data/wards.jsonl")))).toEqual([]);
+    const ofCluster = await planned({ ...spec, clients: [{ ...ships, private: "only-there.jsonl" }, wards] });
+    expect(ofCluster.error.code).toBe("SPEC_INVALID");
+  });
+
   it("warns of a run that comes near a limit of Step Functions", async () => {
     const many = { ...spec, public: [{ path: "s3://data/public.jsonl", samples: 2_000 }], samplesPerShard: 4 };
     expect((await planned(many)).data.warnings).toContainEqual(

@@ -1,0 +1,23 @@
+import type { SpecPlace } from "./read-spec-file.ts";
+import { readMember } from "./spec-locations.ts";
+
+/**
+ * A spec as `plan` and `validate` read it, for a run here or in a deployment: S3 is left to the run, and so are the data of a client
+ * that works at its own site, unless they lie here too.
+ */
+export const ANY_PLACE: SpecPlace = {
+  mayReadS3: true,
+  judge: (value, path) => (isSiteData(value, path) ? "anywhere" : "here"),
+};
+
+function isSiteData(value: unknown, path: readonly PropertyKey[]): boolean {
+  if (path[0] === "clients") return path[2] === "private" && worksAtSite(readMember(value, ["clients", path[1]]));
+  if (path[0] !== "evaluation" || readMember(value, ["simulation"]) === true) return false;
+  const owner = readMember(value, ["evaluation", path[1], "owner"]);
+  const clients = readMember(value, ["clients"]);
+  return Array.isArray(clients) && clients.some((client) => client?.id === owner && worksAtSite(client));
+}
+
+function worksAtSite(client: unknown): boolean {
+  return readMember(client, ["compute"]) === "worker";
+}

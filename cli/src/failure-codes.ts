@@ -1,8 +1,9 @@
+import { codeOfJobFailure } from "@fedmkt/shared/contracts/job-failure.ts";
 import type { LocalEvent } from "./local/local-event.ts";
 
 /**
- * The codes of a run's errors. Step Functions carries an error's name and message alone; the log record of whoever failed holds
- * its code too, under the same message.
+ * The codes of a run's errors. A worker's job answers with its code. Of a function Step Functions carries the error's name and message
+ * alone; its log record holds the code too, under the same message.
  */
 export class FailureCodes {
   readonly #codes = new Map<string, string>();
@@ -11,8 +12,8 @@ export class FailureCodes {
     if (event.kind === "log" && event.failure !== undefined) this.#codes.set(event.failure.message, event.failure.code);
   }
 
-  /** @returns null where nobody logged an error of this message */
+  /** @returns null where nobody told a code with this message */
   codeOf(message: string): string | null {
-    return this.#codes.get(message) ?? null;
+    return codeOfJobFailure(message) ?? this.#codes.get(message) ?? null;
   }
 }

@@ -1,5 +1,6 @@
 import { setTimeout } from "node:timers/promises";
 import type { WorkerJob } from "@fedmkt/shared/contracts/job.ts";
+import { jobFailureCause } from "@fedmkt/shared/contracts/job-failure.ts";
 import { TransientError } from "@fedmkt/shared/core/errors.ts";
 import type { Interruption } from "@fedmkt/shared/ports/interruption.ts";
 import type { TaskCallback } from "@fedmkt/shared/ports/task-callback.ts";
@@ -107,7 +108,7 @@ export async function runJob<D>(options: RunJob<D>): Promise<JobEnd> {
 
 async function answerFailure<D>(
   { callback, token, logger, stopping, answersStop }: RunJob<D>,
-  identity: object,
+  identity: Readonly<Record<string, unknown>>,
   thrown: unknown,
 ): Promise<"failed" | "stopped"> {
   const failure = stageFailure("worker", thrown);
@@ -115,7 +116,7 @@ async function answerFailure<D>(
     logger.warn("job put down: the worker was stopped", { ...identity, code: failure.code });
     if (!answersStop) return "stopped";
   } else logger.error("job failed", { ...identity, code: failure.code, error: failure });
-  await callback.fail(token, { name: failure.name, cause: failure.message });
+  await callback.fail(token, { name: failure.name, cause: jobFailureCause(failure, identity) });
   return "failed";
 }
 

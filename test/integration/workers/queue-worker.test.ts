@@ -128,7 +128,13 @@ describe("a queue's worker", () => {
     start(test, () => Promise.reject(new InvalidInputError("DATASET_EMPTY", "client ships: no samples")));
     await isEmpty(test.queue);
     expect(test.callback.answers).toEqual([
-      { token: "token", error: { name: "InvalidInputError", cause: "client ships: no samples" } },
+      {
+        token: "token",
+        error: {
+          name: "InvalidInputError",
+          cause: "client ships: no samples [DATASET_EMPTY: round 1, client-train, ships]",
+        },
+      },
     ]);
   });
 

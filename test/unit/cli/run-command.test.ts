@@ -7,6 +7,7 @@ import { eventOf } from "../../../cli/src/local/output-lines.ts";
 import { identityOf } from "../../../cli/src/process-identity.ts";
 import { readSpecFile } from "../../../cli/src/read-spec-file.ts";
 import { readRunState, writeRunState } from "../../../cli/src/run-folder.ts";
+import { jobFailureCause } from "../../../shared/src/contracts/job-failure.ts";
 import { readRunSpec } from "../../../shared/src/contracts/read-run-spec.ts";
 import { callCli, failingRunner, makeToyFolder, remove, succeedingRunner, write } from "../../support/cli.ts";
 import { SPEC } from "../../support/spec.ts";
@@ -172,6 +173,13 @@ describe("fedmkt run --local", () => {
     expect(status.exitCode).toBe(0);
     expect(status.stdout).toContain(`toy: failed (runs/toy)\n  InvalidInputError: ${message}`);
     expect(existsSync(join(folder, "runs/toy/summary.json"))).toBe(false);
+  });
+
+  it("fails with the code that a worker's job has answered", async () => {
+    const cause = jobFailureCause({ message: "ward.jsonl: line 3", code: "DATASET_INVALID" }, { party: "ward" });
+    const runLocally = failingRunner("InvalidInputError", cause);
+    const { stderr } = await callCli(folder, RUN, { runLocally });
+    expect(stderr).toContain("InvalidInputError (DATASET_INVALID): ward.jsonl: line 3 [DATASET_INVALID: ward]\n");
   });
 
   it("fails with the first cause's own code, and shows nothing of the records and failed states around it", async () => {

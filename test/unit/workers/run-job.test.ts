@@ -2,6 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { parseJob } from "../../../gpu-workers/src/parse-job.ts";
 import { type RunJob, runJob } from "../../../gpu-workers/src/run-job.ts";
 import { WORKER_USE_CASES, type WorkerUseCases } from "../../../gpu-workers/src/stages.ts";
+import { codeOfJobFailure } from "../../../shared/src/contracts/job-failure.ts";
 import { STAGES, type StageName } from "../../../shared/src/contracts/stages.ts";
 import { InvalidInputError, TransientError } from "../../../shared/src/core/errors.ts";
 import type { Interruption } from "../../../shared/src/ports/interruption.ts";
@@ -11,7 +12,10 @@ import { RecordingLogger } from "../../support/recording-logger.ts";
 const TOKEN = "AQCE-token";
 const JOB = { stage: "client-train", run: "harbour-and-forest", round: 2, party: "harbour" };
 const STOPPED = new TransientError("WORKER_STOPPED", "the worker was stopped by SIGTERM");
-const ANSWERED_STOP = { token: TOKEN, error: { name: "TransientError", cause: STOPPED.message } };
+const ANSWERED_STOP = {
+  token: TOKEN,
+  error: { name: "TransientError", cause: `${STOPPED.message} [WORKER_STOPPED: round 2, client-train, harbour]` },
+};
 const never = () => new Promise<never>(() => undefined);
 
 type Work = (stage: string, input: unknown, interruption: Interruption) => Promise<unknown>;
@@ -90,14 +94,16 @@ describe("a worker's job", () => {
   it.each([
     new InvalidInputError("OBJECT_MISSING", "client harbour: model.safetensors missing"),
     new TransientError("AWS_UNAVAILABLE", "s3://a/b: SlowDown"),
-  ])("tells the state %s with its name and message", async (error) => {
+  ])("tells the state %s with its name, message, code and job", async (error) => {
     const { run, callback } = prepare({
       work: async () => {
         throw error;
       },
     });
     expect(await run()).toBe("failed");
-    expect(callback.answers).toEqual([{ token: TOKEN, error: { name: error.name, cause: error.message } }]);
+    const cause = `${error.message} [${error.code}: round 2, client-train, harbour]`;
+    expect(callback.answers).toEqual([{ token: TOKEN, error: { name: error.name, cause } }]);
+    expect(codeOfJobFailure(cause)).toBe(error.code);
   });
 
   it.each([

@@ -52,10 +52,9 @@ export async function addClient(context: CommandContext, cloud: Cloud, id: strin
         : [
             `  its private data go to s3://${client.privateBucket}/${client.dataOwner ? `, put there by ${client.dataOwner}` : ""}`,
           ]),
-      `  its site needs ${id}.fedmkt.json, written here: fedmkt worker --client ${id} --config ${id}.fedmkt.json --data FOLDER`,
-      ...(client.principal === null
-        ? ["  nobody outside this account may take its role yet: --principal ARN lets a site's own role or user"]
-        : []),
+      client.principal === null
+        ? "  its jobs run in the cluster; --principal ARN lets a worker at a site of its own take them"
+        : `  its site needs ${id}.fedmkt.json, written here: fedmkt worker --client ${id} --config ${id}.fedmkt.json --data FOLDER`,
     ].join("\n"),
   };
 }

@@ -61,10 +61,10 @@ export function describePolicy({ roleName, trust, statements, resources }: Clien
     "and may",
     ...statements.flatMap((statement) => [
       `  ${statement.Effect === "Allow" ? "" : `${statement.Effect.toUpperCase()} `}${list(statement.Action).join(", ")}${describeConditions(statement)}`,
-      ...list(statement.Resource).map((resource) => `    on ${resource}`),
+      ...list(statement.Resource).map((resource) => `    on ${resource.replace(OWN, "the stack's $1")}`),
     ]),
     "the stack makes",
-    ...resources.map((resource) => `  ${resource}`),
+    ...resources.map((resource) => `  ${resource.replace(HASH, "")}`),
   ];
 }
 
@@ -76,6 +76,10 @@ interface RoleProperties {
   AssumeRolePolicyDocument: Document;
   Policies?: { PolicyDocument: Document }[];
 }
+
+/** What only CloudFormation can name, by its name in the template, without the CDK's hash. */
+const OWN = /\$\{(\w+?)[0-9A-F]{8}(?:\.\w+)?\}/;
+const HASH = /[0-9A-F]{8}$/;
 
 /** Said already by the statements. */
 const HIDDEN = /^AWS::(IAM|CDK)::/;

@@ -7,10 +7,9 @@ import { RunFailure } from "../failure.ts";
  * @throws InvalidInputError `BAD_ARGUMENT` where nobody can be asked; RunFailure `NOT_CONFIRMED`
  */
 export async function confirm({ args, io }: Pick<CommandContext, "args" | "io">, question: string): Promise<void> {
+  requireAnswer({ args, io }, question);
   if (args.yes === true) return;
-  if (io.ask === null)
-    throw new InvalidInputError("BAD_ARGUMENT", `${question} Nobody is at a terminal to answer: give --yes`);
-  const answer = await io.ask(`${question} [y/N] `).catch(() => "");
+  const answer = await io.ask!(`${question} [y/N] `).catch(() => "");
   if (/^y(es)?$/i.test(answer.trim())) return;
   throw new RunFailure({
     name: "NotConfirmed",
@@ -19,6 +18,15 @@ export async function confirm({ args, io }: Pick<CommandContext, "args" | "io">,
     details: {},
     exitCode: 1,
   });
+}
+
+/**
+ * For what takes its time before it can ask.
+ * @throws InvalidInputError `BAD_ARGUMENT` where nobody can be asked
+ */
+export function requireAnswer({ args, io }: Pick<CommandContext, "args" | "io">, question: string): void {
+  if (args.yes !== true && io.ask === null)
+    throw new InvalidInputError("BAD_ARGUMENT", `${question} Nobody is at a terminal to answer: give --yes`);
 }
 
 export const YES_ARGUMENT = { yes: { type: "boolean", description: "ask nothing" } } as const;

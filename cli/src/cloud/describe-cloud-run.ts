@@ -2,7 +2,7 @@ import type { Plan } from "@fedmkt/shared/contracts/plan.ts";
 import type { Outcome } from "../command.ts";
 import type { Cloud } from "./cloud.ts";
 import { describeProgress, findProgress } from "./describe-progress.ts";
-import { type CloudRun, readDollars, readDoneJobs, readPlan } from "./read-run.ts";
+import { type CloudRun, readDollars, readDoneJobs, readPlan, standingWord } from "./read-run.ts";
 
 /** One run: how it stands, how far it is, who waits at their queues, what it has cost. */
 export async function describeCloudRun(cloud: Cloud, found: CloudRun, nowMs: number): Promise<Outcome> {
@@ -15,8 +15,8 @@ export async function describeCloudRun(cloud: Cloud, found: CloudRun, nowMs: num
   // this machine's clock may be behind
   const seconds = startedMs === null ? null : Math.max(0, Math.round(((stoppedMs ?? nowMs) - startedMs) / 1000));
   const lines = [
-    `${run}: ${standing} (${cloud.environment})`,
-    ...(standing === "failed" ? [`${error}: ${cause}`] : []),
+    `${run}: ${standingWord(found)} (${cloud.environment})`,
+    ...(standingWord(found) === "failed" ? [`${error}: ${cause}`] : []),
     ...(progress === null ? [] : [describeProgress(progress)]),
     ...queues.map(({ party, waiting, taken }) => `${party}'s queue: ${waiting} waiting, ${taken} taken`),
     ...(dollars === null ? [] : [describeCost(dollars, plan!)]),

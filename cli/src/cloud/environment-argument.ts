@@ -18,12 +18,24 @@ export function readEnvironment({ args }: Pick<CommandContext, "args">): Environ
   return (args.environment as EnvironmentName | undefined) ?? "dev";
 }
 
-/** The deployment that a command names, once its pipeline is known to be there. @throws InvalidInputError `DEPLOYMENT_MISSING` */
-export async function openDeployment(context: CommandContext): Promise<Cloud> {
-  const cloud = await context.dependencies.openCloud(readEnvironment(context));
-  await requireDeployment(cloud);
-  return cloud;
+/**
+ * The deployment that a command names, once its pipeline is known to be there.
+ * @param otherwise - what may have been meant by who has no account
+ * @throws InvalidInputError `DEPLOYMENT_MISSING`, and as {@link Cloud} is opened
+ */
+export async function openDeployment(context: CommandContext, otherwise?: string): Promise<Cloud> {
+  try {
+    const cloud = await context.dependencies.openCloud(readEnvironment(context));
+    await requireDeployment(cloud);
+    return cloud;
+  } catch (error) {
+    if (otherwise === undefined || !(error instanceof InvalidInputError) || !NO_CLOUD.has(error.code)) throw error;
+    throw new InvalidInputError(error.code, `${error.message}; ${otherwise}`, { cause: error });
+  }
 }
+
+/** Whoever gets one of these may want no cloud at all. */
+const NO_CLOUD = new Set(["REGION_MISSING", "CREDENTIALS_MISSING"]);
 
 async function requireDeployment({ stacks, names, environment, account, region }: Cloud): Promise<void> {
   const stack = await stacks.describe(names.pipelineStack);

@@ -26,6 +26,14 @@ export interface CloudRun {
   stoppedMs: number | null;
 }
 
+/** A run's standing in one word for a person: one that somebody stopped did not fail by itself. */
+export function standingWord({ standing, error }: Pick<CloudRun, "standing" | "error">): string {
+  return standing === "failed" && error === STOPPED ? "stopped" : standing;
+}
+
+/** What an execution is called that fedmkt stop, or somebody in the console, ended. */
+const STOPPED = "ABORTED";
+
 /** What the stages' own readers need of a deployment. */
 export function storesOf(cloud: Cloud) {
   const buckets = {

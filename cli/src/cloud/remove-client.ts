@@ -28,7 +28,7 @@ export async function removeClient(context: CommandContext, cloud: Cloud, id: st
   const fate = describeData(client, deletesData, keepsBucket);
   io.stderr.write(
     [
-      `client ${id}: role, job queue and task definition are deleted; whoever has taken the role loses it at once`,
+      `removing client ${id} deletes its role, job queue and task definition; whoever has taken the role loses it at once`,
       ...(fate === null ? [] : [fate]),
       `what it taught stays: ${artefactKeys.run("<run>")}parties/${id}/ in s3://${cloud.bucket("artefacts")}, and its published adapters`,
       "",

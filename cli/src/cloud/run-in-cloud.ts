@@ -22,7 +22,7 @@ const CLOCK_SLACK_MS = 60_000;
  */
 export async function runInCloud(context: CommandContext): Promise<Outcome> {
   const { args, io, dependencies } = context;
-  const cloud = await openDeployment(context);
+  const cloud = await openDeployment(context, "on this machine: fedmkt run --local");
   const places = cloudPlaces({ cloud, clients: await listClients(cloud), upload: args.upload === true });
   const file = readSpecFile(args.spec as string, io, places);
   const tell = (line: string) => io.stderr.write(`${line}\n`);

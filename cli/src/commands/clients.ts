@@ -53,6 +53,11 @@ export const command: Command = {
         "BAD_ARGUMENT",
         `fedmkt clients: expected ${ACTIONS.join(", ")}, got ${JSON.stringify(action)}`,
       );
+    if (action === "list" && args.id !== undefined)
+      throw new InvalidInputError(
+        "BAD_ARGUMENT",
+        `fedmkt clients list: expected no ID, got ${JSON.stringify(args.id)}`,
+      );
     if (action === "list") return list(context);
     if (args.id === undefined)
       throw new InvalidInputError("BAD_ARGUMENT", `fedmkt clients ${action}: expected ID (the client's id), got none`);

@@ -3,7 +3,7 @@ import { partyName } from "@fedmkt/shared/contracts/identifier.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import { type CdkContext, contextArguments, runCdk } from "../cloud/cdk-program.ts";
 import type { Cloud } from "../cloud/cloud.ts";
-import { confirm, YES_ARGUMENT } from "../cloud/confirm.ts";
+import { confirm, requireAnswer, YES_ARGUMENT } from "../cloud/confirm.ts";
 import { listClients } from "../cloud/deployed-clients.ts";
 import { ENVIRONMENT_ARGUMENT, readEnvironment } from "../cloud/environment-argument.ts";
 import { requireCheckout } from "../cloud/require-checkout.ts";
@@ -48,12 +48,13 @@ export const command: Command = {
     const checkout = requireCheckout("deploy");
     const cloud = await dependencies.openCloud(environment);
     await refuseKeptBuckets(cloud);
+    const question = `Deploy ${environment} to account ${cloud.account}, region ${cloud.region}?`;
+    requireAnswer(context, question);
     await bootstrap(context, checkout, cloud);
     const app = contextArguments(environment, readContext(args, clients));
     const quiet = ["--no-notices", "--no-color"];
-    if (args.yes !== true) await runCdk(context, checkout, cloud, ["diff", "--all", ...app, ...quiet]);
-    const where = `account ${cloud.account}, region ${cloud.region}`;
-    await confirm(context, `Deploy ${environment} to ${where}?`);
+    if (args.yes !== true) await runCdk(context, checkout, cloud, ["diff", ...app, ...quiet]);
+    await confirm(context, question);
     const capacity = args["cloud-capacity"] as string | undefined;
     const stacks = [cloud.names.pipelineStack, ...clients.map((client) => cloud.names.clientStack(client))];
     const parameters =

@@ -1,7 +1,7 @@
 import { artefactKeys, controlKeys } from "@fedmkt/shared/contracts/keys.ts";
 import type { Cloud } from "../cloud/cloud.ts";
 import { ENVIRONMENT_ARGUMENT, openDeployment } from "../cloud/environment-argument.ts";
-import { type CloudRun, readCloudRun } from "../cloud/read-run.ts";
+import { type CloudRun, readCloudRun, standingWord } from "../cloud/read-run.ts";
 import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "../command.ts";
 import { describeLocalRuns } from "../local-runs.ts";
 
@@ -10,7 +10,10 @@ const RUNS_AT_ONCE = 8;
 
 export const command: Command = {
   meta: { name: "list", description: "which runs there are, on this machine or in a deployment" },
-  args: { ...ENVIRONMENT_ARGUMENT, ...JSON_ARGUMENT },
+  args: {
+    environment: { ...ENVIRONMENT_ARGUMENT.environment, description: "a deployment's runs (default: those in runs/)" },
+    ...JSON_ARGUMENT,
+  },
   examples: ["fedmkt list", "fedmkt list --environment dev", "fedmkt list --environment prod --json"],
   async run(context): Promise<Outcome> {
     if (context.args.environment !== undefined) return listRuns(context);
@@ -46,8 +49,10 @@ async function runNames({ objects, bucket }: Cloud): Promise<string[]> {
   return keys.map((key) => key.split("/")[1]).filter((run, index) => keys[index] === controlKeys.spec(run));
 }
 
-function describe({ run, standing, startedMs, error }: CloudRun): string {
+function describe(found: CloudRun): string {
+  const { run, startedMs, error } = found;
+  const word = standingWord(found);
   const began =
     startedMs === null ? "" : `, began ${new Date(startedMs).toISOString().slice(0, 16).replace("T", " ")} UTC`;
-  return `${run}: ${standing}${began}${error === null ? "" : `, ${error}`}`;
+  return `${run}: ${word}${began}${error === null || word === "stopped" ? "" : `, ${error}`}`;
 }

@@ -76,7 +76,9 @@ const LOCAL_OPTIONS = ["fresh", "concurrency"];
 
 /** An option that means nothing here was meant for the other kind of run: better not to start the wrong one. */
 function refuseOthersOptions(args: CommandContext["args"]): void {
-  const [others, expected] = args.local ? [CLOUD_OPTIONS, "no --local"] : [LOCAL_OPTIONS, "--local"];
+  const [others, expected] = args.local
+    ? [CLOUD_OPTIONS, "a deployment; leave out one of it and --local"]
+    : [LOCAL_OPTIONS, "--local"];
   const found = others.find((name) => args[name] !== undefined);
   if (found !== undefined) throw new InvalidInputError("BAD_ARGUMENT", `fedmkt run: --${found} goes with ${expected}`);
 }

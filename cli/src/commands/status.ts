@@ -18,7 +18,10 @@ export const command: Command = {
       required: false,
       description: "a run's folder here, or the name of a run in the cloud (default: every run in runs/)",
     },
-    ...ENVIRONMENT_ARGUMENT,
+    environment: {
+      ...ENVIRONMENT_ARGUMENT.environment,
+      description: "whose run it is (default: dev); without a name, all runs of it",
+    },
     ...JSON_ARGUMENT,
   },
   examples: ["fedmkt status", "fedmkt status runs/quickstart", "fedmkt status my-run --environment dev"],
@@ -49,6 +52,9 @@ function isRunName(given: string, cwd: string): boolean {
 
 async function statusInCloud(context: CommandContext, given: string): Promise<Outcome> {
   const run = readName("status", "RUN", given);
-  const cloud = await openDeployment(context);
+  const cloud = await openDeployment(
+    context,
+    `there is no folder ${given} here, so it was taken for a deployment's run`,
+  );
   return describeCloudRun(cloud, await requireRun(cloud, run), context.dependencies.nowMs());
 }

@@ -326,7 +326,7 @@ describe("fedmkt run --local", () => {
     "refuses %s, which goes with a deployment",
     async (...option) => {
       const { exitCode, stderr } = await callCli(folder, [...RUN, ...option]);
-      expect([exitCode, stderr]).toEqual([2, expect.stringContaining(`${option[0]} goes with no --local`)]);
+      expect([exitCode, stderr]).toEqual([2, expect.stringContaining(`${option[0]} goes with a deployment`)]);
     },
   );
 

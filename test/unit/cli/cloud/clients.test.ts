@@ -56,6 +56,13 @@ describe("fedmkt clients", () => {
     expect((await call(["add", "ward"])).stderr).toContain("Nobody is at a terminal to answer: give --yes");
   });
 
+  it("names what the stack makes without the CDK's hashes", async () => {
+    const { stderr } = await call(["add", "harbour", "--yes"]);
+    for (const line of ["    on the stack's PrivateBucket/*", "  AWS::S3::Bucket PrivateBucket"])
+      expect(stderr.split("\n")).toContain(line);
+    expect(stderr).not.toMatch(/[0-9A-F]{8}$/m);
+  });
+
   it("gives the whole policy as JSON", async () => {
     const { data } = JSON.parse((await call(["add", "ward", "--yes", "--json"])).stdout);
     expect(data.policy.roleName).toBe("fedmkt-dev-party-ward");
@@ -111,6 +118,7 @@ describe("fedmkt clients", () => {
 
   it("lists clients with their queues", async () => {
     expect((await call(["list"])).stdout).toContain("no clients in dev");
+    expect((await call(["list", "ward"])).stderr).toContain("expected no ID");
     cloud.addClient("ward", { hosts: false, principal: PRINCIPAL });
     cloud.counts["fedmkt-dev-party-ward"] = { waiting: 2, taken: 1 };
     expect((await call(["list"])).stdout).toBe(

@@ -63,11 +63,18 @@ describe("deploying and destroying", () => {
       const { exitCode, stderr } = await call(["deploy", "--environment", "prod"], { answer: "no" });
       expect([exitCode, commands()]).toEqual([
         1,
-        ["diff --all --context environment=prod --context workerImage=build --no-notices --no-color"],
+        ["diff --context environment=prod --context workerImage=build --no-notices --no-color"],
       ]);
       expect(stderr).toContain("Deploy prod to account 111122223333, region eu-central-1? [y/N]");
       await call(["deploy"], { answer: "y" });
       expect(commands().at(-1)).toContain("deploy --all");
+    });
+
+    it("does nothing where nobody is there to be asked", async () => {
+      cloud.stackList.delete("CDKToolkit");
+      const { exitCode, stderr } = await call(["deploy", "--bootstrap"]);
+      expect([exitCode, commands()]).toEqual([2, []]);
+      expect(stderr).toContain("Nobody is at a terminal to answer: give --yes");
     });
 
     it("prepares an account for the CDK only where that is asked for", async () => {

@@ -84,6 +84,15 @@ describe("operating runs in a deployment", () => {
       expect(stdout).toContain("fedmkt resume toy --environment dev goes on where it stopped");
     });
 
+    it("does not call a run failed that somebody stopped", async () => {
+      await cloud.addRun("toy", YAML, "FAILED", { error: "ABORTED", cause: "the execution was stopped" });
+      const { stdout } = await call(["status", "toy"]);
+      expect(stdout).toContain("toy: stopped (dev)\n");
+      expect(stdout).not.toContain("ABORTED");
+      expect(stdout).toContain("fedmkt resume toy");
+      expect((await call(["list", "--environment", "dev"])).stdout).toMatch(/^toy: stopped(?!.*ABORTED)/);
+    });
+
     it("takes what is a folder here for that, and a name that nobody knows for a mistake", async () => {
       write(folder, "toy/x", "");
       expect((await call(["status", "toy"])).stderr).toContain("toy: expected a run's folder");

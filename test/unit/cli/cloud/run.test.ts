@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { controlKeys } from "../../../../shared/src/contracts/keys.ts";
 import { readRunSpec } from "../../../../shared/src/contracts/read-run-spec.ts";
+import { InvalidInputError } from "../../../../shared/src/core/errors.ts";
 import { sha256 } from "../../../../shared/src/formats/sha256.ts";
 import { callCli, makeToyFolder, remove, write } from "../../../support/cli.ts";
 import { CLOUD_SPEC } from "../../../support/cloud-spec.ts";
@@ -261,6 +262,15 @@ describe("fedmkt run in a deployment", () => {
       });
     },
   );
+
+  it.each([
+    [["run", "run.yaml"], "fedmkt run --local"],
+    [["status", "toy"], "there is no folder toy here"],
+  ])("tells whoever has no account what %j may have been meant for", async (argv, advice) => {
+    const openCloud = () => Promise.reject(new InvalidInputError("REGION_MISSING", "expected an AWS region"));
+    const { exitCode, stderr } = await callCli(folder, argv, { openCloud });
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining(advice)]);
+  });
 
   it("does not take a resumed run's old failure for its end", async () => {
     await call([...RUN, "--detach"]);

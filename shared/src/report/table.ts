@@ -115,12 +115,17 @@ export function verdicts(summary: RunSummary): Verdict[] {
   const rows = scoreRows(summary);
   return summary.parties.map(({ id: party }) => {
     const foreign = rows.filter((row) => row.party === party && row.foreign);
-    if (foreign.length === 0)
+    if (foreign.length === 0) {
+      const others = summary.sets.some(({ owner }) => owner !== null && owner !== party);
+      const reason = others
+        ? "without simulation a held-out set that has an owner is scored by that party alone"
+        : "no such held-out set names its owner";
       return {
         party,
         outcome: "unknown",
-        sentence: `${party}: was scored on no domain that only others hold (no such held-out set names its owner).`,
+        sentence: `${party}: was scored on no domain that only others hold (${reason}).`,
       };
+    }
     const measured = foreign.filter((row) => row.gain !== null);
     if (measured.length === 0)
       return {

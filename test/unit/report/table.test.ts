@@ -84,6 +84,9 @@ describe("the score table", () => {
   it("does not claim what it cannot know", () => {
     const ownerless = { ...SUMMARY, sets: SUMMARY.sets.map((set) => ({ ...set, owner: null })) };
     expect(verdicts(ownerless).map(({ outcome }) => outcome)).toEqual(["unknown", "unknown", "unknown"]);
+    expect(verdicts(ownerless)[1].sentence).toContain("no such held-out set names its owner");
+    const alone = { ...SUMMARY, scores: SUMMARY.scores.filter(({ party, set }) => party === set) };
+    expect(verdicts(alone)[1].sentence).toContain("without simulation a held-out set that has an owner");
     const unlabelled = {
       ...SUMMARY,
       scores: SUMMARY.scores.filter(({ variant }) => ["zero-shot", "fedmkt"].includes(variant)),

@@ -34,7 +34,7 @@ export class FileMaterial implements Material {
         );
       return new Uint8Array(await file.readFile());
     } catch (cause) {
-      throw fileFailure(location, "a file", cause);
+      throw fileFailure(location, this.#folder === null ? "a file" : "a file below the data folder", cause);
     }
   }
 

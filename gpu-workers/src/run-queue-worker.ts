@@ -2,7 +2,6 @@ import { partyCredentials, requirePartyRole } from "@fedmkt/shared/adapters/aws/
 import { queueWorkerEnvironment } from "@fedmkt/shared/contracts/environment.ts";
 import type { ProgressEvent } from "@fedmkt/shared/contracts/progress.ts";
 import { InvalidInputError, TransientError } from "@fedmkt/shared/core/errors.ts";
-import { requireDevice } from "@fedmkt/shared/engine/session.ts";
 import { jobQueue } from "@fedmkt/shared/runtime/job-queue.ts";
 import { issues } from "@fedmkt/shared/runtime/stage-failure.ts";
 import type { ProcessStop } from "./process-stop.ts";
@@ -39,7 +38,11 @@ export async function runQueueWorker(options: RunQueueWorker): Promise<void> {
   if (!result.success) throw new InvalidInputError("ENVIRONMENT_INVALID", `environment: ${issues(result.error)}`);
   const settings = result.data;
   const { FEDMKT_PARTY: party, FEDMKT_PARTY_ROLE_ARN: roleArn, FEDMKT_EXTERNAL_ID: externalId } = settings;
-  if (settings.FEDMKT_DEVICE !== "cpu") await requireDevice(settings.FEDMKT_DEVICE);
+  if (settings.FEDMKT_DEVICE !== "cpu") {
+    // the engine's threads load ONNX Runtime for themselves: on the processor this one needs none of it
+    const { requireDevice } = await import("@fedmkt/shared/engine/session.ts");
+    await requireDevice(settings.FEDMKT_DEVICE);
+  }
   const credentials = roleArn === undefined ? undefined : partyCredentials({ roleArn, party, externalId });
   if (credentials !== undefined)
     await requirePartyRole(credentials, roleArn!).catch((error) => {

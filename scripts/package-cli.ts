@@ -61,7 +61,9 @@ export async function bundlePrograms(folder: string): Promise<void> {
 
 /** Puts the assembly of a local run into a folder, and beside it what is deployed by parameters alone: clients' and sites' stacks. */
 async function writeAssembly(folder: string): Promise<void> {
-  cpSync((await synthesizeAssembly()).folder, folder, { recursive: true });
+  const { folder: synthesized } = await synthesizeAssembly();
+  // the metadata say where on this machine each construct was written down, which is nobody's business
+  cpSync(synthesized, folder, { recursive: true, filter: (source) => !source.endsWith(".metadata.json") });
   for (const environment of ENVIRONMENTS) {
     for (const [stack, assembly] of [
       ["client", synthesize({ environment, clientTemplate: true, bundle: false, outdir: temporaryFolder() })],

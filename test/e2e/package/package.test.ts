@@ -55,6 +55,15 @@ describe("the package that npm pack makes of the command line", () => {
     expect(globSync("dist/assembly/*-{client,site}.template.json", { cwd: folder })).toHaveLength(4);
   });
 
+  it("says nothing of the machine that made it", () => {
+    const folder = join(site, "node_modules/fedmkt");
+    const texts = globSync("**/*.{js,mjs,json}", { cwd: folder }).map((file) =>
+      readFileSync(join(folder, file), "utf8"),
+    );
+    expect(texts.length).toBeGreaterThan(10);
+    for (const text of texts) expect(text.includes(ROOT)).toBe(false);
+  });
+
   it("asks for few packages, each in one version", () => {
     const { dependencies } = JSON.parse(readFileSync(join(site, "node_modules/fedmkt/package.json"), "utf8"));
     expect(Object.keys(dependencies)).toEqual(["aws-local-stepfunctions", "fauxqs", "node", "onnxruntime-node"]);

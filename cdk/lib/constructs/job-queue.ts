@@ -1,7 +1,8 @@
 import { Duration } from "aws-cdk-lib";
 import type { IKey } from "aws-cdk-lib/aws-kms";
-import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
+import { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
+import { houseQueue } from "./house-queue.ts";
 
 /** A worker at work hides its message again and again; one that died gives it back after this long. */
 const VISIBILITY_TIMEOUT = Duration.minutes(5);
@@ -16,13 +17,7 @@ export class JobQueue extends Construct {
 
   constructor(scope: Construct, id: string, props: { queueName: string; deadLetterName: string; encryptionKey: IKey }) {
     super(scope, id);
-    const house = {
-      encryption: QueueEncryption.KMS,
-      encryptionMasterKey: props.encryptionKey,
-      enforceSSL: true,
-      visibilityTimeout: VISIBILITY_TIMEOUT,
-      retentionPeriod: Duration.days(14),
-    };
+    const house = { ...houseQueue(props.encryptionKey), visibilityTimeout: VISIBILITY_TIMEOUT };
     this.deadLetters = new Queue(this, "DeadLetters", { ...house, queueName: props.deadLetterName });
     this.queue = new Queue(this, "Jobs", {
       ...house,

@@ -6,12 +6,13 @@ import { PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import type { Code } from "aws-cdk-lib/aws-lambda";
 import type { IBucket } from "aws-cdk-lib/aws-s3";
-import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
+import { Queue } from "aws-cdk-lib/aws-sqs";
 import type { StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
 import type { DeploymentSettings } from "../deployment-settings.ts";
 import { acknowledge, explainWildcards } from "./explain-finding.ts";
 import { HouseFunction } from "./house-function.ts";
+import { houseQueue } from "./house-queue.ts";
 import type { WorkerCluster } from "./worker-cluster.ts";
 
 /** The keys whose upload starts a run. EventBridge's `*` spans slashes too: the machine refuses what is not runs/<run>/run.yaml. */
@@ -39,12 +40,7 @@ export class RunEvents extends Construct {
     super(scope, id);
     const { run, failRun } = props;
     this.stopTasks = this.#stopTasks(props);
-    this.deadLetters = new Queue(this, "DeadLetters", {
-      encryption: QueueEncryption.KMS,
-      encryptionMasterKey: props.encryptionKey,
-      enforceSSL: true,
-      retentionPeriod: Duration.days(14),
-    });
+    this.deadLetters = new Queue(this, "DeadLetters", houseQueue(props.encryptionKey));
     acknowledge(this.deadLetters, { "AwsSolutions-SQS3": "It is the dead-letter queue of the rules below." });
     const delivery = { deadLetterQueue: this.deadLetters, retryAttempts: 24, maxEventAge: Duration.hours(6) };
     new Rule(this, "RunUploaded", {

@@ -1,7 +1,8 @@
 import { Duration } from "aws-cdk-lib";
 import type { IKey } from "aws-cdk-lib/aws-kms";
-import { type IQueue, Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
+import { type IQueue, Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
+import { houseQueue } from "./house-queue.ts";
 
 /** Longest that one batch of shards may take; SQS wants six times that before it hands a message out again. */
 export const ALIGN_TIMEOUT = Duration.minutes(2);
@@ -22,13 +23,7 @@ export class ShardQueue extends Construct {
   constructor(scope: Construct, id: string, props: { queueName: string; encryptionKey: IKey }) {
     super(scope, id);
     this.encryptionKey = props.encryptionKey;
-    const house = {
-      encryption: QueueEncryption.KMS,
-      encryptionMasterKey: props.encryptionKey,
-      enforceSSL: true,
-      visibilityTimeout: VISIBILITY_TIMEOUT,
-      retentionPeriod: Duration.days(14),
-    };
+    const house = { ...houseQueue(props.encryptionKey), visibilityTimeout: VISIBILITY_TIMEOUT };
     const deadLetters = new Queue(this, "DeadLetters", house);
     this.deadLetters = deadLetters;
     this.queue = new Queue(this, "Messages", {

@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { WORKER_IMAGE } from "@fedmkt/shared/contracts/deployment.ts";
 import { DockerImageAsset, Platform } from "aws-cdk-lib/aws-ecr-assets";
 import type { Role } from "aws-cdk-lib/aws-iam";
 import type { Construct } from "constructs";
@@ -9,12 +10,10 @@ const repository = fileURLToPath(new URL("../../../", import.meta.url));
 
 const DOCKERFILE = "gpu-workers/Dockerfile";
 
-/** As docs/workers.md builds it: where nothing is deployed, or to an emulator, which starts no containers. */
-const UNFETCHED_IMAGE = "fedmkt/gpu-workers:0.1.0";
 /** Instead of an image's name: the CDK builds the image from this repository while it deploys, and keeps it in the account. */
 const BUILD = "build";
 /** The CDK's command line deploys, so the image must be had; whoever else synthesizes reads templates. */
-const defaultImage = () => (process.env.CDK_CLI_VERSION === undefined ? UNFETCHED_IMAGE : BUILD);
+const defaultImage = () => (process.env.CDK_CLI_VERSION === undefined ? WORKER_IMAGE : BUILD);
 
 /**
  * The workers' image, which a role is let fetch.

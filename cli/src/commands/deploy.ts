@@ -1,4 +1,4 @@
-import { BUCKETS } from "@fedmkt/shared/contracts/deployment.ts";
+import { BUCKETS, WORKER_IMAGE } from "@fedmkt/shared/contracts/deployment.ts";
 import { partyName } from "@fedmkt/shared/contracts/identifier.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import { type CdkContext, contextArguments, runCdk } from "../cloud/cdk-program.ts";
@@ -84,12 +84,9 @@ function readClients(text: string | undefined): string[] {
   return clients;
 }
 
-/** Any name will do where nothing fetches it. */
-const UNFETCHED_IMAGE = "fedmkt/gpu-workers:0.1.0";
-
 function readContext(args: CommandContext["args"], clients: readonly string[]): CdkContext {
   // an emulator starts no containers, and whoever tries one may have no Docker
-  const image = args["cloud-capacity"] === "false" ? UNFETCHED_IMAGE : "build";
+  const image = args["cloud-capacity"] === "false" ? WORKER_IMAGE : "build";
   const given = {
     clients: clients.length === 0 ? undefined : clients.join(","),
     workerImage: args.image ?? image,

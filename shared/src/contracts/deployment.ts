@@ -11,6 +11,9 @@ export type EnvironmentName = (typeof ENVIRONMENTS)[number];
 export const BUCKETS = ["control", "public", "artefacts", "registry"] as const;
 export type BucketName = (typeof BUCKETS)[number];
 
+/** The workers' image as docs/workers.md builds it: the name that stands where nothing fetches an image, as under an emulator. */
+export const WORKER_IMAGE = "fedmkt/gpu-workers:0.1.0";
+
 /** @param environment - whose resources; several environments share an account without meeting */
 export function deploymentNames(environment: EnvironmentName) {
   const named = (what: string) => `fedmkt-${environment}-${what}`;

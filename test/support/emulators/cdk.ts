@@ -2,14 +2,12 @@ import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { WORKER_IMAGE } from "../../../shared/src/contracts/deployment.ts";
 import { type Emulator, environmentOf } from "./emulator.ts";
 import { startGuarded } from "./guarded-process.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const CLI = join(ROOT, "node_modules/aws-cdk/bin/cdk");
-
-/** Named, so that no Docker builds it: the agent of these tests starts processes, whatever the image. */
-const IMAGE = "fedmkt/gpu-workers:0.1.0";
 
 /** Outputs by stack and by name. */
 export type StackOutputs = Record<string, Record<string, string>>;
@@ -30,7 +28,8 @@ export function cdk(emulator: Emulator, options: { folder: string; context: Reco
   const home = join(folder, "cdk-home");
   mkdirSync(home, { recursive: true });
   // nothing fetches an image from an emulator, so none is built
-  const named = { workerImage: IMAGE, ...options.context };
+  // named, so that no Docker builds it: the agent of these tests starts processes, whatever the image
+  const named = { workerImage: WORKER_IMAGE, ...options.context };
   const context = Object.entries(named).flatMap(([key, value]) => ["--context", `${key}=${value}`]);
 
   async function run(...commandArguments: string[]): Promise<void> {

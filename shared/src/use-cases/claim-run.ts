@@ -5,9 +5,6 @@ import { InvalidInputError } from "../core/errors.ts";
 import type { PlanDependencies, RunStores } from "./dependencies.ts";
 import { readJson } from "./read-json.ts";
 
-/** What a run's spec is known by, and who wants to run it. */
-export type Claimant = Claim;
-
 /**
  * Takes a run for one execution. A run's id is bound to one spec for good by its first claim; of the executions of that spec one
  * holds the run at a time: the highest claim counts, and a next one is taken, conditionally, only once its execution has ended
@@ -15,7 +12,7 @@ export type Claimant = Claim;
  * @returns null: the run is this execution's; else the execution that has it, under way or successful
  * @throws InvalidInputError `RUN_CHANGED` with both hashes
  */
-export async function claimRun(deps: PlanDependencies, claimant: Claimant): Promise<string | null> {
+export async function claimRun(deps: PlanDependencies, claimant: Claim): Promise<string | null> {
   const { run, specHash, execution } = claimant;
   for (;;) {
     const last = await lastClaim(deps, run);

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { openTokenizer } from "../../shared/src/adapters/tokenizers/open-tokenizer.ts";
 import { trainingSpec } from "../../shared/src/contracts/run-spec.ts";
 import { encodeSample } from "../../shared/src/core/alignment/encode-sample.ts";
-import { initializeLlama } from "../../shared/src/engine/architectures/llama-initialization.ts";
+import { initializeModel } from "../../shared/src/engine/architectures/initialize-model.ts";
 import { createEngine } from "../../shared/src/engine/engine.ts";
 import { readSafetensors, type Tensor, writeSafetensors } from "../../shared/src/formats/safetensors.ts";
 import { buildCorpora, QUICKSTART_SEED } from "./corpora.ts";
@@ -35,7 +35,7 @@ async function pretrain(party: ToyParty, texts: readonly string[]): Promise<void
   const workplace = mkdtempSync(join(tmpdir(), "pretrain-"));
   try {
     copyFileSync(join(folder, "config.json"), join(workplace, "config.json"));
-    writeFileSync(join(workplace, "model.safetensors"), initializeLlama(config.toString(), SEED));
+    writeFileSync(join(workplace, "model.safetensors"), initializeModel(config.toString(), SEED));
     const model = await createEngine().open({
       folder: workplace,
       lora: null,

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import type { RunSpecInput } from "../../shared/src/contracts/run-spec.ts";
-import { initializeLlama } from "../../shared/src/engine/architectures/llama-initialization.ts";
+import { initializeModel } from "../../shared/src/engine/architectures/initialize-model.ts";
 import { byteLevelTokenizerJson, characterTokenizerJson, sentencePieceTokenizerJson } from "./tiny-tokenizers.ts";
 
 /**
@@ -63,7 +63,7 @@ export function writeTinyModel(folder: string, tokenizer: object & { model?: unk
   });
   writeFileSync(join(folder, "config.json"), config);
   writeFileSync(join(folder, "tokenizer.json"), JSON.stringify(tokenizer));
-  writeFileSync(join(folder, "model.safetensors"), initializeLlama(config, seed));
+  writeFileSync(join(folder, "model.safetensors"), initializeModel(config, seed));
 }
 
 export type TinySpec = RunSpecInput & { clients: NonNullable<RunSpecInput["clients"]> };

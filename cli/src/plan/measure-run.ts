@@ -10,7 +10,6 @@ import type { PartySize, RunSize } from "@fedmkt/shared/core/cost/run-size.ts";
 import type { MultipleChoice } from "@fedmkt/shared/core/samples/multiple-choice.ts";
 import { dropDuplicateSamples } from "@fedmkt/shared/core/samples/prepare-samples.ts";
 import type { Sample } from "@fedmkt/shared/core/samples/sample.ts";
-import { llamaLinears } from "@fedmkt/shared/engine/architectures/llama.ts";
 import { openCheckpoint } from "@fedmkt/shared/engine/checkpoint.ts";
 import { adaptedLinears } from "@fedmkt/shared/engine/lora-bank.ts";
 import { modelFiles } from "@fedmkt/shared/formats/model-files.ts";
@@ -165,9 +164,9 @@ function countTokens({ texts, bytes }: TextSet, party: PlannedParty | undefined)
 type ModelSize = Pick<PartySize, "parameters" | "modelBytes" | "modelFiles" | "adapterBytes">;
 
 async function measureModel(folder: string, lora: Parameters<typeof adaptedLinears>[1]): Promise<ModelSize> {
-  const { config, parameters } = openCheckpoint(folder);
+  const { architecture, parameters } = openCheckpoint(folder);
   const files = modelFiles(await readdir(folder), folder);
-  const adapted = adaptedLinears(llamaLinears(config), lora);
+  const adapted = adaptedLinears(architecture, lora);
   const adapterWeights = adapted.reduce((sum, linear) => sum + lora.rank * (linear.in + linear.out), 0);
   return {
     parameters,

@@ -1,4 +1,4 @@
-import { DEFAULT_LORA_TARGETS, PAPER } from "./paper-defaults.ts";
+import { PAPER } from "./paper-defaults.ts";
 import type { SpecIssue } from "./spec-issues.ts";
 
 type Mapping = Record<string, unknown>;
@@ -61,7 +61,7 @@ export function findContradictions(spec: unknown): SpecIssue[] {
 
 /** Written defaults and left-out ones are the same settings. */
 function writeLora(lora: unknown): string {
-  const { rank = PAPER.lora.rank, alpha = PAPER.lora.alpha, targets = DEFAULT_LORA_TARGETS } = mapping(lora);
+  const { rank = PAPER.lora.rank, alpha = PAPER.lora.alpha, targets = "default" } = mapping(lora);
   return JSON.stringify([rank, alpha, targets]);
 }
 

@@ -8,6 +8,3 @@ export const PAPER = {
   warmupRatio: 0.008,
   lambda: 0.9,
 } as const;
-
-/** LLaMA's attention projections: FATE-LLM's tutorial has these four, the paper names none. */
-export const DEFAULT_LORA_TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj"] as const;

@@ -2,18 +2,24 @@ import { z } from "zod";
 import { COMPUTES } from "./compute.ts";
 import { findContradictions } from "./contradictions.ts";
 import { identifier, partyName, resourceName } from "./identifier.ts";
-import { DEFAULT_LORA_TARGETS, PAPER } from "./paper-defaults.ts";
+import { PAPER } from "./paper-defaults.ts";
 
 /** Where a folder or file lies: `s3://bucket/key`, or a path on this machine, relative to the spec. */
 const location = z.string().min(1).max(1024);
 
-/** PEFT's names for the linear layers of a LLaMA block, or all of them at once. */
+/** Which linear layers LoRA adapts: last parts of their names, as PEFT has them (q_proj, c_attn, query_key_value, …). */
 const loraTargets = z
   .union([
-    z.literal("all-linear"),
-    z.array(z.enum(["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"])).min(1),
+    z.enum(["default", "peft-default", "all-linear"]),
+    z
+      .array(z.string().regex(/^\w{1,64}$/))
+      .min(1)
+      .max(64),
   ])
-  .default([...DEFAULT_LORA_TARGETS]);
+  .default("default")
+  .describe(
+    "last names of the layers that are adapted, such as q_proj; default: FATE-LLM's choice for the model's type where it has one, else PEFT's; peft-default: PEFT's",
+  );
 
 export const loraSpec = z.strictObject({
   rank: z.int().min(1).max(256).default(PAPER.lora.rank),

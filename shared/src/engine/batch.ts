@@ -1,7 +1,6 @@
 import type { EncodedSample } from "../ports/engine.ts";
-import type { LlamaConfig } from "./architectures/llama-config.ts";
-import { causalMask } from "./layers/attention.ts";
-import { rotaryAngles } from "./layers/rotary.ts";
+import type { Architecture } from "./architectures/architecture.ts";
+import { positionalFeeds } from "./layers/positional.ts";
 import type { HostTensor } from "./session.ts";
 
 /** Samples as one run of a graph takes them. P positions of all samples together, without padding. */
@@ -35,19 +34,15 @@ function countAnswers(answer: Uint8Array): number {
 const KEPT_LENGTHS = 16;
 
 /** Packs samples, padded on the right to the longest; keeps what depends on the length alone. */
-export function createPacker(config: LlamaConfig): (samples: readonly EncodedSample[], chunks: number) => Batch {
+export function createPacker({
+  positional: spec,
+  attention,
+}: Architecture): (samples: readonly EncodedSample[], chunks: number) => Batch {
   const byLength = new Map<number, Record<string, HostTensor>>();
   const positional = (tokens: number): Record<string, HostTensor> => {
     const known = byLength.get(tokens);
     if (known) return known;
-    const groups = config.heads / config.keyValueHeads;
-    const half = config.headSize / 2;
-    const { cosines, sines } = rotaryAngles(tokens, config.headSize, config.ropeTheta);
-    const made = {
-      mask: { data: causalMask(tokens, groups), shape: [groups * tokens, tokens] },
-      cosines: { data: cosines, shape: [tokens, half] },
-      sines: { data: sines, shape: [tokens, half] },
-    };
+    const made = positionalFeeds(spec, attention, tokens);
     if (byLength.size >= KEPT_LENGTHS) byLength.clear();
     byLength.set(tokens, made);
     return made;

@@ -8,8 +8,8 @@ import {
   readTensor,
   type TensorInfo,
 } from "../formats/safetensors.ts";
-import { llamaWeights, type WeightSpec } from "./architectures/llama.ts";
-import { type LlamaConfig, parseLlamaConfig } from "./architectures/llama-config.ts";
+import type { Architecture, WeightSpec } from "./architectures/architecture.ts";
+import { parseArchitecture } from "./architectures/parse-architecture.ts";
 import type { ElementType, GraphBuilder, Value } from "./graph/builder.ts";
 import { cast } from "./graph/operators.ts";
 import { widenBfloat16, widenFloat16 } from "./widen-float.ts";
@@ -26,8 +26,7 @@ const ELEMENT_TYPES: Partial<Record<TensorInfo["dtype"], ElementType>> = {
 
 /** A Hugging Face model folder whose config and tensors have been checked. Weights stay on disk. */
 export interface Checkpoint {
-  readonly config: LlamaConfig;
-  readonly weights: readonly WeightSpec[];
+  readonly architecture: Architecture;
   /** number of weights */
   readonly parameters: number;
   /** where the weights' file really is: links are followed, since ONNX Runtime refuses them */
@@ -44,15 +43,14 @@ export interface Checkpoint {
  *   `SAFETENSORS_INVALID`, naming folder, file, tensor, expected and got
  */
 export function openCheckpoint(folder: string): Checkpoint {
-  const config = parseLlamaConfig(readConfig(join(folder, "config.json")), join(folder, "config.json"));
+  const architecture = parseArchitecture(readConfig(join(folder, "config.json")), join(folder, "config.json"));
   const file = join(folder, WEIGHTS_FILE);
   const tensors = readTensorPlaces(file);
-  const weights = llamaWeights(config);
+  const { weights } = architecture;
   for (const weight of weights) checkWeight(weight, tensors.get(weight.name), file);
   const real = realpathSync(file);
   return {
-    config,
-    weights,
+    architecture,
     parameters: weights.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0),
     folder: dirname(real),
     external(graph, name) {

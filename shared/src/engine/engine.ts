@@ -92,6 +92,9 @@ function modelIn(
         nats.set(await ask<Float64Array>("score", [batch, largest]), index * batchSize);
       return nats;
     },
+    generate() {
+      throw new InvariantError("ENGINE_FAILED", "generation is being written");
+    },
     async logits(ids) {
       checkSamples([{ ids, answer: new Uint8Array(ids.length), answerBytes: 0 }], description);
       return ask("logits", [ids]);

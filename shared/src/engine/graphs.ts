@@ -1,19 +1,8 @@
-import type { OpenModel } from "../ports/engine.ts";
-import { llamaHead, llamaHidden, llamaInputs, type Parameters } from "./architectures/llama.ts";
-import type { Checkpoint } from "./checkpoint.ts";
-import { GraphBuilder, type Value } from "./graph/builder.ts";
+import type { GraphBuilder, Value } from "./graph/builder.ts";
 import { gradients } from "./graph/gradient.ts";
-import { cast, concat, gatherInRows, gemm, reshape, subtract } from "./graph/operators.ts";
-import { loraNames } from "./lora-bank.ts";
+import { cast, concat, gather, gatherInRows, gemm, reshape, subtract } from "./graph/operators.ts";
 import { inChunks, type LossOptions, lossHead, softmaxParts } from "./loss.ts";
-import { declareBank, type ParameterBank } from "./parameter-bank.ts";
-
-/** A model's weights: frozen ones in the checkpoint's file, trainable ones in the bank. */
-export interface ModelParts {
-  checkpoint: Checkpoint;
-  bank: ParameterBank;
-  lora: OpenModel["lora"];
-}
+import { ModelGraph, type ModelParts } from "./model-graph.ts";
 
 /** Gives "loss" and, as one vector in the bank's order, "gradient". */
 export function trainingGraph(parts: ModelParts, options: LossOptions): GraphBuilder {
@@ -63,27 +52,10 @@ export function logitsGraph(parts: ModelParts): GraphBuilder {
 }
 
 function forward(parts: ModelParts, trains: boolean) {
-  const { checkpoint, bank, lora } = parts;
-  const { config } = checkpoint;
-  const graph = new GraphBuilder();
-  const inputs = llamaInputs(graph, config);
-  const trainable = declareBank(graph, bank, trains);
-  const frozen = new Map<string, Value>();
-  const parameters: Parameters = {
-    weight(name) {
-      const known = trainable.get(name) ?? frozen.get(name);
-      if (known) return known;
-      const value = checkpoint.external(graph, name);
-      frozen.set(name, value);
-      return value;
-    },
-    lora(linear) {
-      const names = loraNames(linear);
-      const down = trainable.get(names.down);
-      const up = trainable.get(names.up);
-      return down && up && lora ? { down, up, scale: lora.alpha / lora.rank } : null;
-    },
-  };
-  const hidden = llamaHidden(graph, config, parameters, inputs);
-  return { graph, trainable, hidden, head: parameters.weight(llamaHead(config)) };
+  const model = new ModelGraph(parts, trains);
+  const { graph, architecture, trainable } = model;
+  let hidden = architecture.embed(model);
+  for (let index = 0; index < architecture.blocks; index++) hidden = architecture.block(model, hidden, index);
+  const last = architecture.finish(model, gather(graph, hidden, model.rows));
+  return { graph, trainable, hidden: last, head: model.weight(architecture.head.weight) };
 }

@@ -1,11 +1,11 @@
 import { InvalidInputError, invariant } from "../core/errors.ts";
 import type { Device, EncodedSample, OpenModel, SampleKnowledge, TrainProgress } from "../ports/engine.ts";
-import { llamaLinears } from "./architectures/llama.ts";
 import { answerPositions, chunksFor, createPacker } from "./batch.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
 import type { GraphBuilder } from "./graph/builder.ts";
-import { logitsGraph, type ModelParts, scoringGraph, trainingGraph } from "./graphs.ts";
+import { logitsGraph, scoringGraph, trainingGraph } from "./graphs.ts";
 import { freshLoraBank, loadLoraBank, saveBank } from "./lora-bank.ts";
+import type { ModelParts } from "./model-graph.ts";
 import { createBank, type ParameterBank, viewOf } from "./parameter-bank.ts";
 import { createSession, type GraphSession, type HostTensor } from "./session.ts";
 import type { TrainInput, TrainingRecord } from "./trainee.ts";
@@ -34,14 +34,14 @@ export class LanguageModel {
     const checkpoint = openCheckpoint(options.folder);
     this.#parts = { checkpoint, bank: openBank(checkpoint, options), lora: options.lora };
     this.#threads = options.threads;
-    this.#pack = createPacker(checkpoint.config);
+    this.#pack = createPacker(checkpoint.architecture);
   }
 
   describe() {
-    const { config, parameters } = this.#parts.checkpoint;
+    const { architecture, parameters } = this.#parts.checkpoint;
     return {
-      vocabularySize: config.vocabularySize,
-      contextTokens: config.contextTokens,
+      vocabularySize: architecture.vocabularySize,
+      contextTokens: architecture.contextTokens,
       parameters,
       trainableParameters: this.#parts.bank.values.length,
     };
@@ -52,7 +52,7 @@ export class LanguageModel {
     if (bank.values.length === 0)
       throw new InvalidInputError("MODEL_OPTIONS_INVALID", "expected a LoRA or full training, got a frozen model");
     const trainee = {
-      vocabularySize: checkpoint.config.vocabularySize,
+      vocabularySize: checkpoint.architecture.vocabularySize,
       values: bank.values,
       entries: bank.entries,
       pack: this.#pack,
@@ -65,7 +65,7 @@ export class LanguageModel {
 
   /** @param largest - most positions that a batch of this extraction has, so that all of them share a session */
   async extract(samples: readonly EncodedSample[], topK: number, largest: number): Promise<SampleKnowledge[]> {
-    const kept = Math.min(topK, this.#parts.checkpoint.config.vocabularySize);
+    const kept = Math.min(topK, this.#parts.checkpoint.architecture.vocabularySize);
     const results = await this.#scores(samples, kept, largest);
     const ids = (results?.topIds.data ?? new Int32Array(0)) as Int32Array;
     const logProbs = (results?.topLogProbs.data ?? new Float32Array(0)) as Float32Array;
@@ -120,7 +120,7 @@ export class LanguageModel {
   }
 
   async #scores(samples: readonly EncodedSample[], kept: number, largest: number) {
-    const chunks = chunksFor(largest, this.#parts.checkpoint.config.vocabularySize);
+    const chunks = chunksFor(largest, this.#parts.checkpoint.architecture.vocabularySize);
     const batch = this.#pack(samples, chunks);
     if (batch.positions === 0) return null;
     const session = await this.#sessionFor(`score ${kept} ${chunks}`, () => scoringGraph(this.#parts, kept, chunks));
@@ -160,13 +160,12 @@ function openBank(checkpoint: Checkpoint, options: OpenModel): ParameterBank {
     if (adapter) throw refuse("expected LoRA settings for the adapter, got none");
     return createBank([]);
   }
-  const linears = llamaLinears(checkpoint.config);
-  if (!adapter) return freshLoraBank(linears, lora, seed);
-  return loadLoraBank(linears, lora, adapter, `the adapter given for ${folder}`);
+  if (!adapter) return freshLoraBank(checkpoint.architecture, lora, seed);
+  return loadLoraBank(checkpoint.architecture, lora, adapter, `the adapter given for ${folder}`);
 }
 
 function wholeBank(checkpoint: Checkpoint): ParameterBank {
-  const bank = createBank(checkpoint.weights);
+  const bank = createBank(checkpoint.architecture.weights);
   for (const entry of bank.entries) viewOf(bank, entry).set(checkpoint.read(entry.name));
   return bank;
 }

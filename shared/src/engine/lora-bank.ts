@@ -2,7 +2,7 @@ import { InvalidInputError } from "../core/errors.ts";
 import { createRandom } from "../core/numeric/random.ts";
 import { readSafetensors, type Tensor, writeSafetensors } from "../formats/safetensors.ts";
 import type { OpenModel } from "../ports/engine.ts";
-import type { LinearSpec } from "./architectures/llama.ts";
+import type { Architecture, LinearSpec } from "./architectures/architecture.ts";
 import { createBank, type ParameterBank, viewOf } from "./parameter-bank.ts";
 
 type Lora = NonNullable<OpenModel["lora"]>;
@@ -15,22 +15,33 @@ export function loraNames(linear: string): { down: string; up: string } {
   return { down: `${PREFIX}${linear}.lora_A.weight`, up: `${PREFIX}${linear}.lora_B.weight` };
 }
 
-/** The layers that are adapted, in the order in which they run. */
-export function adaptedLinears(linears: readonly LinearSpec[], lora: Lora): LinearSpec[] {
-  const { targets } = lora;
-  if (targets === "all-linear") return [...linears];
-  return linears.filter(({ name }) => targets.some((target) => name.endsWith(`.${target}`)));
+/** The layers that are adapted, in the order in which they run. @throws InvalidInputError `MODEL_OPTIONS_INVALID` */
+export function adaptedLinears(architecture: Architecture, lora: Lora): LinearSpec[] {
+  const { linears, targets } = architecture;
+  if (lora.targets === "all-linear") return [...linears];
+  const named =
+    lora.targets === "default" ? targets.usual : lora.targets === "peft-default" ? targets.peft : lora.targets;
+  const isOf = (target: string) => (linear: LinearSpec) => linear.name.endsWith(`.${target}`);
+  const unknown = named.find((target) => !linears.some(isOf(target)));
+  if (unknown !== undefined) {
+    const known = [...new Set(linears.map(({ name }) => name.split(".").at(-1)!))];
+    throw new InvalidInputError(
+      "MODEL_OPTIONS_INVALID",
+      `lora.targets: expected names among ${known.join(", ")} for a ${architecture.modelType} model, got ${unknown}`,
+    );
+  }
+  return linears.filter((linear) => named.some((target) => isOf(target)(linear)));
 }
 
 /**
  * A fresh adapter as PEFT draws it: A uniform in ±1/√in (Kaiming with a = √5), B zero. Layers are drawn in the order in which
  * they run, so that equal shapes and seeds give equal adapters.
  */
-export function freshLoraBank(linears: readonly LinearSpec[], lora: Lora, seed: number): ParameterBank {
-  const bank = emptyLoraBank(linears, lora);
+export function freshLoraBank(architecture: Architecture, lora: Lora, seed: number): ParameterBank {
+  const bank = emptyLoraBank(architecture, lora);
   const entries = new Map(bank.entries.map((entry) => [entry.name, entry]));
   const random = createRandom(seed);
-  for (const linear of adaptedLinears(linears, lora)) {
+  for (const linear of adaptedLinears(architecture, lora)) {
     const matrix = viewOf(bank, entries.get(loraNames(linear.name).down)!);
     const bound = 1 / Math.sqrt(linear.in);
     for (let index = 0; index < matrix.length; index++) matrix[index] = (random.next() * 2 - 1) * bound;
@@ -43,13 +54,8 @@ export function freshLoraBank(linears: readonly LinearSpec[], lora: Lora, seed: 
  * @param what - the file as errors name it
  * @throws InvalidInputError `ADAPTER_INVALID` naming the tensor, expected and got; also safetensors' own
  */
-export function loadLoraBank(
-  linears: readonly LinearSpec[],
-  lora: Lora,
-  bytes: Uint8Array,
-  what: string,
-): ParameterBank {
-  const bank = emptyLoraBank(linears, lora);
+export function loadLoraBank(architecture: Architecture, lora: Lora, bytes: Uint8Array, what: string): ParameterBank {
+  const bank = emptyLoraBank(architecture, lora);
   const { tensors } = readSafetensors(bytes, what);
   const refuse = (reason: string) => new InvalidInputError("ADAPTER_INVALID", `${what}: ${reason}`);
   for (const entry of bank.entries) {
@@ -78,9 +84,9 @@ export function saveBank(bank: ParameterBank): Uint8Array {
   return writeSafetensors(tensors, { format: "pt" });
 }
 
-function emptyLoraBank(linears: readonly LinearSpec[], lora: Lora): ParameterBank {
+function emptyLoraBank(architecture: Architecture, lora: Lora): ParameterBank {
   return createBank(
-    adaptedLinears(linears, lora).flatMap((linear) => {
+    adaptedLinears(architecture, lora).flatMap((linear) => {
       const { down, up } = loraNames(linear.name);
       return [
         { name: down, shape: [lora.rank, linear.in] },

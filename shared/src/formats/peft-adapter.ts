@@ -13,7 +13,8 @@ const WEIGHT_NAME = /^base_model\.model\.(?<layer>[^\s]+)\.lora_(?<side>[AB])\.w
 export interface AdapterAbout {
   /** what `from_pretrained` of whoever loads the adapter should find: a hub id, or a folder's name */
   baseModel: string;
-  lora: { rank: number; alpha: number; targets: "all-linear" | readonly string[] };
+  /** targets: last names of the adapted layers */
+  lora: { rank: number; alpha: number; targets: readonly string[] };
   run: string;
   party: string;
   rounds: number;
@@ -45,7 +46,7 @@ export function adapterConfig({ baseModel, lora }: Pick<AdapterAbout, "baseModel
     r: lora.rank,
     rank_pattern: {},
     revision: null,
-    target_modules: lora.targets === "all-linear" ? [...LINEAR_LAYERS] : [...lora.targets].sort(),
+    target_modules: [...lora.targets].sort(),
     task_type: "CAUSAL_LM",
     use_dora: false,
     use_rslora: false,
@@ -57,7 +58,7 @@ export function adapterConfig({ baseModel, lora }: Pick<AdapterAbout, "baseModel
 export function adapterReadme({ baseModel, lora, run, party, rounds }: AdapterAbout): Uint8Array {
   const base = JSON.stringify(baseModel);
   const whose = party === "server" ? "the server" : `client \`${party}\``;
-  const targets = lora.targets === "all-linear" ? "all linear layers" : [...lora.targets].sort().join(", ");
+  const targets = [...lora.targets].sort().join(", ");
   return new TextEncoder().encode(`---
 base_model: ${base}
 library_name: peft
@@ -87,6 +88,20 @@ model = AutoModelForCausalLM.from_pretrained(${base})
 model = PeftModel.from_pretrained(model, "path/to/this/folder")
 \`\`\`
 `);
+}
+
+/**
+ * @param weights - adapter_model.safetensors
+ * @param what - the file as errors name it
+ * @returns the last names of the layers that it adapts, such as q_proj, sorted
+ */
+export function adaptedLayers(weights: Uint8Array, what: string): string[] {
+  const names = new Set<string>();
+  for (const name of readSafetensors(weights, what).tensors.keys()) {
+    const layer = WEIGHT_NAME.exec(name)?.groups?.layer;
+    if (layer !== undefined) names.add(layer.split(".").at(-1)!);
+  }
+  return [...names].sort();
 }
 
 /** An adapter folder, read and checked. */

@@ -91,6 +91,31 @@ export interface TrainProgress {
   tokensPerSecond: number;
 }
 
+/** How a text is continued. */
+export interface GenerateOptions {
+  /** [T] token ids, BOS first; at least one */
+  prompt: Int32Array;
+  /** most tokens that are generated; the context's end ends generation too */
+  maxTokens: number;
+  /** divides the logits before one is drawn; 0: always the likeliest token (ties: the lowest id) */
+  temperature: number;
+  /** draws among so many of the likeliest tokens only; null: among all */
+  topK: number | null;
+  /** draws among the fewest likeliest tokens that have this much mass together; null: among all */
+  topP: number | null;
+  /** of the drawing */
+  seed: number;
+  /** tokens that end generation, such as EOS; they are not given out */
+  stop: readonly number[];
+}
+
+/** A token as it was generated. */
+export interface GeneratedToken {
+  id: number;
+  /** natural log-probability of the token under the model at temperature 1, over the whole vocabulary */
+  logProb: number;
+}
+
 /** Knowledge of one sample. P = its answer positions: token indices t whose next token is an answer token. */
 export interface SampleKnowledge {
   /** [P] */
@@ -114,6 +139,8 @@ export interface Model {
   extract(samples: readonly EncodedSample[], topK: number, batchSize: number): AsyncIterable<SampleKnowledge>;
   /** @returns [S] answer nats of each sample */
   score(samples: readonly EncodedSample[], batchSize: number): Promise<Float64Array>;
+  /** Continues a text, token by token, with keys and values kept: each token costs one position. Leaving the loop ends it. */
+  generate(options: GenerateOptions): AsyncIterable<GeneratedToken>;
   /** @returns [T, V] the logits after each token, row by row */
   logits(ids: Int32Array): Promise<Float32Array>;
   /** @returns adapter_model.safetensors, PEFT's names; byte-identical for equal weights */

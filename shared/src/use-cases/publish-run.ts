@@ -6,7 +6,7 @@ import { partySpec } from "../contracts/run-spec.ts";
 import type { StageInput, StageOutput } from "../contracts/stages.ts";
 import { type RoundSummary, type RunSummary, runSummary } from "../contracts/summary.ts";
 import { invariant } from "../core/errors.ts";
-import { adapterConfig, adapterReadme } from "../formats/peft-adapter.ts";
+import { adaptedLayers, adapterConfig, adapterReadme } from "../formats/peft-adapter.ts";
 import { sha256 } from "../formats/sha256.ts";
 import { renderReport } from "../report/render-report.ts";
 import { lastClaim } from "./claim-run.ts";
@@ -54,11 +54,13 @@ async function publishAdapter(
   const { run, specHash } = plan;
   const { model, lora } = partySpec(plan.spec, party);
   const { configHash, tokenizerHash, weightsFingerprint } = plan.parties.find(({ id }) => id === party)!;
-  const about = { baseModel: modelName(model), lora, run, party, rounds };
+  const weights = await readOutput(deps, adapterAfterRound(plan, { round: rounds, party }), ADAPTER);
+  const targets = adaptedLayers(weights, `${party}: ${ADAPTER}`);
+  const about = { baseModel: modelName(model), lora: { ...lora, targets }, run, party, rounds };
   const files = {
     "README.md": adapterReadme(about),
     "adapter_config.json": adapterConfig(about),
-    "adapter_model.safetensors": await readOutput(deps, adapterAfterRound(plan, { round: rounds, party }), ADAPTER),
+    "adapter_model.safetensors": weights,
   };
   for (const [name, bytes] of Object.entries(files)) await put(deps, run, `adapters/${party}/${name}`, bytes);
   return registryEntry.parse({

@@ -1,6 +1,5 @@
 import { resolve } from "node:path";
 import { describe, expect, it } from "@jest/globals";
-import { llamaLinears } from "../../../shared/src/engine/architectures/llama.ts";
 import { createPacker } from "../../../shared/src/engine/batch.ts";
 import { openCheckpoint } from "../../../shared/src/engine/checkpoint.ts";
 import { trainingGraph } from "../../../shared/src/engine/graphs.ts";
@@ -15,16 +14,16 @@ const TOLERANCE = 1e-4;
 
 async function expectSameGradient(name: string, folder: string, wanted: TrainingCase): Promise<void> {
   const checkpoint = openCheckpoint(folder);
-  const { config } = checkpoint;
-  const bank = loadLoraBank(llamaLinears(config), wanted.lora, readFixture(`${name}.initial.safetensors`), name);
+  const { architecture } = checkpoint;
+  const bank = loadLoraBank(architecture, wanted.lora, readFixture(`${name}.initial.safetensors`), name);
   const options = optionsOf(wanted);
   const step = await createStep(
     {
-      vocabularySize: config.vocabularySize,
+      vocabularySize: architecture.vocabularySize,
       values: bank.values,
       entries: bank.entries,
       checkGoingOn: () => {},
-      pack: createPacker(config),
+      pack: createPacker(architecture),
       session: (loss) =>
         createSession(trainingGraph({ checkpoint, bank, lora: wanted.lora }, loss), checkpoint.folder, 1),
     },

@@ -17,7 +17,7 @@ function mistakesIn(text: string): string[] {
 describe("reading a run's spec", () => {
   it("fills in the paper's defaults", () => {
     const spec = readRunSpec(SPEC, "run.yaml");
-    expect(spec.server.lora).toEqual({ rank: 8, alpha: 16, targets: ["q_proj", "k_proj", "v_proj", "o_proj"] });
+    expect(spec.server.lora).toEqual({ rank: 8, alpha: 16, targets: "default" });
     expect(spec.clients[0].training).toMatchObject({ batchSize: 4, weightDecay: 0.1, betas: [0.9, 0.95] });
     expect(spec.public).toEqual([{ path: "public.jsonl" }]);
   });

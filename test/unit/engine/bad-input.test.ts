@@ -3,8 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { InvalidInputError } from "../../../shared/src/core/errors.ts";
 import { MAX_CONTEXT, MAX_VOCABULARY } from "../../../shared/src/core/model-limits.ts";
-import { llamaLinears } from "../../../shared/src/engine/architectures/llama.ts";
-import { parseLlamaConfig } from "../../../shared/src/engine/architectures/llama-config.ts";
+import { parseArchitecture } from "../../../shared/src/engine/architectures/parse-architecture.ts";
 import { checkSamples, checkTargets } from "../../../shared/src/engine/check-input.ts";
 import { openCheckpoint } from "../../../shared/src/engine/checkpoint.ts";
 import { freshLoraBank, loadLoraBank, saveBank } from "../../../shared/src/engine/lora-bank.ts";
@@ -92,9 +91,9 @@ describe("a model folder", () => {
   });
 
   it("is refused in the engine's thread by the same error", async () => {
-    const folder = toyFolder({ model_type: "gpt2" }, false);
+    const folder = toyFolder({ model_type: "mamba" }, false);
     const error = await withModel({ folder }, async () => null).catch((reason: unknown) => reason);
-    expectInvalid(error, "MODEL_CONFIG_INVALID", join(folder, "config.json"), "gpt2");
+    expectInvalid(error, "MODEL_CONFIG_INVALID", join(folder, "config.json"), "mamba");
   });
 
   it("whose weights are not finite is refused when it is scored or trained", async () => {
@@ -120,11 +119,7 @@ describe("a model folder", () => {
 
 describe("a config.json", () => {
   const cases: [string, Record<string, unknown>, string][] = [
-    [
-      "of another architecture",
-      { model_type: "gpt2" },
-      'model_type: expected "llama", the only architecture yet, got "gpt2"',
-    ],
+    ["of another architecture", { model_type: "mamba" }, 'model_type: expected one of llama, got "mamba"'],
     [
       "with scaled RoPE",
       { rope_scaling: { rope_type: "llama3", factor: 8 } },
@@ -142,14 +137,14 @@ describe("a config.json", () => {
   ];
 
   it.each(cases)("%s is refused", (_name, changes, message) => {
-    const parse = () => parseLlamaConfig(utf8({ ...TOY_CONFIG, ...changes }), "folder/config.json");
+    const parse = () => parseArchitecture(utf8({ ...TOY_CONFIG, ...changes }), "folder/config.json");
     expect(parse).toThrow(InvalidInputError);
     expect(parse).toThrow(`folder/config.json: ${message}`);
   });
 
   it("that is no JSON object is refused", () => {
-    expect(() => parseLlamaConfig(Uint8Array.of(0x7b), "config.json")).toThrow("expected JSON");
-    expect(() => parseLlamaConfig(utf8([]), "config.json")).toThrow("expected an object");
+    expect(() => parseArchitecture(Uint8Array.of(0x7b), "config.json")).toThrow("expected JSON");
+    expect(() => parseArchitecture(utf8([]), "config.json")).toThrow("expected an object");
   });
 
   it("is refused alike by the plan's reader and the engine's", () => {
@@ -170,24 +165,28 @@ describe("a config.json", () => {
     ]) {
       const refused = refusal(parseModelConfig, changes);
       expect(refused).not.toBeNull();
-      expect(refusal(parseLlamaConfig, changes)).toBe(refused);
+      expect(refusal(parseArchitecture, changes)).toBe(refused);
     }
     const most = { vocab_size: MAX_VOCABULARY, max_position_embeddings: MAX_CONTEXT };
-    for (const parse of [parseModelConfig, parseLlamaConfig]) expect(refusal(parse, most)).toBeNull();
+    for (const parse of [parseModelConfig, parseArchitecture]) expect(refusal(parse, most)).toBeNull();
   });
 
   it("may have θ in either place", () => {
-    const parsed = (changes: object) => parseLlamaConfig(utf8({ ...TOY_CONFIG, ...changes }), "config.json");
-    expect(parsed({ rope_theta: 5e5 }).ropeTheta).toBe(5e5);
-    expect(parsed({ rope_parameters: { rope_type: "default", rope_theta: 2e4 } }).ropeTheta).toBe(2e4);
-    expect(parsed({}).ropeTheta).toBe(1e4);
+    const turnsOf = (changes: object) => {
+      const { positional, attention } = parseArchitecture(utf8({ ...TOY_CONFIG, ...changes }), "config.json");
+      const [, second] = positional.rotary.full.frequencies;
+      return second ** (-attention.headSize / 2);
+    };
+    expect(turnsOf({ rope_theta: 5e5 })).toBeCloseTo(5e5);
+    expect(turnsOf({ rope_parameters: { rope_type: "default", rope_theta: 2e4 } })).toBeCloseTo(2e4);
+    expect(turnsOf({})).toBeCloseTo(1e4);
   });
 });
 
 describe("an adapter", () => {
-  const linears = llamaLinears(parseLlamaConfig(utf8(TOY_CONFIG), "config.json"));
+  const architecture = parseArchitecture(utf8(TOY_CONFIG), "config.json");
   const changedAdapter = (change: (tensors: Record<string, Tensor>) => void) => {
-    const bytes = saveBank(freshLoraBank(linears, TOY_LORA, 1));
+    const bytes = saveBank(freshLoraBank(architecture, TOY_LORA, 1));
     const tensors = Object.fromEntries(readSafetensors(bytes, "adapter").tensors);
     change(tensors);
     return writeSafetensors(tensors);
@@ -221,7 +220,7 @@ describe("an adapter", () => {
   it.each(cases)("%s is refused", (_name, change, message) => {
     const adapter = changedAdapter(change);
     expectRefusal(
-      () => loadLoraBank(linears, TOY_LORA, adapter, "the adapter"),
+      () => loadLoraBank(architecture, TOY_LORA, adapter, "the adapter"),
       "ADAPTER_INVALID",
       "the adapter",
       message,

@@ -1,5 +1,4 @@
 import { describe, expect, it } from "@jest/globals";
-import { llamaLinears } from "../../../shared/src/engine/architectures/llama.ts";
 import { chunksFor, createPacker } from "../../../shared/src/engine/batch.ts";
 import { openCheckpoint } from "../../../shared/src/engine/checkpoint.ts";
 import { scoringGraph, trainingGraph } from "../../../shared/src/engine/graphs.ts";
@@ -9,9 +8,9 @@ import { createStep } from "../../../shared/src/engine/training.ts";
 import { TOY_LORA, toyFolder, toyOptions, toySamples } from "./toy-model.ts";
 
 const checkpoint = openCheckpoint(toyFolder());
-const bank = freshLoraBank(llamaLinears(checkpoint.config), TOY_LORA, 1);
+const bank = freshLoraBank(checkpoint.architecture, TOY_LORA, 1);
 const parts = { checkpoint, bank, lora: TOY_LORA };
-const pack = createPacker(checkpoint.config);
+const pack = createPacker(checkpoint.architecture);
 /** 17 positions: neither 2 nor 4 parts are even, so rows are padded. */
 const samples = toySamples(5, 8, 7);
 

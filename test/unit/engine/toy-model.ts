@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll } from "@jest/globals";
-import { initializeLlama } from "../../../shared/src/engine/architectures/llama-initialization.ts";
+import { initializeModel } from "../../../shared/src/engine/architectures/initialize-model.ts";
 import type { EncodedSample, Model, OpenModel, TrainOptions } from "../../../shared/src/ports/engine.ts";
 import { engine } from "../../support/shared-engine.ts";
 
@@ -47,7 +47,7 @@ export function toyFolder(changes: Record<string, unknown> = {}, weights = true)
   folders.push(folder);
   const config = JSON.stringify({ ...TOY_CONFIG, ...changes });
   writeFileSync(join(folder, "config.json"), config);
-  if (weights) writeFileSync(join(folder, "model.safetensors"), initializeLlama(config, 1));
+  if (weights) writeFileSync(join(folder, "model.safetensors"), initializeModel(config, 1));
   return folder;
 }
 

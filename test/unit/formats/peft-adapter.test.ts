@@ -1,9 +1,9 @@
 import { describe, expect, it } from "@jest/globals";
 import { InvalidInputError } from "../../../shared/src/core/errors.ts";
 import {
+  adaptedLayers,
   adapterConfig,
   adapterReadme,
-  LINEAR_LAYERS,
   parsePeftAdapter,
 } from "../../../shared/src/formats/peft-adapter.ts";
 import { type Tensor, writeSafetensors } from "../../../shared/src/formats/safetensors.ts";
@@ -38,12 +38,12 @@ describe("an adapter folder", () => {
     expect(layers.get("model.layers.0.self_attn.q_proj")!.up.shape).toEqual([5, 2]);
   });
 
-  it("lists its target modules sorted, all-linear as the layers it means", () => {
-    const targetsOf = (config: Uint8Array) => JSON.parse(decode(config)).target_modules;
-    expect(targetsOf(adapterConfig(about))).toEqual(["q_proj", "v_proj"]);
-    const all = adapterConfig({ ...about, lora: { ...about.lora, targets: "all-linear" } });
-    expect(targetsOf(all)).toEqual([...LINEAR_LAYERS]);
-    expect(LINEAR_LAYERS).toHaveLength(7);
+  it("lists its target modules sorted", () => {
+    expect(JSON.parse(decode(adapterConfig(about))).target_modules).toEqual(["q_proj", "v_proj"]);
+  });
+
+  it("has its adapted layers named by its weights", () => {
+    expect(adaptedLayers(writeSafetensors(tensors()), "adapter")).toEqual(["q_proj", "v_proj"]);
   });
 
   it("has a card that names base model, party, run, licence and how to load it", () => {

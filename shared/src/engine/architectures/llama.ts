@@ -1,124 +1,116 @@
-import type { GraphBuilder, Value } from "../graph/builder.ts";
+import { showField } from "../../formats/model-config.ts";
 import { add, gather, reshape } from "../graph/operators.ts";
-import { type AttentionContext, attention, queriesDimension } from "../layers/attention.ts";
-import { type LoraPair, linearWithLora } from "../layers/linear-with-lora.ts";
+import { attention } from "../layers/attention.ts";
 import { rmsNorm } from "../layers/rms-norm.ts";
+import { rotaryFrequencies } from "../layers/rotary.ts";
 import { swiglu } from "../layers/swiglu.ts";
-import type { LlamaConfig } from "./llama-config.ts";
+import type { LinearSpec, WeightSpec } from "./architecture.ts";
+import { type ArchitectureParser, type ConfigReader, readGroupedHeads } from "./config-reader.ts";
 
-/** A tensor that a checkpoint must hold. */
-export interface WeightSpec {
-  name: string;
-  shape: number[];
-}
+const EMBEDDING = "model.embed_tokens.weight";
 
-/** A linear layer that LoRA can adapt. */
-export interface LinearSpec {
-  /** without ".weight", such as model.layers.0.self_attn.q_proj */
-  name: string;
-  in: number;
-  out: number;
-  bias: boolean;
-}
-
-/** Where a graph takes its tensors from. */
-export interface Parameters {
-  weight(name: string): Value;
-  lora(linear: string): LoraPair | null;
-}
-
-/** LLaMA's embedding table, which is its head too where heads are tied. */
-export const EMBEDDING = "model.embed_tokens.weight";
-
-/** Every block's linear layers, in the order in which they run. */
-export function llamaLinears(config: LlamaConfig): LinearSpec[] {
-  return Array.from({ length: config.layers }, (_, layer) => blockLinears(config, layer)).flat();
-}
-
-function blockLinears(config: LlamaConfig, layer: number): LinearSpec[] {
-  const { hiddenSize, intermediateSize, attentionBias, mlpBias } = config;
-  const queries = config.heads * config.headSize;
-  const keys = config.keyValueHeads * config.headSize;
-  const attentionPart = `model.layers.${layer}.self_attn`;
-  const mlpPart = `model.layers.${layer}.mlp`;
-  return [
-    { name: `${attentionPart}.q_proj`, in: hiddenSize, out: queries, bias: attentionBias },
-    { name: `${attentionPart}.k_proj`, in: hiddenSize, out: keys, bias: attentionBias },
-    { name: `${attentionPart}.v_proj`, in: hiddenSize, out: keys, bias: attentionBias },
-    { name: `${attentionPart}.o_proj`, in: queries, out: hiddenSize, bias: attentionBias },
-    { name: `${mlpPart}.gate_proj`, in: hiddenSize, out: intermediateSize, bias: mlpBias },
-    { name: `${mlpPart}.up_proj`, in: hiddenSize, out: intermediateSize, bias: mlpBias },
-    { name: `${mlpPart}.down_proj`, in: intermediateSize, out: hiddenSize, bias: mlpBias },
-  ];
-}
-
-/** The checkpoint's tensors, by Hugging Face's names. */
-export function llamaWeights(config: LlamaConfig): WeightSpec[] {
-  const { hiddenSize, vocabularySize } = config;
-  const norms = Array.from({ length: config.layers }, (_, layer) => [
-    { name: `model.layers.${layer}.input_layernorm.weight`, shape: [hiddenSize] },
-    { name: `model.layers.${layer}.post_attention_layernorm.weight`, shape: [hiddenSize] },
-  ]).flat();
-  const linears = llamaLinears(config).flatMap(({ name, in: inner, out, bias }) => [
-    { name: `${name}.weight`, shape: [out, inner] },
-    ...(bias ? [{ name: `${name}.bias`, shape: [out] }] : []),
-  ]);
-  return [
-    { name: EMBEDDING, shape: [vocabularySize, hiddenSize] },
-    ...linears,
-    ...norms,
-    { name: "model.norm.weight", shape: [hiddenSize] },
-    ...(config.tiedHead ? [] : [{ name: "lm_head.weight", shape: [vocabularySize, hiddenSize] }]),
-  ];
-}
-
-/** The LM head's weight [V, hidden]. */
-export function llamaHead(config: LlamaConfig): string {
-  return config.tiedHead ? EMBEDDING : "lm_head.weight";
-}
-
-/** What a LLaMA graph is fed at every run. */
-export interface LlamaInputs extends AttentionContext {
-  /** [batch, tokens] int32, padded on the right: causal attention never looks at what is padded */
-  ids: Value;
-  /** [positions] int32: which of the batch × tokens rows the head looks at */
-  rows: Value;
-}
-
-export function llamaInputs(graph: GraphBuilder, config: LlamaConfig): LlamaInputs {
+/** LLaMA 1 to 3 (Touvron et al., 2023), and what shares its config: SmolLM2, TinyLlama, Sheared-LLaMA. */
+export const llama: ArchitectureParser = (config, { modelType, vocabularySize, contextTokens }) => {
+  const hiddenSize = config.size("hidden_size");
+  const intermediateSize = config.size("intermediate_size");
+  const shape = readGroupedHeads(config, hiddenSize);
+  const epsilon = config.positive("rms_norm_eps", 1e-6);
+  const blocks = config.layers("num_hidden_layers");
+  const tied = config.flag("tie_word_embeddings", false);
+  const biases = { attention: config.flag("attention_bias", false), mlp: config.flag("mlp_bias", false) };
+  config.oneOf("hidden_act", ["silu"], "silu");
+  const linears = Array.from({ length: blocks }, (_, index) => {
+    const queries = shape.heads * shape.headSize;
+    const keys = shape.keyValueHeads * shape.headSize;
+    const linear = (name: string, inner: number, out: number, bias: boolean): LinearSpec => ({
+      name: `model.layers.${index}.${name}`,
+      in: inner,
+      out,
+      bias,
+      layout: "out-in",
+    });
+    return [
+      linear("self_attn.q_proj", hiddenSize, queries, biases.attention),
+      linear("self_attn.k_proj", hiddenSize, keys, biases.attention),
+      linear("self_attn.v_proj", hiddenSize, keys, biases.attention),
+      linear("self_attn.o_proj", queries, hiddenSize, biases.attention),
+      linear("mlp.gate_proj", hiddenSize, intermediateSize, biases.mlp),
+      linear("mlp.up_proj", hiddenSize, intermediateSize, biases.mlp),
+      linear("mlp.down_proj", intermediateSize, hiddenSize, biases.mlp),
+    ];
+  });
+  const norm = (name: string): WeightSpec => ({ name, shape: [hiddenSize], initial: "ones" });
   return {
-    ids: graph.input("ids", "int32", ["batch", "tokens"]),
-    rows: graph.input("rows", "int32", ["positions"]),
-    mask: graph.input("mask", "float32", [queriesDimension(config), "tokens"]),
-    cosines: graph.input("cosines", "float32", ["tokens", config.headSize / 2]),
-    sines: graph.input("sines", "float32", ["tokens", config.headSize / 2]),
+    modelType,
+    vocabularySize,
+    contextTokens,
+    hiddenSize,
+    intermediateSize,
+    blocks,
+    attention: shape,
+    positional: {
+      masks: { full: { window: null, slopes: null } },
+      rotary: { full: { frequencies: rotaryFrequencies(shape.headSize, readTheta(config)) } },
+      tableOffset: null,
+    },
+    prefix: "model.",
+    weights: [
+      { name: EMBEDDING, shape: [vocabularySize, hiddenSize], initial: "normal" },
+      ...linears.flat().flatMap(weightsOf),
+      ...linears.flatMap((_, index) => [
+        norm(`model.layers.${index}.input_layernorm.weight`),
+        norm(`model.layers.${index}.post_attention_layernorm.weight`),
+      ]),
+      norm("model.norm.weight"),
+      ...(tied ? [] : [{ name: "lm_head.weight", shape: [vocabularySize, hiddenSize], initial: "normal" as const }]),
+    ],
+    linears: linears.flat(),
+    targets: { peft: ["q_proj", "v_proj"], usual: ["q_proj", "k_proj", "v_proj", "o_proj"] },
+    head: { weight: tied ? EMBEDDING : "lm_head.weight", softcap: null },
+    initializerRange: config.positive("initializer_range", 0.02),
+    embed: (model) => gather(model.graph, model.weight(EMBEDDING), reshape(model.graph, model.ids, ["rows"])),
+    block(model, hidden, index) {
+      const { graph, positional } = model;
+      const [query, key, value, output, gate, up, down] = linears[index];
+      const normed = (x: typeof hidden, name: string) =>
+        rmsNorm(graph, x, model.weight(`model.layers.${index}.${name}.weight`), epsilon);
+      const x = normed(hidden, "input_layernorm");
+      const mixed = attention(model, model.linear(x, query), model.linear(x, key), model.linear(x, value), {
+        ...shape,
+        layer: index,
+        mask: positional.masks.full,
+        rotary: positional.rotary.full,
+      });
+      const attended = add(graph, hidden, model.linear(mixed, output));
+      const y = normed(attended, "post_attention_layernorm");
+      return add(graph, attended, model.linear(swiglu(graph, model.linear(y, gate), model.linear(y, up)), down));
+    },
+    finish: (model, hidden) => rmsNorm(model.graph, hidden, model.weight("model.norm.weight"), epsilon),
   };
+};
+
+/** The checkpoint's tensors of a linear layer. */
+export function weightsOf({ name, in: inner, out, bias, layout }: LinearSpec): WeightSpec[] {
+  return [
+    { name: `${name}.weight`, shape: layout === "out-in" ? [out, inner] : [inner, out], initial: "normal" },
+    ...(bias ? [{ name: `${name}.bias`, shape: [out], initial: "zeros" as const }] : []),
+  ];
 }
 
-/** The model up to its head. @returns [positions, hidden]: what the head multiplies, at the asked rows only */
-export function llamaHidden(
-  graph: GraphBuilder,
-  config: LlamaConfig,
-  parameters: Parameters,
-  inputs: LlamaInputs,
-): Value {
-  const norm = (x: Value, name: string) => rmsNorm(graph, x, parameters.weight(`${name}.weight`), config.normEpsilon);
-  const linear = (x: Value, { name, bias }: LinearSpec) =>
-    linearWithLora(
-      graph,
-      x,
-      parameters.weight(`${name}.weight`),
-      bias ? parameters.weight(`${name}.bias`) : null,
-      parameters.lora(name),
-    );
-  let hidden = gather(graph, parameters.weight(EMBEDDING), reshape(graph, inputs.ids, ["rows"]));
-  for (let layer = 0; layer < config.layers; layer++) {
-    const [query, key, value, output, gate, up, down] = blockLinears(config, layer);
-    const x = norm(hidden, `model.layers.${layer}.input_layernorm`);
-    const mixed = attention(graph, linear(x, query), linear(x, key), linear(x, value), config, inputs);
-    hidden = add(graph, hidden, linear(mixed, output));
-    const y = norm(hidden, `model.layers.${layer}.post_attention_layernorm`);
-    hidden = add(graph, hidden, linear(swiglu(graph, linear(y, gate), linear(y, up)), down));
+function readTheta({ fields, refuse, positive }: ConfigReader): number {
+  const rope = (fields.rope_parameters ?? {}) as Record<string, unknown>;
+  for (const [name, scaling] of [
+    ["rope_parameters", fields.rope_parameters],
+    ["rope_scaling", fields.rope_scaling],
+  ] as const) {
+    const kind =
+      (scaling as Record<string, unknown> | null | undefined)?.rope_type ?? (scaling as { type?: unknown })?.type;
+    if (scaling != null && (kind ?? (name === "rope_scaling" ? null : "default")) !== "default")
+      throw refuse(`${name}: expected none or "default", got ${showField(kind)}: scaled RoPE is not supported`);
   }
-  return norm(gather(graph, hidden, inputs.rows), "model.norm");
+  const theta = rope.rope_theta;
+  if (theta == null) return positive("rope_theta", 10000);
+  if (typeof theta !== "number" || !(theta > 0) || !Number.isFinite(theta))
+    throw refuse(`rope_theta: expected a number above 0, got ${showField(theta)}`);
+  return theta;
 }

@@ -1,5 +1,6 @@
-import type { Dimension, GraphBuilder, Value } from "../graph/builder.ts";
+import type { Dimension, Value } from "../graph/builder.ts";
 import { add, batchedMatmul, reshape, transpose } from "../graph/operators.ts";
+import type { ModelGraph } from "../model-graph.ts";
 import { type RotaryTables, rotary } from "./rotary.ts";
 
 export interface AttentionShape {
@@ -9,10 +10,23 @@ export interface AttentionShape {
   headSize: number;
 }
 
-/** What every layer's attention shares. */
-export interface AttentionContext extends RotaryTables {
-  /** [queries, tokens], 0 where a query may look and very negative elsewhere; queries = tokens × heads / keyValueHeads */
+/** What a query may look at. */
+export interface MaskSpec {
+  /** how many tokens back, itself included; null: all of them */
+  readonly window: number | null;
+  /** [heads] ALiBi's slopes (Press et al., 2022): scores get slope × the key's position; null: none */
+  readonly slopes: readonly number[] | null;
+}
+
+export interface AttentionOptions extends AttentionShape {
+  /** which block this is: whose keys and values are kept in generation */
+  layer: number;
+  /** what scores are multiplied by; 1 / √headSize unless given */
+  scale?: number;
+  /** one of the graph's masks */
   mask: Value;
+  /** how queries and keys are turned; null: not at all */
+  rotary: RotaryTables | null;
 }
 
 /** The size of the mask's first axis, given that of its second. */
@@ -21,40 +35,45 @@ export function queriesDimension({ heads, keyValueHeads }: AttentionShape): Dime
 }
 
 /**
- * Grouped-query attention with rotary positions.
+ * Grouped-query attention.
  *
  * @param query - [rows, heads × headSize], rows = batch × tokens
  * @param key - [rows, keyValueHeads × headSize], and value likewise
  * @returns [rows, heads × headSize]
  */
-export function attention(
-  graph: GraphBuilder,
-  query: Value,
-  key: Value,
-  value: Value,
-  shape: AttentionShape,
-  context: AttentionContext,
-): Value {
-  const { heads, keyValueHeads, headSize } = shape;
-  const queries = queriesDimension(shape);
+export function attention(model: ModelGraph, query: Value, key: Value, value: Value, options: AttentionOptions): Value {
+  const { graph } = model;
+  const { heads, keyValueHeads, headSize, scale = 1 / Math.sqrt(headSize) } = options;
+  const turn = (x: Value) => (options.rotary ? rotary(graph, x, options.rotary) : x);
   const byHead = (x: Value, count: number) =>
     transpose(graph, reshape(graph, x, ["batch", "tokens", count, headSize]), [0, 2, 1, 3]);
-  const turned = rotary(graph, byHead(query, heads), context);
-  const grouped = reshape(graph, turned, ["batch", keyValueHeads, queries, headSize]);
-  const keys = rotary(graph, byHead(key, keyValueHeads), context);
-  const scores = batchedMatmul(graph, grouped, keys, { transposeB: true, scale: 1 / Math.sqrt(headSize) });
-  const masked = add(graph, scores, context.mask);
+  const queries = queriesDimension(options);
+  const grouped = reshape(graph, turn(byHead(query, heads)), ["batch", keyValueHeads, queries, headSize]);
+  const keys = turn(byHead(key, keyValueHeads));
+  const scores = batchedMatmul(graph, grouped, keys, { transposeB: true, scale });
+  const masked = add(graph, scores, options.mask);
   const weights = graph.apply("Softmax", [masked], { shape: masked.shape }, { axis: -1 });
   const mixed = batchedMatmul(graph, weights, byHead(value, keyValueHeads));
   const byToken = transpose(graph, reshape(graph, mixed, ["batch", heads, "tokens", headSize]), [0, 2, 1, 3]);
   return reshape(graph, byToken, ["rows", heads * headSize]);
 }
 
-/** @returns [queries × tokens] a causal mask: query q of a group sees the tokens up to q modulo tokens */
-export function causalMask(tokens: number, groups: number): Float32Array {
-  const mask = new Float32Array(groups * tokens * tokens);
-  for (let row = 0; row < groups * tokens; row++)
-    mask.fill(HIDDEN, row * tokens + (row % tokens) + 1, (row + 1) * tokens);
+/**
+ * A causal mask, to be added to scores.
+ * @returns [queries × tokens], or [keyValueHeads × queries × tokens] with slopes: query q of a group sees the tokens up to q
+ *   modulo tokens, and no more of them than the window
+ */
+export function maskValues({ window, slopes }: MaskSpec, shape: AttentionShape, tokens: number): Float32Array {
+  const rows = ((slopes ? shape.heads : shape.heads / shape.keyValueHeads) * tokens) | 0;
+  const mask = new Float32Array(rows * tokens);
+  for (let row = 0; row < rows; row++) {
+    const token = row % tokens;
+    const begin = row * tokens;
+    const slope = slopes?.[Math.floor(row / tokens)] ?? 0;
+    if (slope) for (let key = 0; key <= token; key++) mask[begin + key] = slope * key;
+    if (window !== null && token >= window) mask.fill(HIDDEN, begin, begin + token - window + 1);
+    mask.fill(HIDDEN, begin + token + 1, begin + tokens);
+  }
   return mask;
 }
 

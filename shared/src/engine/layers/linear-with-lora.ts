@@ -10,15 +10,18 @@ export interface LoraPair {
   scale: number;
 }
 
-/** x [rows, in], weight [out, in], bias [out] → x·Wᵀ + b, with a LoRA pair plus scale·x·Aᵀ·Bᵀ: [rows, out]. */
-export function linearWithLora(
-  graph: GraphBuilder,
-  x: Value,
-  weight: Value,
-  bias: Value | null,
-  lora: LoraPair | null,
-): Value {
-  const y = gemm(graph, x, weight, { transposeB: true, ...(bias ? { c: bias } : {}) });
+export interface LinearLayer {
+  /** [out, in] where transposed, as in torch.nn.Linear; else [in, out] */
+  weight: Value;
+  transposed: boolean;
+  /** [out] */
+  bias: Value | null;
+  lora: LoraPair | null;
+}
+
+/** x [rows, in] → x·Wᵀ + b, with a LoRA pair plus scale·x·Aᵀ·Bᵀ: [rows, out]. */
+export function linearWithLora(graph: GraphBuilder, x: Value, { weight, transposed, bias, lora }: LinearLayer): Value {
+  const y = gemm(graph, x, weight, { transposeB: transposed, ...(bias ? { c: bias } : {}) });
   if (!lora) return y;
   const low = gemm(graph, x, lora.down, { transposeB: true });
   return gemm(graph, low, lora.up, { transposeB: true, scale: lora.scale, c: y });

@@ -1,7 +1,18 @@
 import type { GraphBuilder, Value } from "../graph/builder.ts";
 import { MICROSOFT } from "../graph/operators.ts";
 
-/** Cosines and sines of every position's angles, [tokens, headSize / 2] each. */
+/** How far a position turns each pair of coordinates (Su et al., "RoFormer", 2021). */
+export interface RotarySpec {
+  /** [dimensions / 2] radians a token; fewer than half a head's size where only its first coordinates are turned */
+  readonly frequencies: readonly number[];
+}
+
+/** θ^(−2i / dimensions). */
+export function rotaryFrequencies(dimensions: number, theta: number): number[] {
+  return Array.from({ length: dimensions / 2 }, (_, index) => theta ** ((-2 * index) / dimensions));
+}
+
+/** Cosines and sines of every position's angles, [tokens, dimensions / 2] each. */
 export interface RotaryTables {
   cosines: Value;
   sines: Value;
@@ -19,19 +30,18 @@ export function rotary(graph: GraphBuilder, x: Value, tables: RotaryTables): Val
   );
 }
 
-/** @returns [tokens × headSize / 2] cosines and sines of t·θ^(−2i / headSize), row by row */
+/** @returns [tokens × frequencies] cosines and sines of the positions from `first` on, row by row */
 export function rotaryAngles(
+  { frequencies }: RotarySpec,
+  first: number,
   tokens: number,
-  headSize: number,
-  theta: number,
 ): { cosines: Float32Array; sines: Float32Array } {
-  const half = headSize / 2;
+  const half = frequencies.length;
   const cosines = new Float32Array(tokens * half);
   const sines = new Float32Array(tokens * half);
-  const frequencies = Float64Array.from({ length: half }, (_, index) => theta ** ((-2 * index) / headSize));
   for (let token = 0; token < tokens; token++)
     for (let index = 0; index < half; index++) {
-      const angle = token * frequencies[index];
+      const angle = (first + token) * frequencies[index];
       cosines[token * half + index] = Math.cos(angle);
       sines[token * half + index] = Math.sin(angle);
     }

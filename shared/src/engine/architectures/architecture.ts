@@ -1,0 +1,73 @@
+import type { Value } from "../graph/builder.ts";
+import type { AttentionShape } from "../layers/attention.ts";
+import type { PositionalSpec } from "../layers/positional.ts";
+import type { ModelGraph } from "../model-graph.ts";
+
+/** A tensor that a checkpoint must hold. */
+export interface WeightSpec {
+  /** as transformers' state_dict has it */
+  name: string;
+  shape: number[];
+  /** how a fresh one is drawn: normal with the config's initializer_range, or all alike */
+  initial: "normal" | "ones" | "zeros";
+}
+
+/** A linear layer that LoRA can adapt. */
+export interface LinearSpec {
+  /** without ".weight", such as model.layers.0.self_attn.q_proj */
+  name: string;
+  in: number;
+  out: number;
+  bias: boolean;
+  /** how the weight lies in the file: [out, in] as torch.nn.Linear, or [in, out] as GPT-2's Conv1D */
+  layout: "out-in" | "in-out";
+}
+
+/** What the LM head multiplies, and what becomes of the product. */
+export interface HeadSpec {
+  /** a weight [V, hidden]; the embedding table where the head is tied */
+  weight: string;
+  /** logits become softcap·tanh(logits / softcap); null: they stay (Gemma 2) */
+  softcap: number | null;
+}
+
+/**
+ * A causal decoder as its config.json describes it: what its checkpoint holds, and how its graph is written. Each file of this
+ * folder makes one kind, of the layers in `layers/`.
+ *
+ * The model is embed, then each block, then finish; every part is a function of the hidden states alone, so that a block can be
+ * computed once more in the backward pass. Dimensions: rows = batch × tokens.
+ */
+export interface Architecture {
+  /** config.json's model_type */
+  readonly modelType: string;
+  readonly vocabularySize: number;
+  readonly contextTokens: number;
+  readonly hiddenSize: number;
+  /** of the widest part of a block's MLP */
+  readonly intermediateSize: number;
+  readonly blocks: number;
+  readonly attention: AttentionShape;
+  readonly positional: PositionalSpec;
+  /** transformers' base_model_prefix with a dot, such as "transformer.": files of the bare model lack it */
+  readonly prefix: string;
+  readonly weights: readonly WeightSpec[];
+  /** every block's linear layers, in the order in which they run; never the head */
+  readonly linears: readonly LinearSpec[];
+  /** last names of the layers that LoRA adapts where a run does not say */
+  readonly targets: {
+    /** PEFT's default for this model_type */
+    peft: readonly string[];
+    /** FATE-LLM's choice, where its tutorials have one; else PEFT's */
+    usual: readonly string[];
+  };
+  readonly head: HeadSpec;
+  /** standard deviation of freshly drawn weights */
+  readonly initializerRange: number;
+  /** @returns [rows, hidden]: what the first block takes */
+  embed(model: ModelGraph): Value;
+  /** @param hidden - [rows, hidden] @returns [rows, hidden] */
+  block(model: ModelGraph, hidden: Value, index: number): Value;
+  /** The norm before the head. @param hidden - [positions, hidden] @returns [positions, hidden] */
+  finish(model: ModelGraph, hidden: Value): Value;
+}

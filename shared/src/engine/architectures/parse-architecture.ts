@@ -1,0 +1,27 @@
+import { closestName } from "../../contracts/closest-name.ts";
+import { openConfigFields, readModelConfig, showField } from "../../formats/model-config.ts";
+import type { Architecture } from "./architecture.ts";
+import type { ArchitectureParser } from "./config-reader.ts";
+import { openConfigReader } from "./config-reader.ts";
+import { llama } from "./llama.ts";
+
+/** Every architecture that the engine has, by config.json's model_type. */
+const ARCHITECTURES: Readonly<Record<string, ArchitectureParser>> = { llama };
+
+/**
+ * @param json - config.json
+ * @param what - the file as errors name it
+ * @throws InvalidInputError `MODEL_CONFIG_INVALID` naming file, field, expected and got
+ */
+export function parseArchitecture(json: Uint8Array, what: string): Architecture {
+  const fields = openConfigFields(json, what);
+  const { modelType, ...sizes } = readModelConfig(fields);
+  const names = Object.keys(ARCHITECTURES);
+  if (!Object.hasOwn(ARCHITECTURES, modelType)) {
+    const close = closestName(modelType, names);
+    throw fields.refuse(
+      `model_type: expected one of ${names.join(", ")}, got ${showField(modelType)}${close ? `; did you mean ${close}?` : ""}`,
+    );
+  }
+  return ARCHITECTURES[modelType](openConfigReader(fields), { modelType, ...sizes });
+}

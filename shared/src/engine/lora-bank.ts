@@ -2,7 +2,8 @@ import { InvalidInputError } from "../core/errors.ts";
 import { createRandom } from "../core/numeric/random.ts";
 import { readSafetensors, type Tensor, writeSafetensors } from "../formats/safetensors.ts";
 import type { OpenModel } from "../ports/engine.ts";
-import type { Architecture, LinearSpec } from "./architectures/architecture.ts";
+import type { Architecture } from "./architectures/architecture.ts";
+import type { LinearSpec } from "./layers/layer-context.ts";
 import { createBank, type ParameterBank, viewOf } from "./parameter-bank.ts";
 
 type Lora = NonNullable<OpenModel["lora"]>;

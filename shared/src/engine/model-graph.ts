@@ -1,7 +1,8 @@
 import type { OpenModel } from "../ports/engine.ts";
-import type { Architecture, LinearSpec } from "./architectures/architecture.ts";
+import type { Architecture } from "./architectures/architecture.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { GraphBuilder, type Value } from "./graph/builder.ts";
+import type { LayerContext, LinearSpec } from "./layers/layer-context.ts";
 import { linearWithLora } from "./layers/linear-with-lora.ts";
 import { declarePositional, type PositionalInputs } from "./layers/positional.ts";
 import { loraNames } from "./lora-bank.ts";
@@ -14,10 +15,9 @@ export interface ModelParts {
   lora: OpenModel["lora"];
 }
 
-/** A graph in which a model is being written: its inputs, and where its layers take their tensors from. */
-export class ModelGraph {
+/** A model's graph while it is written. */
+export class ModelGraph implements LayerContext {
   readonly graph = new GraphBuilder();
-  /** [batch, tokens] int32, padded on the right: causal attention never looks at what is padded */
   readonly ids: Value;
   /** [positions] int32: which of the batch × tokens rows the head looks at */
   readonly rows: Value;
@@ -41,7 +41,6 @@ export class ModelGraph {
     return this.#parts.checkpoint.architecture;
   }
 
-  /** A tensor of the checkpoint: its trained values where it is trained. */
   weight(name: string): Value {
     const known = this.trainable.get(name) ?? this.#frozen.get(name);
     if (known) return known;
@@ -50,7 +49,6 @@ export class ModelGraph {
     return value;
   }
 
-  /** @param x - [rows, in] @returns [rows, out], with LoRA where the layer is adapted */
   linear(x: Value, { name, bias, layout }: LinearSpec): Value {
     return linearWithLora(this.graph, x, {
       weight: this.weight(`${name}.weight`),

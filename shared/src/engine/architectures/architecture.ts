@@ -1,7 +1,7 @@
 import type { Value } from "../graph/builder.ts";
-import type { AttentionShape } from "../layers/attention.ts";
+import type { AttentionShape } from "../layers/attention-mask.ts";
+import type { LayerContext, LinearSpec } from "../layers/layer-context.ts";
 import type { PositionalSpec } from "../layers/positional.ts";
-import type { ModelGraph } from "../model-graph.ts";
 
 /** A tensor that a checkpoint must hold. */
 export interface WeightSpec {
@@ -10,17 +10,6 @@ export interface WeightSpec {
   shape: number[];
   /** how a fresh one is drawn: normal with the config's initializer_range, or all alike */
   initial: "normal" | "ones" | "zeros";
-}
-
-/** A linear layer that LoRA can adapt. */
-export interface LinearSpec {
-  /** without ".weight", such as model.layers.0.self_attn.q_proj */
-  name: string;
-  in: number;
-  out: number;
-  bias: boolean;
-  /** how the weight lies in the file: [out, in] as torch.nn.Linear, or [in, out] as GPT-2's Conv1D */
-  layout: "out-in" | "in-out";
 }
 
 /** What the LM head multiplies, and what becomes of the product. */
@@ -65,9 +54,9 @@ export interface Architecture {
   /** standard deviation of freshly drawn weights */
   readonly initializerRange: number;
   /** @returns [rows, hidden]: what the first block takes */
-  embed(model: ModelGraph): Value;
+  embed(model: LayerContext): Value;
   /** @param hidden - [rows, hidden] @returns [rows, hidden] */
-  block(model: ModelGraph, hidden: Value, index: number): Value;
+  block(model: LayerContext, hidden: Value, index: number): Value;
   /** The norm before the head. @param hidden - [positions, hidden] @returns [positions, hidden] */
-  finish(model: ModelGraph, hidden: Value): Value;
+  finish(model: LayerContext, hidden: Value): Value;
 }

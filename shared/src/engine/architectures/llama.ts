@@ -1,10 +1,11 @@
 import { showField } from "../../formats/model-config.ts";
 import { add, gather, reshape } from "../graph/operators.ts";
 import { attention } from "../layers/attention.ts";
+import type { LinearSpec } from "../layers/layer-context.ts";
 import { rmsNorm } from "../layers/rms-norm.ts";
 import { rotaryFrequencies } from "../layers/rotary.ts";
 import { swiglu } from "../layers/swiglu.ts";
-import type { LinearSpec, WeightSpec } from "./architecture.ts";
+import type { WeightSpec } from "./architecture.ts";
 import { type ArchitectureParser, type ConfigReader, readGroupedHeads } from "./config-reader.ts";
 
 const EMBEDDING = "model.embed_tokens.weight";

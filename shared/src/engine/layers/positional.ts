@@ -1,6 +1,6 @@
 import type { GraphBuilder, Value } from "../graph/builder.ts";
 import type { HostTensor } from "../session.ts";
-import { type AttentionShape, type MaskSpec, maskValues, queriesDimension } from "./attention.ts";
+import { type AttentionShape, type MaskSpec, maskValues, queriesDimension } from "./attention-mask.ts";
 import { type RotarySpec, type RotaryTables, rotaryAngles } from "./rotary.ts";
 
 /** Everything that an architecture is fed about positions. It depends on the number of tokens alone. */

@@ -1,3 +1,4 @@
+import { answerPositions } from "../core/samples/answer-positions.ts";
 import type { EncodedSample } from "../ports/engine.ts";
 import type { Architecture } from "./architectures/architecture.ts";
 import { positionalFeeds } from "./layers/positional.ts";
@@ -14,20 +15,6 @@ export interface Batch {
   labels: Int32Array;
   /** P with padding: a multiple of the graph's chunks */
   padded: number;
-}
-
-/** @returns the token indices after which an answer token comes */
-export function answerPositions({ answer }: EncodedSample): Int32Array {
-  const positions = new Int32Array(countAnswers(answer));
-  let found = 0;
-  for (let token = 1; token < answer.length; token++) if (answer[token]) positions[found++] = token - 1;
-  return positions;
-}
-
-function countAnswers(answer: Uint8Array): number {
-  let count = 0;
-  for (const flag of answer) if (flag) count++;
-  return count;
 }
 
 /** Sequence lengths whose masks and angles are kept: mostly the same few occur. */

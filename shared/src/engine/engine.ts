@@ -1,4 +1,6 @@
+import { checkSamples, checkTargets } from "../core/check-model-input.ts";
 import { InvariantError } from "../core/errors.ts";
+import { answerPositions } from "../core/samples/answer-positions.ts";
 import type {
   Device,
   EncodedSample,
@@ -8,8 +10,6 @@ import type {
   TrainCheckpoint,
   TrainOptions,
 } from "../ports/engine.ts";
-import { answerPositions } from "./batch.ts";
-import { checkSamples, checkTargets } from "./check-input.ts";
 import { EngineThread } from "./engine-thread.ts";
 import type { LanguageModel } from "./language-model.ts";
 import type { ThreadQuestion, TrainRequest } from "./worker.ts";
@@ -96,7 +96,7 @@ function modelIn(
       throw new InvariantError("ENGINE_FAILED", "generation is being written");
     },
     async logits(ids) {
-      checkSamples([{ ids, answer: new Uint8Array(ids.length), answerBytes: 0 }], description);
+      checkSamples([{ ids, answer: new Uint8Array(ids.length) }], description);
       return ask("logits", [ids]);
     },
     adapter: () => ask("adapter"),

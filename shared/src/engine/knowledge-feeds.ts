@@ -1,5 +1,6 @@
+import { answerPositions } from "../core/samples/answer-positions.ts";
 import type { EncodedSample, SampleTarget } from "../ports/engine.ts";
-import { answerPositions, type Batch } from "./batch.ts";
+import type { Batch } from "./batch.ts";
 import type { KnowledgeKind } from "./loss.ts";
 import type { HostTensor } from "./session.ts";
 

@@ -1,6 +1,7 @@
 import { InvalidInputError, invariant } from "../core/errors.ts";
+import { answerPositions } from "../core/samples/answer-positions.ts";
 import type { Device, EncodedSample, OpenModel, SampleKnowledge, TrainProgress } from "../ports/engine.ts";
-import { answerPositions, chunksFor, createPacker } from "./batch.ts";
+import { chunksFor, createPacker } from "./batch.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
 import type { GraphBuilder } from "./graph/builder.ts";
 import { logitsGraph, scoringGraph, trainingGraph } from "./graphs.ts";

@@ -1,7 +1,8 @@
 import { InvalidInputError } from "../core/errors.ts";
 import { createRandom } from "../core/numeric/random.ts";
+import { answerPositions } from "../core/samples/answer-positions.ts";
 import type { SampleTarget, TrainProgress } from "../ports/engine.ts";
-import { answerPositions, chunksFor } from "./batch.ts";
+import { chunksFor } from "./batch.ts";
 import { knowledgeFeeds, knowledgeKind, partitionsFeed } from "./knowledge-feeds.ts";
 import { clipByGlobalNorm, createAdamW } from "./optimizer/adamw.ts";
 import { createSchedule } from "./optimizer/schedule.ts";

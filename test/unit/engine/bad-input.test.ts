@@ -1,10 +1,10 @@
 import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
+import { checkSamples, checkTargets } from "../../../shared/src/core/check-model-input.ts";
 import { InvalidInputError } from "../../../shared/src/core/errors.ts";
 import { MAX_CONTEXT, MAX_VOCABULARY } from "../../../shared/src/core/model-limits.ts";
 import { parseArchitecture } from "../../../shared/src/engine/architectures/parse-architecture.ts";
-import { checkSamples, checkTargets } from "../../../shared/src/engine/check-input.ts";
 import { openCheckpoint } from "../../../shared/src/engine/checkpoint.ts";
 import { freshLoraBank, loadLoraBank, saveBank } from "../../../shared/src/engine/lora-bank.ts";
 import { parseModelConfig } from "../../../shared/src/formats/model-config.ts";

@@ -1,11 +1,36 @@
-import { InvalidInputError } from "../core/errors.ts";
-import type { EncodedSample, Model, TrainOptions } from "../ports/engine.ts";
+import { InvalidInputError } from "./errors.ts";
 
 /** What of a model its input must fit. */
-type Bounds = Pick<Model, "vocabularySize" | "contextTokens">;
+export interface ModelBounds {
+  vocabularySize: number;
+  contextTokens: number;
+}
+
+/** A sample as `EncodedSample` of ports/engine.ts has it. */
+interface Sample {
+  ids: Int32Array;
+  answer: Uint8Array;
+}
+
+/** Knowledge as `SampleTarget` of ports/engine.ts has it. */
+interface Target {
+  positions: Int32Array;
+  offsets: Int32Array;
+  entries: Int32Array;
+  probabilities: Float32Array;
+  tail: Float32Array;
+  partition: number;
+}
+
+/** What a model is trained on. */
+interface Lessons {
+  samples: readonly Sample[];
+  targets?: readonly (Target | null)[];
+  partitions?: readonly Int32Array[];
+}
 
 /** @throws InvalidInputError `SAMPLE_INVALID` naming the sample's index, expected and got */
-export function checkSamples(samples: readonly EncodedSample[], bounds: Bounds): void {
+export function checkSamples(samples: readonly Sample[], bounds: ModelBounds): void {
   samples.forEach(({ ids, answer }, index) => {
     const refuse = (reason: string) => new InvalidInputError("SAMPLE_INVALID", `sample ${index}: ${reason}`);
     if (ids.length === 0) throw refuse("expected at least one token, got none");
@@ -21,8 +46,8 @@ export function checkSamples(samples: readonly EncodedSample[], bounds: Bounds):
 }
 
 /** @throws InvalidInputError `KNOWLEDGE_INVALID` naming sample, position, expected and got */
-export function checkTargets(options: TrainOptions, bounds: Bounds): void {
-  const { samples, targets, partitions = [] } = options;
+export function checkTargets(lessons: Lessons, bounds: ModelBounds): void {
+  const { samples, targets, partitions = [] } = lessons;
   if (!targets) return;
   const groups = partitions.map((partition, index) => countGroups(partition, index, bounds.vocabularySize));
   if (targets.length !== samples.length)

@@ -1,6 +1,7 @@
 import { answerPositions } from "../core/samples/answer-positions.ts";
 import type { EncodedSample } from "../ports/engine.ts";
 import type { Architecture } from "./architectures/architecture.ts";
+import { wholeText } from "./layers/attention-mask.ts";
 import { positionalFeeds } from "./layers/positional.ts";
 import type { HostTensor } from "./session.ts";
 
@@ -29,7 +30,7 @@ export function createPacker({
   const positional = (tokens: number): Record<string, HostTensor> => {
     const known = byLength.get(tokens);
     if (known) return known;
-    const made = positionalFeeds(spec, attention, tokens);
+    const made = positionalFeeds(spec, attention, wholeText(tokens));
     if (byLength.size >= KEPT_LENGTHS) byLength.clear();
     byLength.set(tokens, made);
     return made;

@@ -44,15 +44,15 @@ export function scoringGraph(parts: ModelParts, kept: number, chunks: number): G
   return graph;
 }
 
-/** Gives "logits" [positions, V]. */
-export function logitsGraph(parts: ModelParts): GraphBuilder {
-  const { graph, hidden, head } = forward(parts, false);
+/** Gives "logits" [positions, V]. @param keeps - whether it goes on with a text whose keys and values are kept */
+export function logitsGraph(parts: ModelParts, keeps = false): GraphBuilder {
+  const { graph, hidden, head } = forward(parts, false, keeps);
   graph.output("logits", gemm(graph, hidden, head, { transposeB: true }));
   return graph;
 }
 
-function forward(parts: ModelParts, trains: boolean) {
-  const model = new ModelGraph(parts, trains);
+function forward(parts: ModelParts, trains: boolean, keeps = false) {
+  const model = new ModelGraph(parts, trains, keeps);
   const { graph, architecture, trainable } = model;
   let hidden = architecture.embed(model);
   for (let index = 0; index < architecture.blocks; index++) hidden = architecture.block(model, hidden, index);

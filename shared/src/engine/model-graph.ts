@@ -2,6 +2,8 @@ import type { OpenModel } from "../ports/engine.ts";
 import type { Architecture } from "./architectures/architecture.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { GraphBuilder, type Value } from "./graph/builder.ts";
+import { concat } from "./graph/operators.ts";
+import { type Kept, keptName, newName } from "./key-value-cache.ts";
 import type { LayerContext, LinearSpec } from "./layers/layer-context.ts";
 import { linearWithLora } from "./layers/linear-with-lora.ts";
 import { declarePositional, type PositionalInputs } from "./layers/positional.ts";
@@ -26,14 +28,20 @@ export class ModelGraph implements LayerContext {
   readonly trainable: ReadonlyMap<string, Value>;
   readonly #parts: ModelParts;
   readonly #frozen = new Map<string, Value>();
+  readonly #keeps: boolean;
 
-  /** @param trains - whether gradients are asked for */
-  constructor(parts: ModelParts, trains: boolean) {
+  /**
+   * @param trains - whether gradients are asked for
+   * @param keeps - whether it goes on with a text: each block takes what is kept of the text so far, keys and values [batch,
+   *   keyValueHeads, slots, headSize] by {@link keptName}, and gives those of the new tokens by {@link newName}
+   */
+  constructor(parts: ModelParts, trains: boolean, keeps = false) {
     const { positional, attention } = parts.checkpoint.architecture;
     this.#parts = parts;
     this.ids = this.graph.input("ids", "int32", ["batch", "tokens"]);
     this.rows = this.graph.input("rows", "int32", ["positions"]);
-    this.positional = declarePositional(this.graph, positional, attention);
+    this.positional = declarePositional(this.graph, positional, attention, keeps ? "keys" : "tokens");
+    this.#keeps = keeps;
     this.trainable = declareBank(this.graph, parts.bank, trains);
   }
 
@@ -56,6 +64,18 @@ export class ModelGraph implements LayerContext {
       bias: bias ? this.weight(`${name}.bias`) : null,
       lora: this.#lora(name),
     });
+  }
+
+  withKept(layer: number, keys: Value, values: Value): { keys: Value; values: Value } {
+    const { graph } = this;
+    if (!this.#keeps) return { keys, values };
+    const extend = (kind: Kept, fresh: Value) => {
+      const [batch, heads, , size] = fresh.shape;
+      graph.output(newName(kind, layer), fresh);
+      const kept = graph.input(keptName(kind, layer), "float32", [batch, heads, "slots", size]);
+      return concat(graph, [kept, fresh], 2, "keys");
+    };
+    return { keys: extend("keys", keys), values: extend("values", values) };
   }
 
   #lora(linear: string) {

@@ -20,21 +20,45 @@ export function queriesDimension({ heads, keyValueHeads }: AttentionShape): Dime
   return heads === keyValueHeads ? "tokens" : "queries";
 }
 
+/** Which of a text's tokens are computed, and what of the text before them is at hand. */
+export interface TextPart {
+  /** how many are computed */
+  readonly tokens: number;
+  /** how many came before them */
+  readonly first: number;
+  /** places for keys that are kept, at least `first`; those from `first` on are empty. They come before the new keys */
+  readonly slots: number;
+}
+
+/** A whole text, with nothing kept. */
+export const wholeText = (tokens: number): TextPart => ({ tokens, first: 0, slots: 0 });
+
 /**
- * A causal mask, to be added to scores.
- * @returns [queries × tokens], or [keyValueHeads × queries × tokens] with slopes: query q of a group sees the tokens up to q
- *   modulo tokens, and no more of them than the window
+ * A causal mask, to be added to scores. K = slots + tokens.
+ * @returns [queries × K], or [keyValueHeads × queries × K] with slopes: query q of a group sees the kept tokens, of the new ones
+ *   those up to q modulo tokens, and no more of them all than the window
  */
-export function maskValues({ window, slopes }: MaskSpec, shape: AttentionShape, tokens: number): Float32Array {
+export function maskValues(
+  { window, slopes }: MaskSpec,
+  shape: AttentionShape,
+  { tokens, first, slots }: TextPart,
+): Float32Array {
   const rows = ((slopes ? shape.heads : shape.heads / shape.keyValueHeads) * tokens) | 0;
-  const mask = new Float32Array(rows * tokens);
+  const keys = slots + tokens;
+  const mask = new Float32Array(rows * keys);
   for (let row = 0; row < rows; row++) {
     const token = row % tokens;
-    const begin = row * tokens;
+    const begin = row * keys;
+    const oldest = window === null ? 0 : Math.max(0, first + token - window + 1);
     const slope = slopes?.[Math.floor(row / tokens)] ?? 0;
-    if (slope) for (let key = 0; key <= token; key++) mask[begin + key] = slope * key;
-    if (window !== null && token >= window) mask.fill(HIDDEN, begin, begin + token - window + 1);
-    mask.fill(HIDDEN, begin + token + 1, begin + tokens);
+    if (slope) {
+      for (let key = 0; key < first; key++) mask[begin + key] = slope * key;
+      for (let key = 0; key <= token; key++) mask[begin + slots + key] = slope * (first + key);
+    }
+    // what is too old, the empty slots, and what comes later
+    mask.fill(HIDDEN, begin, begin + Math.min(oldest, first));
+    mask.fill(HIDDEN, begin + first, begin + slots + Math.max(0, oldest - first));
+    mask.fill(HIDDEN, begin + slots + token + 1, begin + keys);
   }
   return mask;
 }

@@ -36,11 +36,11 @@ export function attention(
     transpose(graph, reshape(graph, x, ["batch", "tokens", count, headSize]), [0, 2, 1, 3]);
   const queries = queriesDimension(options);
   const grouped = reshape(graph, turn(byHead(query, heads)), ["batch", keyValueHeads, queries, headSize]);
-  const keys = turn(byHead(key, keyValueHeads));
-  const scores = batchedMatmul(graph, grouped, keys, { transposeB: true, scale });
+  const seen = model.withKept(options.layer, turn(byHead(key, keyValueHeads)), byHead(value, keyValueHeads));
+  const scores = batchedMatmul(graph, grouped, seen.keys, { transposeB: true, scale });
   const masked = add(graph, scores, options.mask);
   const weights = graph.apply("Softmax", [masked], { shape: masked.shape }, { axis: -1 });
-  const mixed = batchedMatmul(graph, weights, byHead(value, keyValueHeads));
+  const mixed = batchedMatmul(graph, weights, seen.values);
   const byToken = transpose(graph, reshape(graph, mixed, ["batch", heads, "tokens", headSize]), [0, 2, 1, 3]);
   return reshape(graph, byToken, ["rows", heads * headSize]);
 }

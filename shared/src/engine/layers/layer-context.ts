@@ -22,4 +22,11 @@ export interface LayerContext {
   weight(name: string): Value;
   /** @param x - [rows, in] @returns [rows, out], with LoRA where the layer is adapted */
   linear(x: Value, spec: LinearSpec): Value;
+  /**
+   * What a block's queries look at: in generation the keys and values of the text so far come before the new ones.
+   * @param layer - the block's index
+   * @param keys - [batch, keyValueHeads, tokens, headSize], turned by their positions, and values likewise
+   * @returns [batch, keyValueHeads, tokens, headSize] each, or "keys" for "tokens" in generation
+   */
+  withKept(layer: number, keys: Value, values: Value): { keys: Value; values: Value };
 }

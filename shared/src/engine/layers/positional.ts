@@ -1,9 +1,9 @@
 import type { GraphBuilder, Value } from "../graph/builder.ts";
 import type { HostTensor } from "../session.ts";
-import { type AttentionShape, type MaskSpec, maskValues, queriesDimension } from "./attention-mask.ts";
+import { type AttentionShape, type MaskSpec, maskValues, queriesDimension, type TextPart } from "./attention-mask.ts";
 import { type RotarySpec, type RotaryTables, rotaryAngles } from "./rotary.ts";
 
-/** Everything that an architecture is fed about positions. It depends on the number of tokens alone. */
+/** Everything that an architecture is fed about positions. It depends on where the tokens stand alone, not on what they are. */
 export interface PositionalSpec {
   /** by a name of the architecture's own, such as "full" and "local" */
   readonly masks: Readonly<Record<string, MaskSpec>>;
@@ -43,28 +43,29 @@ export function declarePositional(
   };
 }
 
-/** The inputs' values for tokens that begin a text. */
+/** The inputs' values. */
 export function positionalFeeds(
   spec: PositionalSpec,
   shape: AttentionShape,
-  tokens: number,
+  part: TextPart,
 ): Record<string, HostTensor> {
+  const { tokens, first, slots } = part;
   const feeds: Record<string, HostTensor> = {};
   const queries = (tokens * shape.heads) / shape.keyValueHeads;
   for (const [name, mask] of Object.entries(spec.masks))
     feeds[`mask:${name}`] = {
-      data: maskValues(mask, shape, tokens),
-      shape: [...(mask.slopes ? [shape.keyValueHeads] : []), queries, tokens],
+      data: maskValues(mask, shape, part),
+      shape: [...(mask.slopes ? [shape.keyValueHeads] : []), queries, slots + tokens],
     };
   for (const [name, rotary] of Object.entries(spec.rotary)) {
-    const { cosines, sines } = rotaryAngles(rotary, 0, tokens);
+    const { cosines, sines } = rotaryAngles(rotary, first, tokens);
     const angles = [tokens, rotary.frequencies.length];
     feeds[`cosines:${name}`] = { data: cosines, shape: angles };
     feeds[`sines:${name}`] = { data: sines, shape: angles };
   }
   if (spec.tableOffset !== null)
     feeds.positions = {
-      data: Int32Array.from({ length: tokens }, (_, token) => token + spec.tableOffset!),
+      data: Int32Array.from({ length: tokens }, (_, token) => first + token + spec.tableOffset!),
       shape: [tokens],
     };
   return feeds;

@@ -38,7 +38,7 @@ export function samplesOf(samples: TrainingCase["samples"], bytes: readonly numb
 }
 
 /** The case's ten steps: every step takes all samples, so that their order does not matter. */
-export function optionsOf(wanted: TrainingCase): TrainOptions {
+export function optionsOf(wanted: Omit<TrainingCase, "lora">): TrainOptions {
   const { lambda, temperature, training, partitions } = wanted;
   return {
     samples: samplesOf(wanted.samples),

@@ -8,6 +8,9 @@ import { llama } from "./llama.ts";
 /** Every architecture that the engine has, by config.json's model_type. */
 const ARCHITECTURES: Readonly<Record<string, ArchitectureParser>> = { llama };
 
+/** The model_types that the engine has. */
+export const MODEL_TYPES: readonly string[] = Object.keys(ARCHITECTURES);
+
 /**
  * @param json - config.json
  * @param what - the file as errors name it
@@ -16,11 +19,10 @@ const ARCHITECTURES: Readonly<Record<string, ArchitectureParser>> = { llama };
 export function parseArchitecture(json: Uint8Array, what: string): Architecture {
   const fields = openConfigFields(json, what);
   const { modelType, ...sizes } = readModelConfig(fields);
-  const names = Object.keys(ARCHITECTURES);
   if (!Object.hasOwn(ARCHITECTURES, modelType)) {
-    const close = closestName(modelType, names);
+    const close = closestName(modelType, MODEL_TYPES);
     throw fields.refuse(
-      `model_type: expected one of ${names.join(", ")}, got ${showField(modelType)}${close ? `; did you mean ${close}?` : ""}`,
+      `model_type: expected one of ${MODEL_TYPES.join(", ")}, got ${showField(modelType)}${close ? `; did you mean ${close}?` : ""}`,
     );
   }
   return ARCHITECTURES[modelType](openConfigReader(fields), { modelType, ...sizes });

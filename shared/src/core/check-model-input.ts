@@ -23,7 +23,7 @@ interface Target {
 }
 
 /** What a model is trained on. */
-interface Lessons {
+export interface Lessons {
   samples: readonly Sample[];
   targets?: readonly (Target | null)[];
   partitions?: readonly Int32Array[];

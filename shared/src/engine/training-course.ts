@@ -1,6 +1,6 @@
 import { InvalidInputError } from "../core/errors.ts";
+import { identifyTraining } from "../formats/identify-training.ts";
 import { readTrainingState, writeTrainingState } from "../formats/training-state.ts";
-import { identifyTraining } from "./identify-training.ts";
 import { type AdamWMoments, freshMoments } from "./optimizer/adamw.ts";
 import type { Trainee, TrainInput, TrainingRecord } from "./trainee.ts";
 
@@ -29,7 +29,7 @@ export function openCourse(
   stepsPerEpoch: number,
   record: TrainingRecord | null,
 ): TrainingCourse {
-  const belongsTo = record ? identifyTraining(options, trainee.entries) : "";
+  const belongsTo = record ? identifyTraining(options, trainee) : "";
   const resumed = record?.resume ? takeUp(record.resume, belongsTo, trainee, stepsPerEpoch, options.epochs) : null;
   const moments = resumed
     ? { mean: resumed.mean.slice(), variance: resumed.variance.slice(), step: resumed.step }

@@ -1,12 +1,14 @@
 import { createHash } from "node:crypto";
-import type { BankEntry } from "./parameter-bank.ts";
-import type { TrainInput } from "./trainee.ts";
+import type { Trainee, TrainInput } from "./trainee.ts";
+
+/** What is trained. Ranks and targets of LoRA show in its tensors. */
+type Trained = Pick<Trainee, "entries" | "lora">;
 
 /**
  * SHA-256 of what determines training besides the values that it begins with: settings, samples, knowledge, order and the shapes
  * of what is trained. A state that was saved under another hash says nothing about this training.
  */
-export function identifyTraining(options: TrainInput, trained: readonly BankEntry[]): string {
+export function identifyTraining(options: TrainInput, { entries, lora }: Trained): string {
   const { samples, targets, partitions = [], lambda, temperature, epochs, training, seed } = options;
   const hash = createHash("sha256");
   const arrays: (Int32Array | Uint8Array | Float32Array)[] = [
@@ -18,14 +20,17 @@ export function identifyTraining(options: TrainInput, trained: readonly BankEntr
   ];
   // lengths first: else bytes could move from one array to the next unnoticed
   const outline = {
-    settings: Object.entries(training).sort(([a], [b]) => (a < b ? -1 : 1)),
+    settings: Object.entries(training)
+      .filter(([name]) => name !== "activationCheckpointing") // it changes no result
+      .sort(([a], [b]) => (a < b ? -1 : 1)),
+    lora: lora && { alpha: lora.alpha, dropout: lora.dropout },
     lambda,
     temperature,
     epochs,
     seed,
     samples: samples.length,
     targets: targets?.map((target) => target?.partition ?? null) ?? null,
-    trained: trained.map(({ name, shape }) => [name, shape]),
+    trained: entries.map(({ name, shape }) => [name, shape]),
     lengths: arrays.map(({ length }) => length),
   };
   hash.update(JSON.stringify(outline));

@@ -1,14 +1,26 @@
 import { createHash } from "node:crypto";
-import type { Trainee, TrainInput } from "./trainee.ts";
+import type { Lessons } from "../core/check-model-input.ts";
+
+/** Training as `TrainOptions` of ports/engine.ts has it, but for whom to tell. */
+interface Training extends Lessons {
+  lambda: number;
+  temperature: number;
+  epochs: number;
+  training: object;
+  seed: number;
+}
 
 /** What is trained. Ranks and targets of LoRA show in its tensors. */
-type Trained = Pick<Trainee, "entries" | "lora">;
+interface Trained {
+  entries: readonly { name: string; shape: readonly number[] }[];
+  lora: { alpha: number; dropout: number } | null;
+}
 
 /**
  * SHA-256 of what determines training besides the values that it begins with: settings, samples, knowledge, order and the shapes
  * of what is trained. A state that was saved under another hash says nothing about this training.
  */
-export function identifyTraining(options: TrainInput, { entries, lora }: Trained): string {
+export function identifyTraining(options: Training, { entries, lora }: Trained): string {
   const { samples, targets, partitions = [], lambda, temperature, epochs, training, seed } = options;
   const hash = createHash("sha256");
   const arrays: (Int32Array | Uint8Array | Float32Array)[] = [

@@ -1,9 +1,10 @@
 import { statSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
 import { isInS3 } from "@fedmkt/shared/contracts/location.ts";
+import { WEIGHT_FILE, WEIGHT_INDEX } from "@fedmkt/shared/formats/model-files.ts";
 import { CHECKOUT } from "./installation.ts";
 
-const MODEL_FILES = ["config.json", "tokenizer.json", "model.safetensors"];
+const MODEL_FILES = ["config.json", "tokenizer.json", WEIGHT_FILE];
 const VARIABLE = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
 export type LocationKind = "model" | "file";
@@ -119,7 +120,8 @@ function readVariable(name: string, env: Surroundings["env"]): string | null {
 function findProblems(location: string, kind: LocationKind): string[] {
   if (kind === "file") return isFile(location) ? [] : [`expected a file, got ${location}, ${describeOther(location)}`];
   if (!isFolder(location)) return [`expected a model's folder, got ${location}, ${describeOther(location)}`];
-  const missing = MODEL_FILES.filter((name) => !isFile(join(location, name)));
+  const has = (name: string) => isFile(join(location, name));
+  const missing = MODEL_FILES.filter((name) => !has(name) && !(name === WEIGHT_FILE && has(WEIGHT_INDEX)));
   return missing.length === 0
     ? []
     : [`expected a model's folder with ${MODEL_FILES.join(", ")}; ${location} has no ${missing.join(", no ")}`];

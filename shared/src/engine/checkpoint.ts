@@ -1,22 +1,22 @@
-import { closeSync, openSync, readFileSync, readSync, realpathSync, statSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { join } from "node:path";
 import { InvalidInputError } from "../core/errors.ts";
-import {
-  LENGTH_BYTES,
-  measureSafetensorsHeader,
-  parseSafetensorsHeader,
-  readTensor,
-  type TensorInfo,
-} from "../formats/safetensors.ts";
+import type { TensorInfo } from "../formats/safetensors.ts";
 import type { Architecture, WeightSpec } from "./architectures/architecture.ts";
 import { parseArchitecture } from "./architectures/parse-architecture.ts";
 import type { ElementType, GraphBuilder, Value } from "./graph/builder.ts";
 import { cast } from "./graph/operators.ts";
+import {
+  locateBelowOneFolder,
+  openWeightFiles,
+  readSmallFile,
+  readStoredTensor,
+  type StoredTensor,
+  type WeightFiles,
+} from "./weight-files.ts";
 import { widenBfloat16, widenFloat16 } from "./widen-float.ts";
 
 /** A config.json is some kilobytes; more is not one. */
 const MAX_CONFIG_BYTES = 1024 * 1024;
-const WEIGHTS_FILE = "model.safetensors";
 
 const ELEMENT_TYPES: Partial<Record<TensorInfo["dtype"], ElementType>> = {
   F32: "float32",
@@ -29,7 +29,9 @@ export interface Checkpoint {
   readonly architecture: Architecture;
   /** number of weights */
   readonly parameters: number;
-  /** where the weights' file really is: links are followed, since ONNX Runtime refuses them */
+  /** as it was given: errors name it */
+  readonly location: string;
+  /** a folder above all weight files, where they really are: links are followed, since ONNX Runtime refuses them */
   readonly folder: string;
   /** Puts a weight into a graph, read from the file by ONNX Runtime itself; 16-bit floats are widened in the graph. */
   external(graph: GraphBuilder, name: string): Value;
@@ -38,89 +40,46 @@ export interface Checkpoint {
 }
 
 /**
- * @param folder - on this machine, with config.json and model.safetensors
+ * @param location - a folder on this machine, with config.json and model.safetensors, or its index and the files that it names.
+ *   Tensors that the architecture does not know are left alone
  * @throws InvalidInputError `MODEL_FILE_MISSING`, `MODEL_CONFIG_INVALID`, `MODEL_WEIGHTS_INVALID`, `SAFETENSORS_TRUNCATED`,
  *   `SAFETENSORS_INVALID`, naming folder, file, tensor, expected and got
  */
-export function openCheckpoint(folder: string): Checkpoint {
-  const architecture = parseArchitecture(readConfig(join(folder, "config.json")), join(folder, "config.json"));
-  const file = join(folder, WEIGHTS_FILE);
-  const tensors = readTensorPlaces(file);
-  const { weights } = architecture;
-  for (const weight of weights) checkWeight(weight, tensors.get(weight.name), file);
-  const real = realpathSync(file);
+export function openCheckpoint(location: string): Checkpoint {
+  const config = join(location, "config.json");
+  const architecture = parseArchitecture(readSmallFile(config, MAX_CONFIG_BYTES, "MODEL_CONFIG_INVALID"), config);
+  const { weights, prefix } = architecture;
+  const files = openWeightFiles(location);
+  const tensors = new Map(weights.map((weight) => [weight.name, findWeight(files, weight, prefix)]));
+  const { folder, below } = locateBelowOneFolder([...new Set([...tensors.values()].map(({ path }) => path))]);
   return {
     architecture,
     parameters: weights.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0),
-    folder: dirname(real),
+    location,
+    folder,
     external(graph, name) {
-      const { dtype, shape, begin, end } = tensors.get(name)!;
-      const place = { file: basename(real), begin, length: end - begin };
+      const { dtype, shape, begin, end, path } = tensors.get(name)!;
+      const place = { file: below.get(path)!, begin, length: end - begin };
       return cast(graph, graph.external(name, ELEMENT_TYPES[dtype]!, shape, place), "float32");
     },
-    read: (name) => readFloats(file, tensors.get(name)!),
+    read(name) {
+      const { dtype, data } = readStoredTensor(tensors.get(name)!);
+      if (dtype === "F32") return data;
+      return dtype === "BF16" ? widenBfloat16(data as Uint16Array) : widenFloat16(data as Uint16Array);
+    },
   };
 }
 
-function readConfig(path: string): Uint8Array {
-  const bytes = sizeOf(path);
-  if (bytes > MAX_CONFIG_BYTES)
-    throw new InvalidInputError(
-      "MODEL_CONFIG_INVALID",
-      `${path}: expected at most ${MAX_CONFIG_BYTES} bytes, got ${bytes}`,
-    );
-  return readFileSync(path);
-}
-
-function readTensorPlaces(path: string): Map<string, TensorInfo> {
-  const fileBytes = sizeOf(path);
-  const descriptor = openSync(path, "r");
-  try {
-    const start = readFully(descriptor, 0, Math.min(LENGTH_BYTES, fileBytes));
-    const header = readFully(descriptor, 0, measureSafetensorsHeader(start, fileBytes, path));
-    return parseSafetensorsHeader(header, fileBytes, path).tensors;
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-function checkWeight({ name, shape }: WeightSpec, found: TensorInfo | undefined, file: string): void {
+/** A file of the bare model, without its head, lacks the prefix: most of GPT-2 on the Hugging Face hub are such. */
+function findWeight(files: WeightFiles, { name, shape }: WeightSpec, prefix: string): StoredTensor {
+  const bare = prefix !== "" && name.startsWith(prefix) ? name.slice(prefix.length) : null;
+  const found = files.find(name) ?? (bare === null ? undefined : files.find(bare));
   const refuse = (reason: string) =>
-    new InvalidInputError("MODEL_WEIGHTS_INVALID", `${file}: tensor ${name}: ${reason}`);
+    new InvalidInputError("MODEL_WEIGHTS_INVALID", `${found?.path ?? files.path}: tensor ${name}: ${reason}`);
   if (!found) throw refuse(`expected shape [${shape}] as config.json says, got no such tensor`);
   if (found.shape.length !== shape.length || shape.some((size, axis) => size !== found.shape[axis]))
     throw refuse(`expected shape [${shape}] as config.json says, got [${found.shape}]`);
   if (!ELEMENT_TYPES[found.dtype])
     throw refuse(`expected ${Object.keys(ELEMENT_TYPES).join(", ")}, got ${found.dtype}`);
-}
-
-function readFloats(path: string, info: TensorInfo): Float32Array {
-  const descriptor = openSync(path, "r");
-  try {
-    const { dtype, data } = readTensor(readFully(descriptor, info.begin, info.end - info.begin), info);
-    if (dtype === "F32") return data;
-    return dtype === "BF16" ? widenBfloat16(data as Uint16Array) : widenFloat16(data as Uint16Array);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-function readFully(descriptor: number, position: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  for (let at = 0; at < length; ) {
-    const count = readSync(descriptor, bytes, at, length - at, position + at);
-    if (count === 0) break;
-    at += count;
-  }
-  return bytes;
-}
-
-function sizeOf(path: string): number {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (!found?.isFile())
-    throw new InvalidInputError(
-      "MODEL_FILE_MISSING",
-      `${path}: expected a file, ${found ? "got a folder" : "found none"}`,
-    );
-  return found.size;
+  return found;
 }

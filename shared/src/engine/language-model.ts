@@ -131,7 +131,7 @@ export class LanguageModel {
     if (bad >= 0 && bad < batch.positions)
       throw new InvalidInputError(
         "MODEL_NOT_FINITE",
-        `${this.#parts.checkpoint.folder}: expected finite log-probabilities, got ${results.labelLogProbs.data[bad]}: are the weights broken?`,
+        `${this.#parts.checkpoint.location}: expected finite log-probabilities, got ${results.labelLogProbs.data[bad]}: are the weights broken?`,
       );
     return results;
   }

@@ -122,8 +122,30 @@ describe.each(cases)("material in $name", ({ material, at }) => {
     await expect(material().folder(at("models/no-weights"))).rejects.toMatchObject({
       name: "InvalidInputError",
       code: "MODEL_FILE_MISSING",
-      message: expect.stringMatching(/no-weights: .*\*\.safetensors missing, found config\.json, tokenizer\.json/),
+      message: expect.stringMatching(/no-weights: .*; model\.safetensors missing, found config\.json, tokenizer\.json/),
     });
+  });
+
+  it("of a model in several files without their index is an error that names it", async () => {
+    await put("models/no-index/config.json", "{}");
+    await put("models/no-index/tokenizer.json", "{}");
+    await put("models/no-index/model-00001-of-00002.safetensors", "first");
+    await expect(material().folder(at("models/no-index"))).rejects.toMatchObject({
+      code: "MODEL_FILE_MISSING",
+      message: expect.stringContaining("model.safetensors.index.json missing"),
+    });
+  });
+
+  it("of a model is its one file of weights alone where others lie beside it", async () => {
+    const files = { "config.json": "{}", "tokenizer.json": "{}", "model.safetensors": "all" };
+    const others = { "consolidated.safetensors": "all again", "model-00001-of-00001.safetensors": "and again" };
+    for (const [name, text] of Object.entries(files)) {
+      await put(`models/alone/${name}`, text);
+      await put(`models/beside/${name}`, text);
+    }
+    for (const [name, text] of Object.entries(others)) await put(`models/beside/${name}`, text);
+    expect(await material().weightsHash(at("models/beside"))).toBe(await material().weightsHash(at("models/alone")));
+    expect(await material().fingerprint(at("models/beside"))).toBe(await material().fingerprint(at("models/alone")));
   });
 
   it("of a model that is not there at all is an error that names the folder", async () => {
@@ -146,6 +168,7 @@ describe.each(cases)("material in $name", ({ material, at }) => {
     expect(await material().fingerprint(at("models/whole"))).toBe(before);
     await put("models/other/config.json", "{}");
     await put("models/other/tokenizer.json", "{}");
+    await put("models/other/model.safetensors.index.json", "{}");
     await put("models/other/model-00001-of-00002.safetensors", "first");
     await put("models/other/model-00002-of-00002.safetensors", "tuned!");
     expect(await material().fingerprint(at("models/other"))).not.toBe(before);
@@ -168,6 +191,7 @@ describe("a model's fingerprint", () => {
       const folder = `models/of-${length}`;
       await put(`${folder}/config.json`, "{}");
       await put(`${folder}/tokenizer.json`, "{}");
+      await put(`${folder}/model.safetensors.index.json`, "{}");
       await put(`${folder}/model-00001-of-00002.safetensors`, weights(length));
       await put(`${folder}/model-00002-of-00002.safetensors`, "second");
       const [disk, s3] = await fingerprints(folder);

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
@@ -225,6 +225,15 @@ describe("fedmkt run --local", () => {
       readSpecFile("specs/run.yaml", { cwd: folder, env: { PLACE: place } }, { mayReadS3: false });
     expect(read(".").spec.server.model).toBe(join(folder, "models/server"));
     expect(() => read("nowhere")).toThrow(`${folder}/nowhere/models/server`);
+  });
+
+  it("takes a model whose weights are in several files", () => {
+    const model = join(folder, "models/ward");
+    const read = () => readSpecFile("run.yaml", { cwd: folder, env: {} }, { mayReadS3: false });
+    renameSync(join(model, "model.safetensors"), join(model, "model-00001-of-00001.safetensors"));
+    expect(read).toThrow("models/ward has no model.safetensors");
+    writeFileSync(join(model, "model.safetensors.index.json"), "{}");
+    expect(read().spec.clients[1].model).toBe(model);
   });
 
   it("names every missing file and variable at once, and starts nothing", async () => {

@@ -1,25 +1,18 @@
 import type { Plan } from "../contracts/plan.ts";
 import { partySpec, type TrainingSpec } from "../contracts/run-spec.ts";
-import { checkWritten } from "../core/alignment/check-written.ts";
-import { type EncodedText, encodeSample } from "../core/alignment/encode-sample.ts";
 import { InvalidInputError } from "../core/errors.ts";
 import { deriveSeed } from "../core/numeric/seed.ts";
-import { formatSampleId, type Sample } from "../core/samples/sample.ts";
 import { sha256 } from "../formats/sha256.ts";
-import type { Model } from "../ports/engine.ts";
 import type { WorkerDependencies } from "./dependencies.ts";
 import { forParty } from "./for-party.ts";
 import { partyOf } from "./load-plan.ts";
+import { openTokenizedModel, type TokenizedModel } from "./open-model.ts";
 import { MAX_CONFIG_BYTES, partyTokenizer } from "./party-tokenizer.ts";
 
 /** A party's model, open for work, with its tokenizer and settings. */
-export interface OpenParty {
+export interface OpenParty extends TokenizedModel {
   party: string;
-  model: Model;
   training: TrainingSpec;
-  encode: (sample: Sample) => EncodedText;
-  /** as encode, for a text whose loss is compared with others': every byte of its answer must have been written */
-  encodeScored: (sample: Sample) => EncodedText;
 }
 
 /**
@@ -48,16 +41,10 @@ export async function openParty(
         `${party}: ${spec.model}/${file} has changed since the run was planned: expected ${expected}, found ${found}`,
       );
   }
-  const folder = await deps.material.folder(spec.model);
   const seed = deriveSeed(plan.spec.seed, "lora");
-  const model = await forParty(party, () =>
-    deps.engine.open({ folder, lora: spec.lora, adapter, seed, threads: spec.training.threads }),
+  const { threads } = spec.training;
+  const opened = await forParty(party, () =>
+    openTokenizedModel(deps, spec.model, tokenizer, { lora: spec.lora, adapter, seed, threads }, party),
   );
-  const encode = (sample: Sample) => encodeSample(sample, tokenizer, planned.contextTokens, party);
-  const encodeScored = (sample: Sample) => {
-    const encoded = encode(sample);
-    checkWritten(encoded, tokenizer.vocabulary.roles.unknown, `${party}: sample ${formatSampleId(sample.id)}`);
-    return encoded;
-  };
-  return { party, model, training: spec.training, encode, encodeScored };
+  return { ...opened, party, training: spec.training };
 }

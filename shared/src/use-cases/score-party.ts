@@ -1,18 +1,18 @@
 import type { Plan } from "../contracts/plan.ts";
 import type { EvaluationSet } from "../contracts/run-spec.ts";
 import type { Score } from "../contracts/summary.ts";
-import type { EncodedText } from "../core/alignment/encode-sample.ts";
 import { InvalidInputError } from "../core/errors.ts";
 import { multipleChoiceAccuracy } from "../core/evaluation/multiple-choice.ts";
 import { bitsPerByte } from "../core/numeric/bits-per-byte.ts";
 import type { MultipleChoice } from "../core/samples/multiple-choice.ts";
-import { identifySample, type Sample } from "../core/samples/sample.ts";
-import { hashSample, readQuestions } from "../formats/samples.ts";
+import type { Sample } from "../core/samples/sample.ts";
+import { readQuestions } from "../formats/samples.ts";
 import { sha256 } from "../formats/sha256.ts";
 import type { WorkerDependencies } from "./dependencies.ts";
 import type { OpenParty } from "./open-party.ts";
 import { readHeldOutSet, readQuestionSet } from "./prepare-samples.ts";
 import { loadSamples, MAX_SET_BYTES } from "./public-set.ts";
+import { scoreChoices, scoreTexts, totalLoss } from "./score-samples.ts";
 import type { RunningJob } from "./with-job.ts";
 
 /** Scores a party on every held-out set it may see: shared sets, its own, and in a simulation everybody's. */
@@ -24,8 +24,8 @@ export async function scoreParty({ deps, plan, identity, open }: RunningJob, var
   for (const [index, set] of visible.entries()) {
     const values =
       set.task === "text"
-        ? { "bits-per-byte": await scoreText(open, await samplesOf(deps, plan, set)) }
-        : await scoreChoices(open, await questionsOf(deps, plan, set));
+        ? await bitsOfText(open, await samplesOf(deps, plan, set))
+        : await accuracies(open, await questionsOf(deps, plan, set));
     for (const [metric, value] of Object.entries(values))
       found.push({
         party: open.party,
@@ -41,32 +41,15 @@ export async function scoreParty({ deps, plan, identity, open }: RunningJob, var
 }
 
 /** Loss of the whole set: all answer nats over all answer bytes, in bits. */
-async function scoreText(open: OpenParty, samples: readonly Sample[]): Promise<number> {
-  const encoded = samples.map(open.encodeScored);
-  const nats = await open.model.score(encoded, open.training.batchSize);
-  const bytes = encoded.reduce((sum, text) => sum + text.answerBytes, 0);
-  return bitsPerByte(
-    nats.reduce((sum, value) => sum + value, 0),
-    bytes,
-  );
+async function bitsOfText(open: OpenParty, samples: readonly Sample[]): Promise<Record<string, number>> {
+  const { nats, bytes } = totalLoss(await scoreTexts(open, samples, open.training.batchSize));
+  return { "bits-per-byte": bitsPerByte(nats, bytes) };
 }
 
-async function scoreChoices(open: OpenParty, questions: readonly MultipleChoice[]): Promise<Record<string, number>> {
-  const encoded = questions.flatMap(({ prompt, answers, line }) =>
-    answers.map((answer) => {
-      const id = identifySample("completion", prompt, answer, hashSample);
-      return withoutEnd(open.encodeScored({ id, prompt, answer, kind: "completion", line }));
-    }),
-  );
-  const nats = await open.model.score(encoded, open.training.batchSize);
-  const bytes = encoded.map((text) => text.answerBytes);
-  const { accuracy, accuracyByLength } = multipleChoiceAccuracy(questions, nats, bytes);
-  return { accuracy, "accuracy-by-length": accuracyByLength };
-}
-
-/** A choice is compared by its text alone: whether the model would stop after it is not asked. */
-function withoutEnd({ ids, ends, answer, answerBytes }: EncodedText): EncodedText {
-  return { ids: ids.subarray(0, -1), ends: ends.subarray(0, -1), answer: answer.subarray(0, -1), answerBytes };
+async function accuracies(open: OpenParty, questions: readonly MultipleChoice[]): Promise<Record<string, number>> {
+  const scored = await scoreChoices(open, questions, open.training.batchSize);
+  const { accuracy, accuracyByBytes } = multipleChoiceAccuracy(questions, scored);
+  return { accuracy, "accuracy-by-length": accuracyByBytes };
 }
 
 async function samplesOf(deps: WorkerDependencies, plan: Plan, set: EvaluationSet): Promise<Sample[]> {

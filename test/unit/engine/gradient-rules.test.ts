@@ -5,15 +5,19 @@ import { GRADIENT_RULES } from "../../../shared/src/engine/graph/gradient-rules.
 import {
   add,
   batchedMatmul,
+  cast,
   gather,
   gemm,
   multiply,
   reshape,
+  split,
   transpose,
+  where,
 } from "../../../shared/src/engine/graph/operators.ts";
+import { ACTIVATIONS } from "../../../shared/src/engine/layers/activation.ts";
+import { layerNorm } from "../../../shared/src/engine/layers/layer-norm.ts";
 import { rmsNorm } from "../../../shared/src/engine/layers/rms-norm.ts";
 import { rotary } from "../../../shared/src/engine/layers/rotary.ts";
-import { silu } from "../../../shared/src/engine/layers/swiglu.ts";
 import { createSession, type HostTensor } from "../../../shared/src/engine/session.ts";
 import { wave } from "./run-graph.ts";
 
@@ -70,6 +74,15 @@ const CASES: RuleCase[] = [
     ],
     build: (graph, [a, b]) => multiply(graph, a, b),
   },
+  {
+    operator: "Where",
+    what: "a matrix, and a broadcast row elsewhere",
+    shapes: [[2, 3], [3]],
+    build: (graph, [a, b]) => {
+      const chosen = graph.constant("float32", [2, 3], [1, 0, 0, 1, 1, 0]);
+      return where(graph, cast(graph, chosen, "bool"), a, b);
+    },
+  },
   { operator: "Reshape", what: "a matrix", shapes: [[2, 6]], build: (graph, [a]) => reshape(graph, a, [3, 4]) },
   {
     operator: "Transpose",
@@ -123,7 +136,53 @@ const CASES: RuleCase[] = [
     shapes: [[3, 4], [4]],
     build: (graph, [a, b]) => rmsNorm(graph, a, b, 1e-5),
   },
-  { operator: "QuickGelu", what: "SiLU", shapes: [[3, 4]], build: (graph, [a]) => silu(graph, a) },
+  {
+    operator: "LayerNormalization",
+    what: "rows, scale and shift",
+    shapes: [[3, 4], [4], [4]],
+    build: (graph, [x, gamma, beta]) => layerNorm(graph, x, { gamma, beta }, 1e-5),
+  },
+  {
+    operator: "LayerNormalization",
+    what: "rows and scale",
+    shapes: [[3, 4], [4]],
+    build: (graph, [x, gamma]) => layerNorm(graph, x, { gamma, beta: null }, 1e-5),
+  },
+  {
+    operator: "LayerNormalization",
+    what: "rows alone",
+    shapes: [[3, 4]],
+    build: (graph, [x]) => layerNorm(graph, x, { gamma: null, beta: null }, 1e-5),
+  },
+  { operator: "QuickGelu", what: "SiLU", shapes: [[3, 4]], build: (graph, [a]) => ACTIVATIONS.silu(graph, a) },
+  {
+    operator: "QuickGelu",
+    what: "α = 1.702",
+    shapes: [[3, 4]],
+    build: (graph, [a]) => ACTIVATIONS.quick_gelu(graph, a),
+  },
+  { operator: "Gelu", what: "the exact one", shapes: [[3, 4]], build: (graph, [a]) => ACTIVATIONS.gelu(graph, a) },
+  {
+    operator: "Gelu",
+    what: "the one by tanh",
+    shapes: [[3, 4]],
+    build: (graph, [a]) => ACTIVATIONS.gelu_new(graph, a),
+  },
+  {
+    operator: "Relu",
+    what: "rows, none of them near 0",
+    shapes: [[3, 4]],
+    build: (graph, [a]) => ACTIVATIONS.relu(graph, add(graph, a, graph.scalar(0.05))),
+  },
+  {
+    operator: "Split",
+    what: "three parts, of which the first is not used",
+    shapes: [[2, 6]],
+    build: (graph, [a]) => {
+      const [, second, third] = split(graph, a, [2, 1, 3], 1);
+      return multiply(graph, second, third);
+    },
+  },
   {
     operator: "RotaryEmbedding",
     what: "two heads of size 4 at three positions",
@@ -133,6 +192,18 @@ const CASES: RuleCase[] = [
       return rotary(graph, a, {
         cosines: graph.constant("float32", [3, 2], angles.map(Math.cos)),
         sines: graph.constant("float32", [3, 2], angles.map(Math.sin)),
+      });
+    },
+  },
+  {
+    operator: "RotaryEmbedding",
+    what: "two heads of size 5 of which 2 coordinates are turned",
+    shapes: [[2, 2, 3, 5]],
+    build: (graph, [a]) => {
+      const angles = [0, 1, 2];
+      return rotary(graph, a, {
+        cosines: graph.constant("float32", [3, 1], angles.map(Math.cos)),
+        sines: graph.constant("float32", [3, 1], angles.map(Math.sin)),
       });
     },
   },

@@ -3,6 +3,7 @@ import type { Attributes, GraphBuilder, GraphNode, Value } from "./builder.ts";
 import {
   add,
   batchedMatmul,
+  concat,
   gemm,
   multiply,
   reduce,
@@ -12,14 +13,22 @@ import {
   transpose,
   unary,
   unbroadcast,
+  where,
   zerosLike,
 } from "./operators.ts";
 
 /**
  * From the gradient of a node's first output, those of its inputs, in their order; null where an input needs none. A rule
  * only writes what is needed: a frozen weight's gradient is never computed.
+ *
+ * @param all - of every output, for operators with several that are used; null where nothing leads to it
  */
-export type GradientRule = (graph: GraphBuilder, node: GraphNode, gradient: Value) => (Value | null)[];
+export type GradientRule = (
+  graph: GraphBuilder,
+  node: GraphNode,
+  gradient: Value,
+  all: readonly (Value | null)[],
+) => (Value | null)[];
 
 /** Reverse-mode rules by operator. An operator without a row cannot be trained through: {@link gradients} says which. */
 export const GRADIENT_RULES: Readonly<Record<string, GradientRule>> = {
@@ -32,6 +41,15 @@ export const GRADIENT_RULES: Readonly<Record<string, GradientRule>> = {
     a.needsGradient ? unbroadcast(graph, multiply(graph, gradient, b), a.shape) : null,
     b.needsGradient ? unbroadcast(graph, multiply(graph, gradient, a), b.shape) : null,
   ],
+
+  Where: (graph, { inputs: [condition, a, b] }, gradient) => {
+    const zero = graph.scalar(0);
+    return [
+      null,
+      a.needsGradient ? unbroadcast(graph, where(graph, condition, gradient, zero), a.shape) : null,
+      b.needsGradient ? unbroadcast(graph, where(graph, condition, zero, gradient), b.shape) : null,
+    ];
+  },
 
   Reshape: (graph, { inputs: [a] }, gradient) => [reshape(graph, gradient, a.shape), null],
 
@@ -84,11 +102,59 @@ export const GRADIENT_RULES: Readonly<Record<string, GradientRule>> = {
     return [ofX, unbroadcast(graph, multiply(graph, gradient, multiply(graph, x, inverse)), gamma.shape)];
   },
 
-  /** With alpha 1 this is SiLU, y = x·σ(x): dy/dx = σ + y·(1 − σ). */
-  QuickGelu: (graph, { inputs: [x], outputs: [y] }, gradient) => {
-    const sigmoid = unary(graph, "Sigmoid", x);
-    const slope = add(graph, sigmoid, subtract(graph, y, multiply(graph, y, sigmoid)));
+  /** y = x·r·γ + β with x brought to mean 0 and r = 1/√(variance + ε), the node's third output; its second is the mean. */
+  LayerNormalization: (graph, { inputs: [x, gamma, beta], outputs: [, mean, inverse] }, gradient) => {
+    const normal = multiply(graph, subtract(graph, x, mean), inverse);
+    let ofX: Value | null = null;
+    if (x.needsGradient) {
+      const scaled = multiply(graph, gradient, gamma);
+      const along = reduce(graph, "ReduceMean", multiply(graph, scaled, normal), [-1]);
+      const centred = subtract(graph, scaled, reduce(graph, "ReduceMean", scaled, [-1]));
+      ofX = multiply(graph, inverse, subtract(graph, centred, multiply(graph, normal, along)));
+    }
+    return [
+      ofX,
+      gamma.needsGradient ? unbroadcast(graph, multiply(graph, gradient, normal), gamma.shape) : null,
+      beta?.needsGradient ? unbroadcast(graph, gradient, beta.shape) : null,
+    ];
+  },
+
+  /** y = x·σ(αx), with alpha 1 SiLU: dy/dx = σ + α·y·(1 − σ). */
+  QuickGelu: (graph, { inputs: [x], outputs: [y], attributes }, gradient) => {
+    const alpha = floatOf(attributes, "alpha");
+    const times = (a: Value) => (alpha === 1 ? a : multiply(graph, a, graph.scalar(alpha)));
+    const sigmoid = unary(graph, "Sigmoid", times(x));
+    const slope = add(graph, sigmoid, times(subtract(graph, y, multiply(graph, y, sigmoid))));
     return [multiply(graph, gradient, slope)];
+  },
+
+  /**
+   * y = x·Φ(x): dy/dx = Φ + x·φ, with Φ the standard normal distribution and φ its density. By tanh, y = x·σ(2u) with
+   * u = √(2/π)·(x + 0.044715·x³): dy/dx = σ + 2u'·y·(1 − σ).
+   */
+  Gelu: (graph, { inputs: [x], outputs: [y], attributes }, gradient) => {
+    const scaled = (a: Value, factor: number) => multiply(graph, a, graph.scalar(factor));
+    const plus = (a: Value, term: number) => add(graph, a, graph.scalar(term));
+    const square = multiply(graph, x, x);
+    if ((attributes.approximate as { text: string }).text === "tanh") {
+      const twice = 2 * Math.sqrt(2 / Math.PI);
+      const sigmoid = unary(graph, "Sigmoid", multiply(graph, x, plus(scaled(square, twice * 0.044715), twice)));
+      const slope = plus(scaled(square, 3 * twice * 0.044715), twice);
+      const rest = subtract(graph, y, multiply(graph, y, sigmoid));
+      return [multiply(graph, gradient, add(graph, sigmoid, multiply(graph, rest, slope)))];
+    }
+    const distribution = scaled(plus(unary(graph, "Erf", scaled(x, Math.SQRT1_2)), 1), 0.5);
+    const density = scaled(unary(graph, "Exp", scaled(square, -0.5)), 1 / Math.sqrt(2 * Math.PI));
+    return [multiply(graph, gradient, add(graph, distribution, multiply(graph, x, density)))];
+  },
+
+  /** At 0 torch's slope, which is 0. */
+  Relu: (graph, { outputs: [y] }, gradient) => [multiply(graph, gradient, unary(graph, "Sign", y))],
+
+  Split: (graph, { inputs: [a], outputs, attributes }, _gradient, all) => {
+    const axis = attributes.axis as number;
+    const parts = outputs.map((output, index) => all[index] ?? zerosLike(graph, output));
+    return [concat(graph, parts, axis, a.shape[axis]), null];
   },
 
   /** A rotation: its gradient is turned back, by the negated sines. */

@@ -1,7 +1,7 @@
 import { InvariantError } from "../../core/errors.ts";
 import type { GraphBuilder, Value } from "./builder.ts";
 import { GRADIENT_RULES } from "./gradient-rules.ts";
-import { sum } from "./operators.ts";
+import { sum, zerosLike } from "./operators.ts";
 
 /** Where a backward pass begins: a value and its gradient, already in the graph. */
 export interface GradientSeed {
@@ -34,13 +34,13 @@ export function gradients(graph: GraphBuilder, seeds: readonly GradientSeed[], w
   for (const seed of seeds) collect(seed.value, seed.gradient);
   const forward = [...graph.nodes];
   for (const node of forward.reverse()) {
-    const [output] = node.outputs;
-    if (!output.needsGradient) continue;
-    const gradient = take(output);
-    if (!gradient) continue;
+    if (!node.outputs[0].needsGradient) continue;
+    const found = node.outputs.map(take);
+    if (found.every((gradient) => gradient === null)) continue;
     const rule = GRADIENT_RULES[node.operator];
     if (!rule) throw new InvariantError("GRADIENT_RULE_MISSING", `no gradient rule for the operator ${node.operator}`);
-    rule(graph, node, gradient).forEach((ofInput, index) => {
+    const first = found[0] ?? zerosLike(graph, node.outputs[0]);
+    rule(graph, node, first, found).forEach((ofInput, index) => {
       if (ofInput && node.inputs[index].needsGradient) collect(node.inputs[index], ofInput);
     });
   }

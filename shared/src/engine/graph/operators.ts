@@ -5,7 +5,7 @@ import type { Dimension, ElementType, GraphBuilder, Value } from "./builder.ts";
 export const MICROSOFT = "com.microsoft";
 
 type Elementwise = "Add" | "Sub" | "Mul" | "Div" | "Max";
-type Unary = "Neg" | "Exp" | "Log" | "Sigmoid";
+type Unary = "Neg" | "Exp" | "Log" | "Sigmoid" | "Tanh" | "Erf" | "Sign" | "Relu";
 type Reduction = "ReduceSum" | "ReduceMax" | "ReduceMean";
 
 /** Elementwise with broadcasting from the right. */
@@ -20,6 +20,12 @@ export const divide = (graph: GraphBuilder, a: Value, b: Value) => elementwise(g
 
 export function unary(graph: GraphBuilder, operator: Unary, a: Value): Value {
   return graph.apply(operator, [a], { shape: a.shape });
+}
+
+/** The elements of a where the condition is true, else those of b; all broadcast. */
+export function where(graph: GraphBuilder, condition: Value, a: Value, b: Value): Value {
+  const shape = broadcast(condition.shape, broadcast(a.shape, b.shape));
+  return graph.apply("Where", [condition, a, b], { type: a.type, shape });
 }
 
 /** Sum of one or more values of one shape. */
@@ -143,6 +149,15 @@ export function concat(graph: GraphBuilder, values: readonly Value[], axis: numb
   if (values.length === 1) return values[0];
   const shape = values[0].shape.map((dimension, at) => (at === axis ? size : dimension));
   return graph.apply("Concat", values, { type: values[0].type, shape }, { axis });
+}
+
+/** Parts of these sizes along an axis, one after the other. */
+export function split(graph: GraphBuilder, a: Value, sizes: readonly number[], axis: number): Value[] {
+  const part = (size: number) => ({
+    type: a.type,
+    shape: a.shape.map((dimension, at) => (at === axis ? size : dimension)),
+  });
+  return graph.applyMany("Split", [a, graph.list(sizes)], sizes.map(part), { axis });
 }
 
 export function cast(graph: GraphBuilder, a: Value, type: ElementType): Value {

@@ -1,4 +1,4 @@
-import type { GraphBuilder, Value } from "../graph/builder.ts";
+import type { Attributes, GraphBuilder, Value } from "../graph/builder.ts";
 import { MICROSOFT } from "../graph/operators.ts";
 
 /** How far a position turns each pair of coordinates (Su et al., "RoFormer", 2021). */
@@ -18,14 +18,20 @@ export interface RotaryTables {
   sines: Value;
 }
 
-/** Turns x [batch, heads, tokens, headSize] by its position: the two halves of a head are the two coordinates (rotate halves). */
+/**
+ * Turns x [batch, heads, tokens, headSize] by its position: the two halves of a head are the two coordinates (rotate halves).
+ * Where the tables have fewer frequencies than half a head, its last coordinates stay as they are.
+ */
 export function rotary(graph: GraphBuilder, x: Value, tables: RotaryTables): Value {
   const firstPosition = graph.list([0]);
+  const turned = 2 * (tables.cosines.shape[1] as number);
+  const partial: Attributes =
+    turned < (x.shape[3] as number) ? { rotary_embedding_dim: turned, num_heads: x.shape[1] as number } : {};
   return graph.apply(
     "RotaryEmbedding",
     [x, firstPosition, tables.cosines, tables.sines],
     { shape: x.shape },
-    { interleaved: 0 },
+    { interleaved: 0, ...partial },
     MICROSOFT,
   );
 }

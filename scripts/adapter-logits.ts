@@ -16,7 +16,12 @@ if (!modelFolder || !adapterFolder) throw new Error("expected: node scripts/adap
 const TOKENS = 48;
 
 const config = JSON.parse(readFileSync(resolve(adapterFolder, "adapter_config.json"), "utf8"));
-const lora: OpenModel["lora"] = { rank: config.r, alpha: config.lora_alpha, targets: config.target_modules };
+const lora: OpenModel["lora"] = {
+  rank: config.r,
+  alpha: config.lora_alpha,
+  dropout: 0,
+  targets: config.target_modules,
+};
 const model = await createEngine().open({
   folder: resolve(modelFolder),
   lora,

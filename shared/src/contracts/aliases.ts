@@ -33,6 +33,7 @@ const LORA_NAMES = [
   ["r", "rank"],
   ["lora_alpha", "alpha"],
   ["target_modules", "targets"],
+  ["lora_dropout", "dropout"],
 ] as const;
 
 const PARTIES = ["server", "clients.*"] as const;
@@ -67,6 +68,5 @@ export const ALIASES: readonly Alias[] = [
 export const ADVICE: Readonly<Record<string, string>> = {
   gradient_accumulation_steps: "give batchSize, the samples in one optimizer step, instead",
   num_train_epochs: "give privateEpochs and publicEpochs instead",
-  lora_dropout: "dropout is not part of the method here",
   epochs: "give privateEpochs and publicEpochs instead",
 };

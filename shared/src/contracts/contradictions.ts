@@ -61,8 +61,8 @@ export function findContradictions(spec: unknown): SpecIssue[] {
 
 /** Written defaults and left-out ones are the same settings. */
 function writeLora(lora: unknown): string {
-  const { rank = PAPER.lora.rank, alpha = PAPER.lora.alpha, targets = "default" } = mapping(lora);
-  return JSON.stringify([rank, alpha, targets]);
+  const { rank, alpha, dropout, targets } = { ...PAPER.lora, targets: "default", ...mapping(lora) };
+  return JSON.stringify([rank, alpha, dropout, targets]);
 }
 
 function reportTaken(names: readonly unknown[], at: string, key: string, issues: SpecIssue[]): void {

@@ -25,6 +25,12 @@ export const loraSpec = z.strictObject({
   rank: z.int().min(1).max(256).default(PAPER.lora.rank),
   alpha: z.number().positive().default(PAPER.lora.alpha),
   targets: loraTargets,
+  dropout: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(PAPER.lora.dropout)
+    .describe("share of an adapted layer's inputs that its adapter does not see in a training step; 0: it sees all"),
 });
 
 export const trainingSpec = z.strictObject({
@@ -44,6 +50,12 @@ export const trainingSpec = z.strictObject({
     .nullable()
     .default(PAPER.clipNorm)
     .describe("largest global gradient norm; null: no clipping"),
+  activationCheckpointing: z
+    .enum(["off", "on", "auto"])
+    .default("auto")
+    .describe(
+      "compute blocks a second time instead of keeping what they computed: less memory, more time, equal results",
+    ),
   threads: z.int().min(1).max(256).default(1).describe("part of the spec, since sums depend on it"),
 });
 

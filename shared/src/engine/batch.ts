@@ -8,6 +8,8 @@ import type { HostTensor } from "./session.ts";
 /** Samples as one run of a graph takes them. P positions of all samples together, without padding. */
 export interface Batch {
   feeds: Record<string, HostTensor>;
+  /** of the longest sample: the others are padded */
+  tokens: number;
   /** P */
   positions: number;
   /** [S] positions of each sample */
@@ -58,6 +60,7 @@ export function createPacker({
         rows: { data: rows, shape: [padded] },
         ...positional(tokens),
       },
+      tokens,
       positions: total,
       counts,
       labels,

@@ -5,7 +5,8 @@ import { chunksFor, createPacker } from "./batch.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
 import type { GraphBuilder } from "./graph/builder.ts";
 import { logitsGraph, scoringGraph, trainingGraph } from "./graphs.ts";
-import { freshLoraBank, loadLoraBank, saveBank } from "./lora-bank.ts";
+import { adaptedLinears, freshLoraBank, loadLoraBank, saveBank } from "./lora-bank.ts";
+import { type LoraDropout, seededMasks } from "./lora-dropout.ts";
 import type { ModelParts } from "./model-graph.ts";
 import { createBank, type ParameterBank, viewOf } from "./parameter-bank.ts";
 import { createSession, type GraphSession, type HostTensor } from "./session.ts";
@@ -56,6 +57,8 @@ export class LanguageModel {
       vocabularySize: checkpoint.architecture.vocabularySize,
       values: bank.values,
       entries: bank.entries,
+      lora: this.#parts.lora,
+      dropout: this.#dropout(),
       pack: this.#pack,
       session: (loss: Parameters<typeof trainingGraph>[1]) =>
         this.#sessionFor(`train ${JSON.stringify(loss)}`, () => trainingGraph(this.#parts, loss)),
@@ -134,6 +137,16 @@ export class LanguageModel {
         `${this.#parts.checkpoint.location}: expected finite log-probabilities, got ${results.labelLogProbs.data[bad]}: are the weights broken?`,
       );
     return results;
+  }
+
+  #dropout(): LoraDropout | null {
+    const { checkpoint, lora } = this.#parts;
+    if (!lora || lora.dropout === 0) return null;
+    const { dropout } = lora;
+    return {
+      linears: adaptedLinears(checkpoint.architecture, lora),
+      masks: (seed) => seededMasks(dropout, seed),
+    };
   }
 
   #trainable(): Record<string, HostTensor> {

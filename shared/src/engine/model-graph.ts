@@ -1,13 +1,14 @@
 import type { OpenModel } from "../ports/engine.ts";
 import type { Architecture } from "./architectures/architecture.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { GraphBuilder, type Value } from "./graph/builder.ts";
+import { type Dimension, GraphBuilder, type Value } from "./graph/builder.ts";
 import { concat } from "./graph/operators.ts";
 import { type Kept, keptName, newName } from "./key-value-cache.ts";
 import type { LayerContext, LinearSpec } from "./layers/layer-context.ts";
-import { linearWithLora } from "./layers/linear-with-lora.ts";
+import { type LoraMask, type LoraPair, linearWithLora } from "./layers/linear-with-lora.ts";
 import { declarePositional, type PositionalInputs } from "./layers/positional.ts";
 import { loraNames } from "./lora-bank.ts";
+import { maskInput } from "./lora-dropout.ts";
 import { declareBank, type ParameterBank } from "./parameter-bank.ts";
 
 /** A model's weights: frozen ones in the checkpoint's file, trainable ones in the bank. */
@@ -28,6 +29,8 @@ export class ModelGraph implements LayerContext {
   readonly trainable: ReadonlyMap<string, Value>;
   readonly #parts: ModelParts;
   readonly #frozen = new Map<string, Value>();
+  readonly #masks = new Map<string, LoraMask>();
+  readonly #trains: boolean;
   readonly #keeps: boolean;
 
   /**
@@ -38,6 +41,7 @@ export class ModelGraph implements LayerContext {
   constructor(parts: ModelParts, trains: boolean, keeps = false) {
     const { positional, attention } = parts.checkpoint.architecture;
     this.#parts = parts;
+    this.#trains = trains;
     this.ids = this.graph.input("ids", "int32", ["batch", "tokens"]);
     this.rows = this.graph.input("rows", "int32", ["positions"]);
     this.positional = declarePositional(this.graph, positional, attention, keeps ? "keys" : "tokens");
@@ -78,11 +82,22 @@ export class ModelGraph implements LayerContext {
     return { keys: extend("keys", keys), values: extend("values", values) };
   }
 
-  #lora(linear: string) {
+  #lora(linear: string): LoraPair | null {
     const { lora } = this.#parts;
     const names = loraNames(linear);
     const down = this.trainable.get(names.down);
     const up = this.trainable.get(names.up);
-    return down && up && lora ? { down, up, scale: lora.alpha / lora.rank } : null;
+    if (!down || !up || !lora) return null;
+    const dropout = this.#trains && lora.dropout > 0 ? this.#mask(linear, down.shape[1], lora.dropout) : null;
+    return { down, up, scale: lora.alpha / lora.rank, dropout };
+  }
+
+  /** A block that is computed a second time sees what it saw the first time. */
+  #mask(linear: string, size: Dimension, probability: number): LoraMask {
+    const known = this.#masks.get(linear);
+    if (known) return known;
+    const mask = { kept: this.graph.input(maskInput(linear), "bool", ["rows", size]), probability };
+    this.#masks.set(linear, mask);
+    return mask;
   }
 }

@@ -4,8 +4,10 @@ import type { Device } from "../ports/engine.ts";
 import { GraphBuilder } from "./graph/builder.ts";
 import { encodeOnnx } from "./graph/onnx-encode.ts";
 
-/** A tensor in memory, row-major. */
-export interface HostTensor<T extends Float32Array | Int32Array = Float32Array | Int32Array> {
+type HostArray = Float32Array | Int32Array | Uint8Array;
+
+/** A tensor in memory, row-major; bytes are truth values. */
+export interface HostTensor<T extends HostArray = HostArray> {
   data: T;
   shape: readonly number[];
 }
@@ -59,19 +61,19 @@ export async function createSession(
   return {
     async run(feeds) {
       const tensors: Record<string, Tensor> = {};
-      for (const [name, { data, shape }] of Object.entries(feeds))
-        tensors[name] =
-          data instanceof Float32Array ? new Tensor("float32", data, shape) : new Tensor("int32", data, shape);
+      for (const [name, feed] of Object.entries(feeds)) tensors[name] = tensorOf(feed);
       const results = await session.run(tensors);
       return Object.fromEntries(
-        Object.entries(results).map(([name, { data, dims }]) => [
-          name,
-          { data: data as Float32Array | Int32Array, shape: dims },
-        ]),
+        Object.entries(results).map(([name, { data, dims }]) => [name, { data: data as HostArray, shape: dims }]),
       );
     },
     close: () => session.release(),
   };
+}
+
+function tensorOf({ data, shape }: HostTensor): Tensor {
+  if (data instanceof Float32Array) return new Tensor("float32", data, shape);
+  return data instanceof Int32Array ? new Tensor("int32", data, shape) : new Tensor("bool", data, shape);
 }
 
 let known: Promise<void> | null = null;

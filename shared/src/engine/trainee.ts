@@ -1,5 +1,6 @@
-import type { EncodedSample, TrainOptions } from "../ports/engine.ts";
+import type { EncodedSample, OpenModel, TrainOptions } from "../ports/engine.ts";
 import type { Batch } from "./batch.ts";
+import type { LoraDropout } from "./lora-dropout.ts";
 import type { LossOptions } from "./loss.ts";
 import type { BankEntry } from "./parameter-bank.ts";
 import type { GraphSession } from "./session.ts";
@@ -11,6 +12,10 @@ export interface Trainee {
   readonly values: Float32Array;
   /** what the values are */
   readonly entries: readonly BankEntry[];
+  /** null where all weights are trained */
+  readonly lora: OpenModel["lora"];
+  /** null where adapters see all of their inputs */
+  readonly dropout: LoraDropout | null;
   pack(samples: readonly EncodedSample[], chunks: number): Batch;
   session(options: LossOptions): Promise<GraphSession>;
   /** Throws where training is to stop; asked before each micro-batch. */

@@ -4,6 +4,7 @@ import { answerPositions } from "../core/samples/answer-positions.ts";
 import type { SampleTarget, TrainProgress } from "../ports/engine.ts";
 import { chunksFor } from "./batch.ts";
 import { knowledgeFeeds, knowledgeKind, partitionsFeed } from "./knowledge-feeds.ts";
+import { createMaskFeeds } from "./lora-dropout.ts";
 import { clipByGlobalNorm, createAdamW } from "./optimizer/adamw.ts";
 import { createSchedule } from "./optimizer/schedule.ts";
 import type { HostTensor } from "./session.ts";
@@ -44,7 +45,7 @@ export async function train(
     for (let begin = done * training.batchSize; begin < order.length; begin += training.batchSize) {
       const started = performance.now();
       const learningRate = rate(moments.step);
-      const result = await runStep(order.slice(begin, begin + training.batchSize));
+      const result = await runStep(order.slice(begin, begin + training.batchSize), moments.step);
       const norm = clipByGlobalNorm(result.gradient, training.clipNorm ?? Number.POSITIVE_INFINITY);
       const step = moments.step + 1;
       if (!Number.isFinite(result.loss) || !Number.isFinite(norm))
@@ -87,7 +88,7 @@ export async function createStep(
   trainee: Trainee,
   options: TrainInput,
   pause: () => Promise<void> = async () => {},
-): Promise<(step: readonly number[]) => Promise<StepResult>> {
+): Promise<(samples: readonly number[], step: number) => Promise<StepResult>> {
   const { samples, targets, partitions = [], lambda, temperature, training } = options;
   const knowledge = knowledgeKind(targets);
   const microBatch = training.microBatchSize ?? training.batchSize;
@@ -101,21 +102,23 @@ export async function createStep(
       ? { trainable, partitions: partitionsFeed(partitions, trainee.vocabularySize) }
       : { trainable };
 
-  return async (step) => {
-    const answers = total(step.map((index) => answersOf[index]));
-    const aligned = total(step.map((index) => targets?.[index]?.positions.length ?? 0));
+  const masks = trainee.dropout ? createMaskFeeds(trainee.dropout, options.seed) : null;
+
+  return async (chosen, step) => {
+    const answers = total(chosen.map((index) => answersOf[index]));
+    const aligned = total(chosen.map((index) => targets?.[index]?.positions.length ?? 0));
     const result: StepResult = {
       loss: 0,
       gradient: new Float32Array(trainee.values.length),
       answers,
-      tokens: total(step.map((index) => samples[index].ids.length)),
+      tokens: total(chosen.map((index) => samples[index].ids.length)),
     };
-    for (let begin = 0; begin < step.length; begin += microBatch) {
+    for (let begin = 0; begin < chosen.length; begin += microBatch) {
       await pause();
       trainee.checkGoingOn();
-      const indices = step.slice(begin, begin + microBatch);
-      const chosen = indices.map((index) => samples[index]);
-      const batch = trainee.pack(chosen, chunks);
+      const indices = chosen.slice(begin, begin + microBatch);
+      const ofBatch = indices.map((index) => samples[index]);
+      const batch = trainee.pack(ofBatch, chunks);
       if (batch.positions === 0) continue;
       const labelWeights = new Float32Array(batch.padded).fill(lambda / answers, 0, batch.positions);
       const feeds: Record<string, HostTensor> = {
@@ -124,10 +127,14 @@ export async function createStep(
         labels: { data: batch.labels, shape: [batch.padded] },
         labelWeights: { data: labelWeights, shape: [batch.padded] },
       };
+      if (masks) {
+        const shown = indices.map((index) => ({ index, tokens: samples[index].ids.length }));
+        Object.assign(feeds, masks(step, shown, batch.tokens));
+      }
       if (knowledge !== "none") {
-        const ofBatch = indices.map((index): SampleTarget | null => targets?.[index] ?? null);
+        const learned = indices.map((index): SampleTarget | null => targets?.[index] ?? null);
         const weight = aligned === 0 ? 0 : (1 - lambda) / aligned;
-        Object.assign(feeds, knowledgeFeeds(chosen, ofBatch, batch, weight, knowledge));
+        Object.assign(feeds, knowledgeFeeds(ofBatch, learned, batch, weight, knowledge));
       }
       const { loss, gradient } = await session.run(feeds);
       result.loss += loss.data[0];

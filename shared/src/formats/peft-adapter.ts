@@ -14,7 +14,7 @@ export interface AdapterAbout {
   /** what `from_pretrained` of whoever loads the adapter should find: a hub id, or a folder's name */
   baseModel: string;
   /** targets: last names of the adapted layers */
-  lora: { rank: number; alpha: number; targets: readonly string[] };
+  lora: { rank: number; alpha: number; dropout: number; targets: readonly string[] };
   run: string;
   party: string;
   rounds: number;
@@ -38,7 +38,7 @@ export function adapterConfig({ baseModel, lora }: Pick<AdapterAbout, "baseModel
     layers_to_transform: null,
     loftq_config: {},
     lora_alpha: lora.alpha,
-    lora_dropout: 0,
+    lora_dropout: lora.dropout,
     megatron_config: null,
     megatron_core: "megatron.core",
     modules_to_save: null,

@@ -2,6 +2,7 @@ import { createPacker } from "../../../shared/src/engine/batch.ts";
 import { openCheckpoint } from "../../../shared/src/engine/checkpoint.ts";
 import { trainingGraph } from "../../../shared/src/engine/graphs.ts";
 import { loadLoraBank, saveBank } from "../../../shared/src/engine/lora-bank.ts";
+import type { LoraDropout } from "../../../shared/src/engine/lora-dropout.ts";
 import { createBank, viewOf } from "../../../shared/src/engine/parameter-bank.ts";
 import { createSession } from "../../../shared/src/engine/session.ts";
 import { createStep } from "../../../shared/src/engine/training.ts";
@@ -12,6 +13,7 @@ import type { OpenModel, TrainOptions } from "../../../shared/src/ports/engine.t
  *
  * @param lora - null: every weight is trained
  * @param adapter - adapter_model.safetensors; ignored without LoRA
+ * @param dropout - null: adapters see all of their inputs
  * @returns the step's loss, and its gradients as safetensors under the names of what is trained
  */
 export async function firstStep(
@@ -19,6 +21,7 @@ export async function firstStep(
   lora: OpenModel["lora"],
   adapter: Uint8Array | null,
   options: TrainOptions,
+  dropout: LoraDropout | null = null,
 ): Promise<{ loss: number; gradients: Uint8Array }> {
   const checkpoint = openCheckpoint(folder);
   const { architecture } = checkpoint;
@@ -31,12 +34,14 @@ export async function firstStep(
       vocabularySize: architecture.vocabularySize,
       values: bank.values,
       entries: bank.entries,
+      lora,
+      dropout,
       checkGoingOn: () => {},
       pack: createPacker(architecture),
       session: (loss) => createSession(trainingGraph({ checkpoint, bank, lora }, loss), checkpoint.folder, 1),
     },
     options,
   );
-  const { loss, gradient } = await step(options.samples.map((_, index) => index));
+  const { loss, gradient } = await step([...options.samples.keys()], 0);
   return { loss, gradients: saveBank({ entries: bank.entries, values: gradient }) };
 }

@@ -84,7 +84,7 @@ describe("an adapter_config.json that PEFT wrote", () => {
   });
 
   it("says the same as ours wherever both have a key", () => {
-    const lora = { rank: 8, alpha: 16, targets: ["q_proj", "k_proj", "v_proj", "o_proj"] };
+    const lora = { rank: 8, alpha: 16, dropout: 0, targets: ["q_proj", "k_proj", "v_proj", "o_proj"] };
     const ours = JSON.parse(new TextDecoder().decode(adapterConfig({ baseModel: "stories260k", lora })));
     const parsed = JSON.parse(new TextDecoder().decode(theirs));
     parsed.target_modules.sort();

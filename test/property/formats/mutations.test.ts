@@ -105,7 +105,7 @@ describe("a file with bytes changed, cut off, put in or taken out", () => {
   });
 
   it("is refused or harmless as an adapter", () => {
-    const lora = { rank: 2, alpha: 4, targets: ["q_proj"] };
+    const lora = { rank: 2, alpha: 4, dropout: 0, targets: ["q_proj"] };
     const weights = (side: string, shape: [number, number]) => [
       `base_model.model.model.layers.0.self_attn.q_proj.lora_${side}.weight`,
       { dtype: "F32" as const, shape, data: new Float32Array(shape[0] * shape[1]) },

@@ -89,7 +89,7 @@ describe("fedmkt inspect of a run's folder", () => {
     put("artefacts", `${JOB}/manifest.json`, encodeJson({ ...identity, outputs: listed, metrics: {}, facts: {} }));
     put("artefacts", `${JOB}/knowledge/shard-00009.0123456789abcdef.safetensors`, new Uint8Array(1));
 
-    const about = { baseModel: "server", lora: { rank: 2, alpha: 16, targets: ["q_proj"] } };
+    const about = { baseModel: "server", lora: { rank: 2, alpha: 16, dropout: 0, targets: ["q_proj"] } };
     const layer = "base_model.model.model.layers.0.self_attn.q_proj";
     const half = (shape: number[]) => ({ dtype: "F32" as const, shape, data: new Float32Array(8) });
     write(folder, `${RUN}/adapters/server/adapter_config.json`, adapterConfig(about));

@@ -17,7 +17,7 @@ function mistakesIn(text: string): string[] {
 describe("reading a run's spec", () => {
   it("fills in the paper's defaults", () => {
     const spec = readRunSpec(SPEC, "run.yaml");
-    expect(spec.server.lora).toEqual({ rank: 8, alpha: 16, targets: "default" });
+    expect(spec.server.lora).toEqual({ rank: 8, alpha: 16, dropout: 0.05, targets: "default" });
     expect(spec.clients[0].training).toMatchObject({ batchSize: 4, weightDecay: 0.1, betas: [0.9, 0.95] });
     expect(spec.public).toEqual([{ path: "public.jsonl" }]);
   });
@@ -114,13 +114,16 @@ describe("reading a run's spec", () => {
 kd_alpha: 0.5
 distillation: { top_k_logits_keep: 16, distill_temperature: 2 }
 post_fedavg: false
-`.replace("model: models/server", "model: models/server\n  lora: { r: 4, lora_alpha: 32, target_modules: all-linear }");
+`.replace(
+      "model: models/server",
+      "model: models/server\n  lora: { r: 4, lora_alpha: 32, lora_dropout: 0.1, target_modules: all-linear }",
+    );
     const spec = readRunSpec(text, "run.yaml");
     expect(spec.rounds).toBe(5);
     expect(spec.distillation).toMatchObject({ lambda: 0.5, topK: 16, temperature: 2 });
     expect(spec.aggregation).toBe("none");
     expect(spec.clients[0].training).toMatchObject({ learningRate: 0.003, privateEpochs: 7, microBatchSize: 1 });
-    expect(spec.server.lora).toEqual({ rank: 4, alpha: 32, targets: "all-linear" });
+    expect(spec.server.lora).toEqual({ rank: 4, alpha: 32, dropout: 0.1, targets: "all-linear" });
   });
 
   it("refuses a setting given under two names", () => {
@@ -136,6 +139,11 @@ post_fedavg: false
   it("refuses a beta of 1, which AdamW would divide by zero for", () => {
     const spec = SPEC.replace("learningRate: 0.002", "learningRate: 0.002, betas: [0.9, 1]");
     expect(mistakesIn(spec)).toEqual([expect.stringMatching(/betas\[1\]: expected less than 1, got 1$/)]);
+  });
+
+  it("refuses a dropout of 1, which would leave an adapter nothing to see", () => {
+    const spec = SPEC.replace("model: models/server", "model: models/server\n  lora: { dropout: 1 }");
+    expect(mistakesIn(spec)).toEqual([expect.stringMatching(/server\.lora\.dropout: expected less than 1, got 1$/)]);
   });
 
   it("tells a mistake within data by the form that was meant", () => {
@@ -171,6 +179,8 @@ post_fedavg: false
     const averaged = `${SPEC}\naggregation: fedavg\n`;
     const third = (lora: string) => averaged.replace("id: ward", `id: ward\n    lora: ${lora}`);
     expect(mistakesIn(third("{ rank: 8 }"))).toEqual([]);
+    expect(mistakesIn(third("{ dropout: 0.05 }"))).toEqual([]);
+    expect(mistakesIn(third("{ dropout: 0 }"))).toHaveLength(1);
     expect(mistakesIn(third("{ rank: 4 }"))).toEqual([expect.stringContaining("fedavg needs the same lora settings")]);
   });
 });

@@ -63,6 +63,8 @@ describe("a head that is computed in chunks", () => {
           vocabularySize: 29,
           values: bank.values,
           entries: bank.entries,
+          lora: TOY_LORA,
+          dropout: null,
           checkGoingOn: () => {},
           pack: (chosen) => pack(chosen, count),
           session: async (loss) => {
@@ -73,7 +75,7 @@ describe("a head that is computed in chunks", () => {
         },
         options,
       );
-      const result = await step([0, 1, 2]);
+      const result = await step([0, 1, 2], 0);
       for (const session of sessions) await session.close();
       return result;
     };

@@ -7,7 +7,7 @@ import {
   writeTrainingState,
 } from "../../../shared/src/formats/training-state.ts";
 import type { SampleTarget, TrainCheckpoint, TrainOptions } from "../../../shared/src/ports/engine.ts";
-import { TOY_TRAINING, toyFolder, toyOptions, toySamples, withModel } from "./toy-model.ts";
+import { TOY_LORA, TOY_TRAINING, toyFolder, toyOptions, toySamples, withModel } from "./toy-model.ts";
 
 const folder = toyFolder();
 
@@ -26,6 +26,9 @@ function knowledgeOf(positions: number[], partition: number): SampleTarget {
   };
 }
 
+type Lora = typeof TOY_LORA;
+const WITH_DROPOUT: Lora = { ...TOY_LORA, dropout: 0.3 };
+
 /** The same with knowledge of tokens, of groups, and none; each step in micro-batches of one. */
 const withKnowledge = () => ({
   ...labelsOnly(),
@@ -43,8 +46,8 @@ interface Ended {
   told: number[];
 }
 
-function trainWith(options: TrainOptions, checkpoint?: TrainCheckpoint): Promise<Ended> {
-  return withModel({ folder }, async (model) => {
+function trainWith(options: TrainOptions, checkpoint?: TrainCheckpoint, lora = TOY_LORA): Promise<Ended> {
+  return withModel({ folder, lora }, async (model) => {
     const told: number[] = [];
     const result = await model.train({ ...options, checkpoint, onProgress: ({ step }) => told.push(step) });
     return { adapter: await model.adapter(), result, told };
@@ -52,17 +55,22 @@ function trainWith(options: TrainOptions, checkpoint?: TrainCheckpoint): Promise
 }
 
 /** A machine that is taken away at a step: what it had saved. */
-async function interruptAt(options: TrainOptions, step: number, resume: Uint8Array | null = null, note = "") {
+async function interruptAt(
+  options: TrainOptions,
+  step: number,
+  { resume = null, lora = TOY_LORA }: { resume?: Uint8Array | null; lora?: Lora } = {},
+) {
   let saved: Uint8Array | null = null;
-  const stopped = trainWith(options, {
+  const checkpoint: TrainCheckpoint = {
     resume,
-    note,
+    note: "",
     isDue: (done) => done === step,
     save: async (state) => {
       saved = state;
       throw new TransientError("WORKER_STOPPED", "the machine was taken away");
     },
-  });
+  };
+  const stopped = trainWith(options, checkpoint, lora);
   await expect(stopped).rejects.toMatchObject({ name: "TransientError", code: "WORKER_STOPPED" });
   return saved!;
 }
@@ -76,14 +84,15 @@ function changed(bytes: Uint8Array, change: Partial<TrainingState>): Uint8Array 
 }
 
 describe.each([
-  ["labels alone", labelsOnly],
-  ["knowledge", withKnowledge],
-])("training on %s that was interrupted", (_, options) => {
+  ["on labels alone", labelsOnly, TOY_LORA],
+  ["on knowledge", withKnowledge, TOY_LORA],
+  ["on knowledge with dropout", withKnowledge, WITH_DROPOUT],
+])("training %s that was interrupted", (_, options, lora) => {
   it("after any step ends in the same bytes as without interruption", async () => {
-    const whole = await trainWith(options());
+    const whole = await trainWith(options(), undefined, lora);
     expect(whole.told).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
     for (let step = 0; step <= 9; step++) {
-      const again = await trainWith(options(), resumed(await interruptAt(options(), step)));
+      const again = await trainWith(options(), resumed(await interruptAt(options(), step, { lora })), lora);
       expect(again.told).toEqual(whole.told.slice(step));
       expect(again.result).toEqual(whole.result);
       expect(again.adapter).toEqual(whole.adapter);
@@ -91,10 +100,10 @@ describe.each([
   });
 
   it("again and again, at every step, does too", async () => {
-    const whole = await trainWith(options());
+    const whole = await trainWith(options(), undefined, lora);
     let state: Uint8Array | null = null;
-    for (let step = 0; step <= 9; step++) state = await interruptAt(options(), step, state);
-    const again = await trainWith(options(), resumed(state!));
+    for (let step = 0; step <= 9; step++) state = await interruptAt(options(), step, { resume: state, lora });
+    const again = await trainWith(options(), resumed(state!), lora);
     expect(again).toEqual({ ...whole, told: [] });
   });
 });
@@ -159,11 +168,23 @@ describe("a training's checkpoint", () => {
     });
   });
 
-  it("of another adapter's shape is refused", async () => {
+  it.each([
+    ["rank", { rank: 1 }],
+    ["scale", { alpha: 8 }],
+    ["dropout", { dropout: 0.1 }],
+    ["layers", { targets: ["q_proj", "k_proj"] }],
+  ])("of an adapter of another %s is refused", async (_, change) => {
     const state = await interruptAt(labelsOnly(), 2);
-    const lora = { rank: 1, alpha: 4, targets: ["q_proj", "v_proj"] } as never;
-    const other = withModel({ folder, lora }, (model) => model.train({ ...labelsOnly(), checkpoint: resumed(state) }));
+    const other = trainWith(labelsOnly(), resumed(state), { ...TOY_LORA, ...change });
     await expect(other).rejects.toMatchObject({ code: "CHECKPOINT_FOREIGN" });
+  });
+
+  it("is taken up whether activations are kept or computed again, since that changes no result", async () => {
+    const whole = await trainWith(labelsOnly());
+    const state = await interruptAt(labelsOnly(), 5);
+    const { training } = labelsOnly();
+    const options = { ...labelsOnly(), training: { ...training, activationCheckpointing: "auto" as const } };
+    expect((await trainWith(options, resumed(state))).result).toEqual(whole.result);
   });
 
   it.each<[string, (state: TrainingState) => Partial<TrainingState>, RegExp]>([

@@ -20,7 +20,12 @@ export const TOY_CONFIG = {
   tie_word_embeddings: true,
 };
 
-export const TOY_LORA: NonNullable<OpenModel["lora"]> = { rank: 2, alpha: 4, targets: ["q_proj", "v_proj"] };
+export const TOY_LORA: NonNullable<OpenModel["lora"]> = {
+  rank: 2,
+  alpha: 4,
+  dropout: 0,
+  targets: ["q_proj", "v_proj"],
+};
 
 export const TOY_TRAINING: TrainOptions["training"] = {
   learningRate: 0.01,
@@ -33,6 +38,7 @@ export const TOY_TRAINING: TrainOptions["training"] = {
   epsilon: 1e-8,
   weightDecay: 0.1,
   clipNorm: 1,
+  activationCheckpointing: "off",
   threads: 1,
 };
 

@@ -10,7 +10,7 @@ import { type Tensor, writeSafetensors } from "../../../shared/src/formats/safet
 
 const about = {
   baseModel: "stories260k",
-  lora: { rank: 2, alpha: 4, targets: ["v_proj", "q_proj"] },
+  lora: { rank: 2, alpha: 4, dropout: 0.1, targets: ["v_proj", "q_proj"] },
   run: "quickstart",
   party: "harbour",
   rounds: 2,
@@ -38,8 +38,11 @@ describe("an adapter folder", () => {
     expect(layers.get("model.layers.0.self_attn.q_proj")!.up.shape).toEqual([5, 2]);
   });
 
-  it("lists its target modules sorted", () => {
-    expect(JSON.parse(decode(adapterConfig(about))).target_modules).toEqual(["q_proj", "v_proj"]);
+  it("lists its target modules sorted, and the dropout that it was trained with", () => {
+    expect(JSON.parse(decode(adapterConfig(about)))).toMatchObject({
+      target_modules: ["q_proj", "v_proj"],
+      lora_dropout: 0.1,
+    });
   });
 
   it("has its adapted layers named by its weights", () => {

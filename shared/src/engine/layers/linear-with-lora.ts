@@ -1,5 +1,5 @@
 import type { GraphBuilder, Value } from "../graph/builder.ts";
-import { gemm } from "../graph/operators.ts";
+import { gemm, where } from "../graph/operators.ts";
 
 /** A low-rank addition to a linear layer (Hu et al., "LoRA", 2021): x → scale·x·Aᵀ·Bᵀ, scale = α / rank. */
 export interface LoraPair {
@@ -8,6 +8,16 @@ export interface LoraPair {
   /** B: [out, rank] */
   up: Value;
   scale: number;
+  /** what of x the pair sees, in training with dropout; null: all of it */
+  dropout: LoraMask | null;
+}
+
+/** Dropout of a LoRA pair's input, as PEFT has it: x → x ∘ kept / (1 − probability). The layer's own weight sees all of x. */
+export interface LoraMask {
+  /** [rows, in] bool: true where x is seen */
+  kept: Value;
+  /** of an element to be hidden */
+  probability: number;
 }
 
 export interface LinearLayer {
@@ -23,6 +33,9 @@ export interface LinearLayer {
 export function linearWithLora(graph: GraphBuilder, x: Value, { weight, transposed, bias, lora }: LinearLayer): Value {
   const y = gemm(graph, x, weight, { transposeB: transposed, ...(bias ? { c: bias } : {}) });
   if (!lora) return y;
-  const low = gemm(graph, x, lora.down, { transposeB: true });
-  return gemm(graph, low, lora.up, { transposeB: true, scale: lora.scale, c: y });
+  const { down, up, dropout } = lora;
+  const seen = dropout ? where(graph, dropout.kept, x, graph.scalar(0)) : x;
+  const low = gemm(graph, seen, down, { transposeB: true });
+  const scale = dropout ? lora.scale / (1 - dropout.probability) : lora.scale;
+  return gemm(graph, low, up, { transposeB: true, scale, c: y });
 }

@@ -1,3 +1,4 @@
+import { checkGeneration } from "../core/check-generation.ts";
 import { checkSamples, checkTargets } from "../core/check-model-input.ts";
 import { InvariantError } from "../core/errors.ts";
 import { answerPositions } from "../core/samples/answer-positions.ts";
@@ -5,6 +6,7 @@ import type {
   Device,
   EncodedSample,
   Engine,
+  GeneratedToken,
   Model,
   SampleKnowledge,
   TrainCheckpoint,
@@ -61,6 +63,7 @@ function modelIn(
   release: () => Promise<void>,
 ): Model {
   let closed = false;
+  let generations = 0;
   // the thread may hold another's model by then
   const ask: EngineThread["ask"] = async (...request) => {
     if (closed) throw new InvariantError("ENGINE_CLOSED", "the model has been closed");
@@ -92,8 +95,20 @@ function modelIn(
         nats.set(await ask<Float64Array>("score", [batch, largest]), index * batchSize);
       return nats;
     },
-    generate() {
-      throw new InvariantError("ENGINE_FAILED", "generation is being written");
+    async *generate(options) {
+      checkGeneration(options, description);
+      const generation = generations++;
+      await ask("startGeneration", [generation, options]);
+      try {
+        while (true) {
+          const tokens = await ask<GeneratedToken[]>("continueGeneration", [generation]);
+          if (tokens.length === 0) return;
+          yield* tokens;
+        }
+      } finally {
+        // a thread that has ended keeps nothing
+        await ask("endGeneration", [generation]).catch(() => {});
+      }
     },
     async logits(ids) {
       checkSamples([{ ids, answer: new Uint8Array(ids.length) }], description);

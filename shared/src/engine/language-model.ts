@@ -1,8 +1,17 @@
 import { InvalidInputError, invariant } from "../core/errors.ts";
 import { answerPositions } from "../core/samples/answer-positions.ts";
-import type { Device, EncodedSample, OpenModel, SampleKnowledge, TrainProgress } from "../ports/engine.ts";
+import type {
+  Device,
+  EncodedSample,
+  GeneratedToken,
+  GenerateOptions,
+  OpenModel,
+  SampleKnowledge,
+  TrainProgress,
+} from "../ports/engine.ts";
 import { chunksFor, createPacker } from "./batch.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
+import { type Generation, startGeneration } from "./generation.ts";
 import type { GraphBuilder } from "./graph/builder.ts";
 import { logitsGraph, scoringGraph, trainingGraph } from "./graphs.ts";
 import { adaptedLinears, freshLoraBank, loadLoraBank, saveBank } from "./lora-bank.ts";
@@ -13,6 +22,9 @@ import { createSession, type GraphSession, type HostTensor } from "./session.ts"
 import type { TrainInput, TrainingRecord } from "./trainee.ts";
 import { train } from "./training.ts";
 
+/** Tokens that come faster than this travel between the threads together. */
+const GENERATED_AT_ONCE_MS = 20;
+
 /**
  * A model in this very thread: what the worker runs, with input that has been checked. One ONNX Runtime session is alive at a
  * time, made when it is needed.
@@ -22,6 +34,8 @@ export class LanguageModel {
   readonly #threads: number;
   readonly #pack: ReturnType<typeof createPacker>;
   #session: { key: string; session: GraphSession } | null = null;
+  /** by the caller's number */
+  readonly #generations = new Map<number, Generation>();
 
   readonly #device: Device;
   readonly #isClosing: () => boolean;
@@ -53,6 +67,7 @@ export class LanguageModel {
     const { checkpoint, bank } = this.#parts;
     if (bank.values.length === 0)
       throw new InvalidInputError("MODEL_OPTIONS_INVALID", "expected a LoRA or full training, got a frozen model");
+    this.#generations.clear(); // their keys and values are those of other weights
     const trainee = {
       vocabularySize: checkpoint.architecture.vocabularySize,
       values: bank.values,
@@ -106,6 +121,40 @@ export class LanguageModel {
     return results.logits.data as Float32Array;
   }
 
+  /** @param generation - a number of the caller's */
+  startGeneration(generation: number, options: GenerateOptions): void {
+    const { checkpoint } = this.#parts;
+    const started = startGeneration(
+      {
+        architecture: checkpoint.architecture,
+        folder: checkpoint.folder,
+        trainable: () => this.#trainable(),
+        session: () => this.#sessionFor("generate", () => logitsGraph(this.#parts, true)),
+        checkGoingOn: () => invariant(!this.#isClosing(), "ENGINE_CLOSED", "the model was closed while it generated"),
+      },
+      options,
+    );
+    this.#generations.set(generation, started);
+  }
+
+  /** @returns the tokens that come within a short while, at least one; none where the text has ended */
+  async continueGeneration(generation: number): Promise<GeneratedToken[]> {
+    const text = this.#generations.get(generation);
+    invariant(text, "GENERATION_LOST", "expected a text that is being generated; the model was trained meanwhile");
+    const tokens: GeneratedToken[] = [];
+    const begun = performance.now();
+    do {
+      const token = await text.next();
+      if (!token) break;
+      tokens.push(token);
+    } while (performance.now() - begun < GENERATED_AT_ONCE_MS);
+    return tokens;
+  }
+
+  endGeneration(generation: number): void {
+    this.#generations.delete(generation);
+  }
+
   adapter(): Uint8Array {
     if (!this.#parts.lora)
       throw new InvalidInputError("MODEL_OPTIONS_INVALID", "expected a model with LoRA, got one without");
@@ -119,6 +168,11 @@ export class LanguageModel {
   }
 
   async close(): Promise<void> {
+    this.#generations.clear();
+    await this.#closeSession();
+  }
+
+  async #closeSession(): Promise<void> {
     await this.#session?.session.close();
     this.#session = null;
   }
@@ -156,7 +210,7 @@ export class LanguageModel {
 
   async #sessionFor(key: string, build: () => GraphBuilder): Promise<GraphSession> {
     if (this.#session?.key === key) return this.#session.session;
-    await this.close();
+    await this.#closeSession();
     const session = await createSession(build(), this.#parts.checkpoint.folder, this.#threads, this.#device);
     this.#session = { key, session };
     return session;

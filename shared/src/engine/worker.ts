@@ -14,7 +14,19 @@ export interface ThreadData {
 
 /** What an engine's thread can be asked; one request at a time. `open` before the others, `close` after them, `end` at last. */
 export interface ThreadRequest {
-  method: "open" | "end" | "train" | "extract" | "score" | "logits" | "adapter" | "weights" | "close";
+  method:
+    | "open"
+    | "end"
+    | "train"
+    | "extract"
+    | "score"
+    | "logits"
+    | "adapter"
+    | "weights"
+    | "close"
+    | "startGeneration"
+    | "continueGeneration"
+    | "endGeneration";
   arguments: unknown[];
 }
 

@@ -139,7 +139,10 @@ export interface Model {
   extract(samples: readonly EncodedSample[], topK: number, batchSize: number): AsyncIterable<SampleKnowledge>;
   /** @returns [S] answer nats of each sample */
   score(samples: readonly EncodedSample[], batchSize: number): Promise<Float64Array>;
-  /** Continues a text, token by token, with keys and values kept: each token costs one position. Leaving the loop ends it. */
+  /**
+   * Continues one text, token by token, with keys and values kept: each token costs one position. Leaving the loop ends it, and
+   * training the model meanwhile (`GENERATION_LOST`). Equal options and weights give equal tokens.
+   */
   generate(options: GenerateOptions): AsyncIterable<GeneratedToken>;
   /** @returns [T, V] the logits after each token, row by row */
   logits(ids: Int32Array): Promise<Float32Array>;

@@ -16,6 +16,8 @@ export interface ConfigFields {
   refuse(reason: string): InvalidInputError;
   /** @returns a whole number from 1 to `most`; `otherwise` where the field is missing or null */
   whole(name: string, most: number, otherwise?: number): number;
+  /** @returns the first of these names that the file has, since older files call some fields otherwise; else the first of all */
+  named(...names: [string, ...string[]]): string;
 }
 
 /** @throws InvalidInputError `MODEL_CONFIG_INVALID` naming the file, the field, what was expected and what came */
@@ -24,14 +26,24 @@ export function parseModelConfig(bytes: Uint8Array, what: string): ModelConfig {
 }
 
 /** The part that is alike for all architectures. @throws InvalidInputError `MODEL_CONFIG_INVALID` */
-export function readModelConfig({ fields, refuse, whole }: ConfigFields): ModelConfig {
+export function readModelConfig(config: ConfigFields): ModelConfig {
+  const { fields, refuse, whole } = config;
   if (typeof fields.model_type !== "string")
     throw refuse(`model_type: expected a name such as "llama", got ${showField(fields.model_type)}`);
   return {
     modelType: fields.model_type,
     vocabularySize: whole("vocab_size", MAX_VOCABULARY),
-    contextTokens: whole("max_position_embeddings", MAX_CONTEXT),
+    contextTokens: readContext(config, fields.model_type),
   };
+}
+
+/** What BLOOM was trained on. Its positions have no end (ALiBi), so that its newer files say none. */
+const BLOOM_CONTEXT = 2048;
+
+function readContext({ whole, named }: ConfigFields, modelType: string): number {
+  if (modelType === "gpt2") return whole(named("n_positions", "max_position_embeddings", "n_ctx"), MAX_CONTEXT);
+  if (modelType === "bloom") return whole("seq_length", MAX_CONTEXT, BLOOM_CONTEXT);
+  return whole("max_position_embeddings", MAX_CONTEXT);
 }
 
 /**
@@ -57,6 +69,7 @@ export function openConfigFields(bytes: Uint8Array, what: string): ConfigFields 
         throw refuse(`${name}: expected a whole number from 1 to ${most}, got ${showField(value)}`);
       return value as number;
     },
+    named: (...names) => names.find((name) => fields[name] != null) ?? names[0],
   };
 }
 

@@ -13,6 +13,8 @@ export interface ConfigReader extends ConfigFields {
   /** a finite number above 0 */
   positive(name: string, otherwise: number): number;
   flag(name: string, otherwise: boolean): boolean;
+  /** Refuses every value but this one; missing and null count as it. */
+  only(name: string, value: boolean): void;
   /** Refuses every value but these; missing and null count as `otherwise`. */
   oneOf<T extends string>(name: string, values: readonly T[], otherwise: T): T;
 }
@@ -38,6 +40,10 @@ export function openConfigReader(config: ConfigFields): ConfigReader {
       if (typeof value !== "boolean") throw refuse(`${name}: expected true or false, got ${showField(value)}`);
       return value;
     },
+    only(name, value) {
+      const found = fields[name] ?? value;
+      if (found !== value) throw refuse(`${name}: expected ${value}, got ${showField(found)}`);
+    },
     oneOf(name, values, otherwise) {
       const value = fields[name] ?? otherwise;
       const found = values.find((one) => one === value);
@@ -48,16 +54,33 @@ export function openConfigReader(config: ConfigFields): ConfigReader {
   };
 }
 
-/** heads, key-value heads and the size of each, by LLaMA's names. */
-export function readGroupedHeads(config: ConfigReader, hiddenSize: number) {
+/**
+ * heads, key-value heads and the size of each, by LLaMA's names.
+ * @param otherwise - the size where head_dim is missing; hidden_size / heads unless given
+ */
+export function readGroupedHeads(config: ConfigReader, hiddenSize: number, otherwise?: number) {
   const { fields, refuse, whole, size } = config;
   const heads = size("num_attention_heads");
   const keyValueHeads = whole("num_key_value_heads", heads, heads);
   if (heads % keyValueHeads !== 0)
     throw refuse(`num_key_value_heads: expected a divisor of num_attention_heads (${heads}), got ${keyValueHeads}`);
-  if (fields.head_dim == null && hiddenSize % heads !== 0)
+  if (fields.head_dim == null && otherwise === undefined && hiddenSize % heads !== 0)
     throw refuse(`hidden_size: expected a multiple of num_attention_heads (${heads}), got ${hiddenSize}`);
-  const headSize = size("head_dim", hiddenSize / heads);
+  const headSize = size("head_dim", otherwise ?? hiddenSize / heads);
   if (headSize % 2 !== 0) throw refuse(`head_dim: expected an even number, since RoPE turns halves, got ${headSize}`);
   return { heads, keyValueHeads, headSize };
+}
+
+/** heads and the size of each, where every head has its own keys; its names are the file's. */
+export function readHeads(
+  { refuse, size, fields }: ConfigReader,
+  names: { heads: string; hidden: string },
+): { hiddenSize: number; heads: number; keyValueHeads: number; headSize: number } {
+  const hiddenSize = size(names.hidden);
+  const heads = size(names.heads);
+  if (hiddenSize % heads !== 0)
+    throw refuse(
+      `${names.hidden}: expected a multiple of ${names.heads} (${heads}), got ${showField(fields[names.hidden])}`,
+    );
+  return { hiddenSize, heads, keyValueHeads: heads, headSize: hiddenSize / heads };
 }

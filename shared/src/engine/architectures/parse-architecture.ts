@@ -1,12 +1,22 @@
 import { closestName } from "../../contracts/closest-name.ts";
 import { openConfigFields, readModelConfig, showField } from "../../formats/model-config.ts";
 import type { Architecture } from "./architecture.ts";
+import { bloom } from "./bloom.ts";
 import type { ArchitectureParser } from "./config-reader.ts";
 import { openConfigReader } from "./config-reader.ts";
+import { gptNeox } from "./gpt-neox.ts";
+import { gpt2 } from "./gpt2.ts";
 import { llama } from "./llama.ts";
+import { opt } from "./opt.ts";
 
 /** Every architecture that the engine has, by config.json's model_type. */
-const ARCHITECTURES: Readonly<Record<string, ArchitectureParser>> = { llama };
+const ARCHITECTURES: Readonly<Record<string, ArchitectureParser>> = {
+  llama,
+  gpt2,
+  opt,
+  bloom,
+  gpt_neox: gptNeox,
+};
 
 /** The model_types that the engine has. */
 export const MODEL_TYPES: readonly string[] = Object.keys(ARCHITECTURES);

@@ -18,6 +18,7 @@ import { ACTIVATIONS } from "../../../shared/src/engine/layers/activation.ts";
 import { layerNorm } from "../../../shared/src/engine/layers/layer-norm.ts";
 import { rmsNorm } from "../../../shared/src/engine/layers/rms-norm.ts";
 import { rotary } from "../../../shared/src/engine/layers/rotary.ts";
+import { softcapped } from "../../../shared/src/engine/layers/softcap.ts";
 import { createSession, type HostTensor } from "../../../shared/src/engine/session.ts";
 import { wave } from "./run-graph.ts";
 
@@ -182,6 +183,12 @@ const CASES: RuleCase[] = [
       const [, second, third] = split(graph, a, [2, 1, 3], 1);
       return multiply(graph, second, third);
     },
+  },
+  {
+    operator: "Tanh",
+    what: "a softcap at 0.8",
+    shapes: [[3, 4]],
+    build: (graph, [a]) => softcapped(graph, a, 0.8),
   },
   {
     operator: "RotaryEmbedding",

@@ -4,14 +4,24 @@ import type { Architecture } from "./architecture.ts";
 import { bloom } from "./bloom.ts";
 import type { ArchitectureParser } from "./config-reader.ts";
 import { openConfigReader } from "./config-reader.ts";
+import { gemma2 } from "./gemma2.ts";
+import { gemma3Text } from "./gemma3-text.ts";
 import { gptNeox } from "./gpt-neox.ts";
 import { gpt2 } from "./gpt2.ts";
 import { llama } from "./llama.ts";
+import { mistral } from "./mistral.ts";
 import { opt } from "./opt.ts";
+import { qwen2 } from "./qwen2.ts";
+import { qwen3 } from "./qwen3.ts";
 
 /** Every architecture that the engine has, by config.json's model_type. */
 const ARCHITECTURES: Readonly<Record<string, ArchitectureParser>> = {
   llama,
+  mistral,
+  qwen2,
+  qwen3,
+  gemma2,
+  gemma3_text: gemma3Text,
   gpt2,
   opt,
   bloom,

@@ -148,6 +148,10 @@ export const GRADIENT_RULES: Readonly<Record<string, GradientRule>> = {
     return [multiply(graph, gradient, add(graph, distribution, multiply(graph, x, density)))];
   },
 
+  Tanh: (graph, { outputs: [y] }, gradient) => [
+    multiply(graph, gradient, subtract(graph, graph.scalar(1), multiply(graph, y, y))),
+  ],
+
   /** At 0 torch's slope, which is 0. */
   Relu: (graph, { outputs: [y] }, gradient) => [multiply(graph, gradient, unary(graph, "Sign", y))],
 

@@ -3,12 +3,15 @@ import { add, batchedMatmul, reshape, transpose } from "../graph/operators.ts";
 import { type AttentionShape, queriesDimension } from "./attention-mask.ts";
 import type { LayerContext } from "./layer-context.ts";
 import { type RotaryTables, rotary } from "./rotary.ts";
+import { softcapped } from "./softcap.ts";
 
 export interface AttentionOptions extends AttentionShape {
   /** which block this is: whose keys and values are kept in generation */
   layer: number;
   /** what scores are multiplied by; 1 / √headSize unless given */
   scale?: number;
+  /** scores become softcap·tanh(scores / softcap); null or not given: they stay */
+  softcap?: number | null;
   /** one of the graph's masks */
   mask: Value;
   /** how queries and keys are turned; null: not at all */
@@ -30,7 +33,7 @@ export function attention(
   options: AttentionOptions,
 ): Value {
   const { graph } = model;
-  const { heads, keyValueHeads, headSize, scale = 1 / Math.sqrt(headSize) } = options;
+  const { heads, keyValueHeads, headSize, scale = 1 / Math.sqrt(headSize), softcap = null } = options;
   const turn = (x: Value) => (options.rotary ? rotary(graph, x, options.rotary) : x);
   const byHead = (x: Value, count: number) =>
     transpose(graph, reshape(graph, x, ["batch", "tokens", count, headSize]), [0, 2, 1, 3]);
@@ -38,7 +41,7 @@ export function attention(
   const grouped = reshape(graph, turn(byHead(query, heads)), ["batch", keyValueHeads, queries, headSize]);
   const seen = model.withKept(options.layer, turn(byHead(key, keyValueHeads)), byHead(value, keyValueHeads));
   const scores = batchedMatmul(graph, grouped, seen.keys, { transposeB: true, scale });
-  const masked = add(graph, scores, options.mask);
+  const masked = add(graph, softcap === null ? scores : softcapped(graph, scores, softcap), options.mask);
   const weights = graph.apply("Softmax", [masked], { shape: masked.shape }, { axis: -1 });
   const mixed = batchedMatmul(graph, weights, seen.values);
   const byToken = transpose(graph, reshape(graph, mixed, ["batch", heads, "tokens", headSize]), [0, 2, 1, 3]);

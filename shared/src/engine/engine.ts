@@ -12,6 +12,7 @@ import type {
   TrainCheckpoint,
   TrainOptions,
 } from "../ports/engine.ts";
+import { batchesByLength, windowsByLength } from "./batches-by-length.ts";
 import { EngineThread } from "./engine-thread.ts";
 import type { LanguageModel } from "./language-model.ts";
 import type { ThreadQuestion, TrainRequest } from "./worker.ts";
@@ -82,17 +83,33 @@ function modelIn(
     },
     async *extract(samples, topK, batchSize) {
       checkSamples(samples, description);
-      const batches = batchesOf(samples, batchSize);
-      const largest = largestBatch(batches);
-      for (const batch of batches) yield* await ask<SampleKnowledge[]>("extract", [batch, topK, largest]);
+      const windows = windowsByLength(lengthsOf(samples), batchSize);
+      const largest = largestBatch(
+        samples,
+        windows.flatMap(({ batches }) => batches),
+      );
+      for (const { first, batches } of windows) {
+        const found: SampleKnowledge[] = [];
+        for (const batch of batches) {
+          const known = await ask<SampleKnowledge[]>("extract", [chosenOf(samples, batch), topK, largest]);
+          batch.forEach((index, at) => {
+            found[index - first] = known[at];
+          });
+        }
+        yield* found;
+      }
     },
     async score(samples, batchSize) {
       checkSamples(samples, description);
       const nats = new Float64Array(samples.length);
-      const batches = batchesOf(samples, batchSize);
-      const largest = largestBatch(batches);
-      for (const [index, batch] of batches.entries())
-        nats.set(await ask<Float64Array>("score", [batch, largest]), index * batchSize);
+      const batches = batchesByLength(lengthsOf(samples), batchSize);
+      const largest = largestBatch(samples, batches);
+      for (const batch of batches) {
+        const scored = await ask<Float64Array>("score", [chosenOf(samples, batch), largest]);
+        batch.forEach((index, at) => {
+          nats[index] = scored[at];
+        });
+      }
       return nats;
     },
     async *generate(options) {
@@ -127,22 +144,26 @@ function answerTraining(checkpoint: TrainCheckpoint, question: ThreadQuestion): 
   return question.about === "due" ? checkpoint.isDue(question.step) : checkpoint.save(question.state);
 }
 
-function batchesOf(samples: readonly EncodedSample[], batchSize: number): EncodedSample[][] {
-  const batches: EncodedSample[][] = [];
-  for (let begin = 0; begin < samples.length; begin += batchSize)
-    batches.push(
-      samples.slice(begin, begin + batchSize).map(({ ids, answer, answerBytes }) => ({ ids, answer, answerBytes })),
-    );
-  return batches;
+function lengthsOf(samples: readonly EncodedSample[]): number[] {
+  return samples.map(({ ids }) => ids.length);
+}
+
+/** What of the samples the thread is sent. */
+function chosenOf(samples: readonly EncodedSample[], indices: readonly number[]): EncodedSample[] {
+  return indices.map((index) => {
+    const { ids, answer, answerBytes } = samples[index];
+    return { ids, answer, answerBytes };
+  });
 }
 
 /** @returns the most positions that any batch has */
-function largestBatch(batches: readonly EncodedSample[][]): number {
+function largestBatch(samples: readonly EncodedSample[], batches: readonly number[][]): number {
+  const positions = samples.map((sample) => answerPositions(sample).length);
   return batches.reduce(
     (most, batch) =>
       Math.max(
         most,
-        batch.reduce((sum, sample) => sum + answerPositions(sample).length, 0),
+        batch.reduce((sum, index) => sum + positions[index], 0),
       ),
     0,
   );

@@ -3,6 +3,7 @@ import { createRandom } from "../core/numeric/random.ts";
 import { answerPositions } from "../core/samples/answer-positions.ts";
 import type { SampleTarget, TrainProgress } from "../ports/engine.ts";
 import { chunksFor } from "./batch.ts";
+import { batchesByLength } from "./batches-by-length.ts";
 import { knowledgeFeeds, knowledgeKind, partitionsFeed } from "./knowledge-feeds.ts";
 import { createMaskFeeds } from "./lora-dropout.ts";
 import { clipByGlobalNorm, createAdamW } from "./optimizer/adamw.ts";
@@ -81,7 +82,8 @@ interface StepResult {
 }
 
 /**
- * Makes the function that runs one optimizer step's micro-batches and adds their gradients up.
+ * Makes the function that runs one optimizer step's micro-batches and adds their gradients up. Samples of near lengths share a
+ * micro-batch: the step is a sum over its samples, so which of them come together changes its rounding only.
  * @param pause - awaited before each micro-batch
  */
 export async function createStep(
@@ -91,9 +93,9 @@ export async function createStep(
 ): Promise<(samples: readonly number[], step: number) => Promise<StepResult>> {
   const { samples, targets, partitions = [], lambda, temperature, training } = options;
   const knowledge = knowledgeKind(targets);
-  const microBatch = training.microBatchSize ?? training.batchSize;
+  const microBatchSize = training.microBatchSize ?? training.batchSize;
   const answersOf = samples.map((sample) => answerPositions(sample).length);
-  const most = [...answersOf].sort((a, b) => b - a).slice(0, microBatch);
+  const most = [...answersOf].sort((a, b) => b - a).slice(0, microBatchSize);
   const chunks = chunksFor(total(most), trainee.vocabularySize);
   const session = await trainee.session({ knowledge, temperature, chunks });
   const trainable: HostTensor = { data: trainee.values, shape: [trainee.values.length] };
@@ -107,16 +109,13 @@ export async function createStep(
   return async (chosen, step) => {
     const answers = total(chosen.map((index) => answersOf[index]));
     const aligned = total(chosen.map((index) => targets?.[index]?.positions.length ?? 0));
-    const result: StepResult = {
-      loss: 0,
-      gradient: new Float32Array(trainee.values.length),
-      answers,
-      tokens: total(chosen.map((index) => samples[index].ids.length)),
-    };
-    for (let begin = 0; begin < chosen.length; begin += microBatch) {
+    const lengths = chosen.map((index) => samples[index].ids.length);
+    let loss = 0;
+    let gradient: Float32Array | null = null;
+    for (const microBatch of batchesByLength(lengths, microBatchSize)) {
       await pause();
       trainee.checkGoingOn();
-      const indices = chosen.slice(begin, begin + microBatch);
+      const indices = microBatch.map((place) => chosen[place]);
       const ofBatch = indices.map((index) => samples[index]);
       const batch = trainee.pack(ofBatch, chunks);
       if (batch.positions === 0) continue;
@@ -128,7 +127,7 @@ export async function createStep(
         labelWeights: { data: labelWeights, shape: [batch.padded] },
       };
       if (masks) {
-        const shown = indices.map((index) => ({ index, tokens: samples[index].ids.length }));
+        const shown = microBatch.map((place) => ({ index: chosen[place], tokens: lengths[place] }));
         Object.assign(feeds, masks(step, shown, batch.tokens));
       }
       if (knowledge !== "none") {
@@ -136,16 +135,19 @@ export async function createStep(
         const weight = aligned === 0 ? 0 : (1 - lambda) / aligned;
         Object.assign(feeds, knowledgeFeeds(ofBatch, learned, batch, weight, knowledge));
       }
-      const { loss, gradient } = await session.run(feeds);
-      result.loss += loss.data[0];
-      addInto(result.gradient, gradient.data as Float32Array);
+      const results = await session.run(feeds);
+      loss += results.loss.data[0];
+      gradient = sumInto(gradient, results.gradient.data as Float32Array);
     }
-    return result;
+    return { loss, gradient: gradient ?? new Float32Array(trainee.values.length), answers, tokens: total(lengths) };
   };
 }
 
-function addInto(sum: Float32Array, addend: Float32Array): void {
+/** The sum so far becomes the sum with another addend; the first addend is the sum itself, not a copy. */
+function sumInto(sum: Float32Array | null, addend: Float32Array): Float32Array {
+  if (!sum) return addend;
   for (let index = 0; index < sum.length; index++) sum[index] += addend[index];
+  return sum;
 }
 
 function total(numbers: readonly number[]): number {

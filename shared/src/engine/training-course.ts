@@ -1,6 +1,6 @@
-import { InvalidInputError } from "../core/errors.ts";
 import { identifyTraining } from "../formats/identify-training.ts";
-import { readTrainingState, writeTrainingState } from "../formats/training-state.ts";
+import { takeUpTraining } from "../formats/take-up-training.ts";
+import { writeTrainingState } from "../formats/training-state.ts";
 import { type AdamWMoments, freshMoments } from "./optimizer/adamw.ts";
 import type { Trainee, TrainInput, TrainingRecord } from "./trainee.ts";
 
@@ -16,9 +16,6 @@ export interface TrainingCourse {
   pause(): Promise<void>;
 }
 
-/** The file as errors name it. */
-const WHAT = "the training's checkpoint";
-
 /**
  * The beginning, or where a record left off: then the trained values are put back too.
  * @throws InvalidInputError `CHECKPOINT_FOREIGN` where the record is of another training, `CHECKPOINT_INVALID` where it is broken
@@ -30,7 +27,9 @@ export function openCourse(
   record: TrainingRecord | null,
 ): TrainingCourse {
   const belongsTo = record ? identifyTraining(options, trainee) : "";
-  const resumed = record?.resume ? takeUp(record.resume, belongsTo, trainee, stepsPerEpoch, options.epochs) : null;
+  const resumed = record?.resume
+    ? takeUpTraining(record.resume, { belongsTo, values: trainee.values.length, stepsPerEpoch, epochs: options.epochs })
+    : null;
   const moments = resumed
     ? { mean: resumed.mean.slice(), variance: resumed.variance.slice(), step: resumed.step }
     : freshMoments(trainee.values.length);
@@ -56,23 +55,4 @@ export function openCourse(
       );
     },
   };
-}
-
-function takeUp(bytes: Uint8Array, belongsTo: string, trainee: Trainee, stepsPerEpoch: number, epochs: number) {
-  const state = readTrainingState(bytes, WHAT);
-  if (state.belongsTo !== belongsTo)
-    throw new InvalidInputError(
-      "CHECKPOINT_FOREIGN",
-      `${WHAT}: expected one of the training ${belongsTo}, got one of ${state.belongsTo}`,
-    );
-  const refuse = (reason: string) => new InvalidInputError("CHECKPOINT_INVALID", `${WHAT}: ${reason}`);
-  if (state.values.length !== trainee.values.length)
-    throw refuse(`expected ${trainee.values.length} values, got ${state.values.length}`);
-  if (state.step > stepsPerEpoch * epochs)
-    throw refuse(`expected at most step ${stepsPerEpoch * epochs}, got ${state.step}`);
-  if (state.lossByEpoch.length !== Math.floor(state.step / stepsPerEpoch))
-    throw refuse(
-      `expected the losses of ${Math.floor(state.step / stepsPerEpoch)} epochs at step ${state.step}, got ${state.lossByEpoch.length}`,
-    );
-  return state;
 }

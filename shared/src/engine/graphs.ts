@@ -1,20 +1,60 @@
-import type { GraphBuilder, Value } from "./graph/builder.ts";
+import type { GraphBuilder, GraphNode, Value } from "./graph/builder.ts";
 import { gradients } from "./graph/gradient.ts";
-import { cast, concat, gather, gatherInRows, gemm, reshape, subtract } from "./graph/operators.ts";
-import { inChunks, type LossOptions, lossHead, softmaxParts } from "./loss.ts";
+import { cast, concat, gather, gatherInRows, reshape, subtract } from "./graph/operators.ts";
+import { type Head, headLogits, inChunks, type LossOptions, lossHead } from "./loss.ts";
 import { ModelGraph, type ModelParts } from "./model-graph.ts";
+import type { BankEntry } from "./parameter-bank.ts";
+import { softmaxParts } from "./row-losses.ts";
+
+export interface TrainingGraphOptions extends LossOptions {
+  /** Whether the backward pass computes each block once more from its input, instead of keeping what it computed. */
+  checkpointing: boolean;
+}
+
+/** What costs little to compute once more from what is kept anyway: it is never kept for the backward pass. */
+const CHEAP = new Set([
+  "QuickGelu",
+  "Gelu",
+  "Relu",
+  "Mul",
+  "Where",
+  "SimplifiedLayerNormalization",
+  "LayerNormalization",
+]);
 
 /** Gives "loss" and, as one vector in the bank's order, "gradient". */
-export function trainingGraph(parts: ModelParts, options: LossOptions): GraphBuilder {
-  const { graph, trainable, hidden, head } = forward(parts, true);
+export function trainingGraph(parts: ModelParts, options: TrainingGraphOptions): GraphBuilder {
+  const { graph, trainable, hidden, head, inBlocks } = forward(parts, true);
   const { loss, seeds } = lossHead(graph, hidden, head, options);
-  const wanted = parts.bank.entries.map((entry) => trainable.get(entry.name)!);
-  const flat = gradients(graph, seeds, wanted).map((gradient, index) =>
-    reshape(graph, gradient, [parts.bank.entries[index].length]),
-  );
+  const { entries, values } = parts.bank;
+  const wanted = entries.map((entry) => trainable.get(entry.name)!);
+  const isRepeated = (node: GraphNode) => inBlocks.has(node) && (options.checkpointing || CHEAP.has(node.operator));
+  const found = gradients(graph, seeds, wanted, isRepeated);
+  const flat = new Map<BankEntry, Value>();
+  // ONNX Runtime computes the last written of the gradients first: that of the last block, before what it needs piles up
+  for (const index of byComputation(graph, found).reverse())
+    flat.set(entries[index], reshape(graph, found[index], [entries[index].length]));
   graph.output("loss", loss);
-  graph.output("gradient", concat(graph, flat, 0, parts.bank.values.length));
+  graph.output(
+    "gradient",
+    concat(
+      graph,
+      entries.map((entry) => flat.get(entry)!),
+      0,
+      values.length,
+    ),
+  );
+  graph.prune();
   return graph;
+}
+
+/** The values' indices in the order in which their nodes stand in the graph. */
+function byComputation(graph: GraphBuilder, values: readonly Value[]): number[] {
+  const places = new Map(
+    graph.nodes.flatMap(({ outputs }, place) => outputs.map(({ name }) => [name, place] as const)),
+  );
+  const placeOf = (index: number) => places.get(values[index].name) ?? -1;
+  return values.map((_, index) => index).sort((a, b) => placeOf(a) - placeOf(b));
 }
 
 /** Takes "labels" [positions]; gives "labelLogProbs" [positions, 1] and, where kept > 0, "topLogProbs", "topIds" [positions, kept]. */
@@ -23,9 +63,9 @@ export function scoringGraph(parts: ModelParts, kept: number, chunks: number): G
   const labels = inChunks(graph, graph.input("labels", "int32", ["positions"]), chunks);
   const results = { labelLogProbs: [] as Value[], topLogProbs: [] as Value[], topIds: [] as Value[] };
   inChunks(graph, hidden, chunks).forEach((part, index) => {
-    const logits = gemm(graph, part, head, { transposeB: true });
+    const { shifted, logTotal } = softmaxParts(graph, headLogits(graph, part, head));
     // top-K of log-probabilities, not of logits: distinct logits may round to one log-probability, and ties go to the lower id
-    const logProbs = subtract(graph, logits, softmaxParts(graph, logits).logSumExp);
+    const logProbs = subtract(graph, shifted, logTotal);
     const column = reshape(graph, labels[index], [part.shape[0], 1]);
     results.labelLogProbs.push(gatherInRows(graph, logProbs, column));
     if (kept === 0) return;
@@ -47,7 +87,7 @@ export function scoringGraph(parts: ModelParts, kept: number, chunks: number): G
 /** Gives "logits" [positions, V]. @param keeps - whether it goes on with a text whose keys and values are kept */
 export function logitsGraph(parts: ModelParts, keeps = false): GraphBuilder {
   const { graph, hidden, head } = forward(parts, false, keeps);
-  graph.output("logits", gemm(graph, hidden, head, { transposeB: true }));
+  graph.output("logits", headLogits(graph, hidden, head));
   return graph;
 }
 
@@ -55,7 +95,14 @@ function forward(parts: ModelParts, trains: boolean, keeps = false) {
   const model = new ModelGraph(parts, trains, keeps);
   const { graph, architecture, trainable } = model;
   let hidden = architecture.embed(model);
-  for (let index = 0; index < architecture.blocks; index++) hidden = architecture.block(model, hidden, index);
+  const inBlocks = new Set<GraphNode>();
+  for (let index = 0; index < architecture.blocks; index++) {
+    const begin = graph.nodes.length;
+    hidden = architecture.block(model, hidden, index);
+    for (const node of graph.nodes.slice(begin)) if (!node.outputs.includes(hidden)) inBlocks.add(node);
+  }
   const last = architecture.finish(model, gather(graph, hidden, model.rows));
-  return { graph, trainable, hidden: last, head: model.weight(architecture.head.weight) };
+  const head: Head = { weight: model.weight(architecture.head.weight), softcap: architecture.head.softcap };
+  /** inBlocks: the blocks' nodes but those that give what the next block takes */
+  return { graph, trainable, hidden: last, head, inBlocks };
 }

@@ -9,6 +9,7 @@ import type {
   SampleKnowledge,
   TrainProgress,
 } from "../ports/engine.ts";
+import { choosesCheckpointing } from "./activation-checkpointing.ts";
 import { chunksFor, createPacker } from "./batch.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
 import { type Generation, startGeneration } from "./generation.ts";
@@ -19,7 +20,7 @@ import { type LoraDropout, seededMasks } from "./lora-dropout.ts";
 import type { ModelParts } from "./model-graph.ts";
 import { createBank, type ParameterBank, viewOf } from "./parameter-bank.ts";
 import { createSession, type GraphSession, type HostTensor } from "./session.ts";
-import type { TrainInput, TrainingRecord } from "./trainee.ts";
+import type { Trainee, TrainInput, TrainingRecord } from "./trainee.ts";
 import { train } from "./training.ts";
 
 /** Tokens that come faster than this travel between the threads together. */
@@ -68,15 +69,19 @@ export class LanguageModel {
     if (bank.values.length === 0)
       throw new InvalidInputError("MODEL_OPTIONS_INVALID", "expected a LoRA or full training, got a frozen model");
     this.#generations.clear(); // their keys and values are those of other weights
-    const trainee = {
+    const trainee: Trainee = {
       vocabularySize: checkpoint.architecture.vocabularySize,
       values: bank.values,
       entries: bank.entries,
       lora: this.#parts.lora,
       dropout: this.#dropout(),
       pack: this.#pack,
-      session: (loss: Parameters<typeof trainingGraph>[1]) =>
-        this.#sessionFor(`train ${JSON.stringify(loss)}`, () => trainingGraph(this.#parts, loss)),
+      session: (loss, largest, mode) => {
+        const settings = { ...largest, lora: this.#parts.lora, dtypeBytes: 4 };
+        const checkpointing = choosesCheckpointing(mode, checkpoint.architecture, settings);
+        const options = { ...loss, checkpointing };
+        return this.#sessionFor(`train ${JSON.stringify(options)}`, () => trainingGraph(this.#parts, options));
+      },
       checkGoingOn: () => invariant(!this.#isClosing(), "ENGINE_CLOSED", "the model was closed while it was trained"),
     };
     return train(trainee, options, onProgress, record);

@@ -32,6 +32,10 @@ export function sessionOptions(folder: string, threads: number, device: Device):
     enableMemPattern: false,
     logSeverityLevel: 3,
     extra: {
+      optimization: {
+        // it would merge what the backward pass computes a second time with what the forward pass computed
+        disable_specified_optimizers: "CommonSubexpressionElimination",
+      },
       session: {
         // packed copies of weights cost seconds at load and the weights' size in memory
         disable_prepacking: "1",

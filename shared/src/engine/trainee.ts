@@ -1,3 +1,4 @@
+import type { TrainingSpec } from "../contracts/run-spec.ts";
 import type { EncodedSample, OpenModel, TrainOptions } from "../ports/engine.ts";
 import type { Batch } from "./batch.ts";
 import type { LoraDropout } from "./lora-dropout.ts";
@@ -17,7 +18,12 @@ export interface Trainee {
   /** null where adapters see all of their inputs */
   readonly dropout: LoraDropout | null;
   pack(samples: readonly EncodedSample[], chunks: number): Batch;
-  session(options: LossOptions): Promise<GraphSession>;
+  /** @param largest - the micro-batch that needs most memory */
+  session(
+    options: LossOptions,
+    largest: { batch: number; tokens: number },
+    checkpointing: TrainingSpec["activationCheckpointing"],
+  ): Promise<GraphSession>;
   /** Throws where training is to stop; asked before each micro-batch. */
   checkGoingOn(): void;
 }

@@ -97,7 +97,9 @@ export async function createStep(
   const answersOf = samples.map((sample) => answerPositions(sample).length);
   const most = [...answersOf].sort((a, b) => b - a).slice(0, microBatchSize);
   const chunks = chunksFor(total(most), trainee.vocabularySize);
-  const session = await trainee.session({ knowledge, temperature, chunks });
+  const longest = samples.reduce((tokens, sample) => Math.max(tokens, sample.ids.length), 1);
+  const largest = { batch: Math.min(microBatchSize, samples.length), tokens: longest };
+  const session = await trainee.session({ knowledge, temperature, chunks }, largest, training.activationCheckpointing);
   const trainable: HostTensor = { data: trainee.values, shape: [trainee.values.length] };
   const shared: Record<string, HostTensor> =
     knowledge === "group" || knowledge === "mixed"

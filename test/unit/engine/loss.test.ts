@@ -2,7 +2,8 @@ import { describe, expect, it } from "@jest/globals";
 import { crossEntropy } from "../../../shared/src/core/distillation/cross-entropy.ts";
 import { sparseDistillationLoss } from "../../../shared/src/core/distillation/sparse-distillation-loss.ts";
 import { GraphBuilder } from "../../../shared/src/engine/graph/builder.ts";
-import { type KnowledgeKind, lossHead, MASS_EPSILON } from "../../../shared/src/engine/loss.ts";
+import { type KnowledgeKind, lossHead } from "../../../shared/src/engine/loss.ts";
+import { MASS_EPSILON } from "../../../shared/src/engine/row-losses.ts";
 import type { HostTensor } from "../../../shared/src/engine/session.ts";
 import { runGraph, wave } from "./run-graph.ts";
 
@@ -68,11 +69,12 @@ async function fusedLoss(
   kind: KnowledgeKind,
   temperature: number,
   chunks: number,
+  softcap: number | null = null,
 ) {
   const graph = new GraphBuilder();
   const x = graph.input("hidden", "float32", ["positions", HIDDEN], true);
   const w = graph.input("weight", "float32", [VOCABULARY, HIDDEN], true);
-  const { loss, seeds } = lossHead(graph, x, w, { knowledge: kind, temperature, chunks });
+  const { loss, seeds } = lossHead(graph, x, { weight: w, softcap }, { knowledge: kind, temperature, chunks });
   graph.output("loss", loss);
   graph.output("ofHidden", seeds[0].gradient);
   graph.output("ofWeight", seeds[1].gradient);
@@ -136,6 +138,17 @@ describe("the loss head", () => {
       });
   });
 
+  it("goes through a head that caps its logits", async () => {
+    const cap = 1.5;
+    const whole = await fusedLoss(hidden, weight, "token", 2, 1, cap);
+    const step = 1e-2;
+    for (let at = 0; at < hidden.length; at++) {
+      const moved = (by: number) => fusedLoss(hidden.with(at, hidden[at] + by), weight, "token", 2, 1, cap);
+      const [above, below] = [await moved(step), await moved(-step)];
+      expect(whole.ofHidden.data[at]).toBeCloseTo((above.loss.data[0] - below.loss.data[0]) / (2 * step), 3);
+    }
+  });
+
   it("stays finite where the model is certain, and pulls no tail that is already empty", async () => {
     const certain = weight.map((value) => value * 300);
     const { loss, ofHidden } = await fusedLoss(hidden, certain, "mixed", 1, 1);
@@ -154,7 +167,12 @@ describe("a row whose model is all but certain of one token", () => {
     const graph = new GraphBuilder();
     const x = graph.input("hidden", "float32", ["positions", 1], true);
     const w = graph.input("weight", "float32", [logits.length, 1], true);
-    const { loss, seeds } = lossHead(graph, x, w, { knowledge: kind, temperature: 1, chunks: 1 });
+    const { loss, seeds } = lossHead(
+      graph,
+      x,
+      { weight: w, softcap: null },
+      { knowledge: kind, temperature: 1, chunks: 1 },
+    );
     graph.output("loss", loss);
     graph.output("ofLogits", seeds[1].gradient);
     const float = (data: number[], ...shape: number[]) => ({ data: Float32Array.from(data), shape });

@@ -68,6 +68,19 @@ export class GraphBuilder {
     this.outputs.push(output);
   }
 
+  /** Takes away what leads to no output. */
+  prune(): void {
+    const needed = new Set(this.outputs.map(({ name }) => name));
+    const kept: GraphNode[] = [];
+    for (const node of [...this.nodes].reverse()) {
+      if (!node.outputs.some(({ name }) => needed.has(name))) continue;
+      for (const { name } of node.inputs) needed.add(name);
+      kept.push(node);
+    }
+    this.nodes.length = 0;
+    for (const node of kept.reverse()) this.nodes.push(node);
+  }
+
   apply(
     operator: string,
     inputs: readonly Value[],

@@ -1,5 +1,5 @@
 import { InvariantError } from "../../core/errors.ts";
-import type { GraphBuilder, Value } from "./builder.ts";
+import type { GraphBuilder, GraphNode, Value } from "./builder.ts";
 import { GRADIENT_RULES } from "./gradient-rules.ts";
 import { sum, zerosLike } from "./operators.ts";
 
@@ -14,10 +14,17 @@ export interface GradientSeed {
  * that nothing is computed for frozen weights nor below the first trainable one.
  *
  * @param wanted - values whose gradients are asked for; several paths to one are added up
+ * @param isRepeated - nodes whose first output is forgotten after the forward pass: where the backward pass needs it, they are
+ *   written once more (activation checkpointing). The results are the same, bit by bit
  * @returns the gradients, in the order of `wanted`
  * @throws InvariantError `GRADIENT_RULE_MISSING` naming the operator; `GRADIENT_MISSING` where nothing leads to a value
  */
-export function gradients(graph: GraphBuilder, seeds: readonly GradientSeed[], wanted: readonly Value[]): Value[] {
+export function gradients(
+  graph: GraphBuilder,
+  seeds: readonly GradientSeed[],
+  wanted: readonly Value[],
+  isRepeated: (node: GraphNode) => boolean = () => false,
+): Value[] {
   const collected = new Map<string, Value[]>();
   const collect = (value: Value, gradient: Value) => {
     const known = collected.get(value.name);
@@ -33,6 +40,7 @@ export function gradients(graph: GraphBuilder, seeds: readonly GradientSeed[], w
   };
   for (const seed of seeds) collect(seed.value, seed.gradient);
   const forward = [...graph.nodes];
+  const again = repeater(graph, forward.filter(isRepeated));
   for (const node of forward.reverse()) {
     if (!node.outputs[0].needsGradient) continue;
     const found = node.outputs.map(take);
@@ -40,7 +48,8 @@ export function gradients(graph: GraphBuilder, seeds: readonly GradientSeed[], w
     const rule = GRADIENT_RULES[node.operator];
     if (!rule) throw new InvariantError("GRADIENT_RULE_MISSING", `no gradient rule for the operator ${node.operator}`);
     const first = found[0] ?? zerosLike(graph, node.outputs[0]);
-    rule(graph, node, first, found).forEach((ofInput, index) => {
+    const seen = { ...node, inputs: node.inputs.map(again), outputs: node.outputs.map(again) };
+    rule(graph, seen, first, found).forEach((ofInput, index) => {
       if (ofInput && node.inputs[index].needsGradient) collect(node.inputs[index], ofInput);
     });
   }
@@ -49,4 +58,20 @@ export function gradients(graph: GraphBuilder, seeds: readonly GradientSeed[], w
     if (!gradient) throw new InvariantError("GRADIENT_MISSING", `no path from the loss to ${value.name}`);
     return gradient;
   });
+}
+
+/** @returns from a value the one that takes its place in the backward pass: itself, or what a repeated node gives again */
+function repeater(graph: GraphBuilder, nodes: readonly GraphNode[]): (value: Value) => Value {
+  const makers = new Map(nodes.map((node) => [node.outputs[0].name, node]));
+  const made = new Map<string, Value>();
+  return function again(value) {
+    const node = makers.get(value.name);
+    if (!node) return value;
+    const known = made.get(value.name);
+    if (known) return known;
+    const { operator, outputs, attributes, domain } = node;
+    const [repeated] = graph.applyMany(operator, node.inputs.map(again), outputs, attributes, domain);
+    made.set(value.name, repeated);
+    return repeated;
+  };
 }

@@ -1,5 +1,6 @@
 import { InvalidInputError } from "../core/errors.ts";
 import { createRandom } from "../core/numeric/random.ts";
+import { isTarget } from "../formats/peft-adapter.ts";
 import { readSafetensors, type Tensor, writeSafetensors } from "../formats/safetensors.ts";
 import type { OpenModel } from "../ports/engine.ts";
 import type { Architecture } from "./architectures/architecture.ts";
@@ -22,7 +23,7 @@ export function adaptedLinears(architecture: Architecture, lora: Lora): LinearSp
   if (lora.targets === "all-linear") return [...linears];
   const named =
     lora.targets === "default" ? targets.usual : lora.targets === "peft-default" ? targets.peft : lora.targets;
-  const isOf = (target: string) => (linear: LinearSpec) => linear.name.endsWith(`.${target}`);
+  const isOf = (target: string) => (linear: LinearSpec) => isTarget(linear.name, target);
   const unknown = named.find((target) => !linears.some(isOf(target)));
   if (unknown !== undefined) {
     const known = [...new Set(linears.map(({ name }) => name.split(".").at(-1)!))];

@@ -2,11 +2,13 @@ import { type Refuse, refuseWith } from "./named-tensors.ts";
 import { quote } from "./quote.ts";
 import { readSafetensors, type Tensor } from "./safetensors.ts";
 
-/** PEFT's names for the linear layers of a LLaMA block; `all-linear` means these. */
-export const LINEAR_LAYERS = ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"] as const;
+/** GPT-2's layers: their weights lie [in, out] (transformers' Conv1D), which PEFT notes as fan_in_fan_out. */
+const CONV_1D_LAYERS = ["c_attn", "c_fc", "c_proj"];
 /** Longest adapter_config.json; PEFT's own is 1 KB. */
 const MAX_CONFIG_BYTES = 1024 * 1024;
 const MAX_RANK = 65_536;
+/** The end of a layer's name, or all of it, as PEFT writes it for `all-linear`. */
+const LAYER_NAME = /^\w{1,64}(\.\w{1,64}){0,15}$/;
 const WEIGHT_NAME = /^base_model\.model\.(?<layer>[^\s]+)\.lora_(?<side>[AB])\.weight$/;
 
 /** An adapter as its folder tells of it. */
@@ -30,7 +32,7 @@ export function adapterConfig({ baseModel, lora }: Pick<AdapterAbout, "baseModel
     auto_mapping: null,
     base_model_name_or_path: baseModel,
     bias: "none",
-    fan_in_fan_out: false,
+    fan_in_fan_out: lora.targets.some((target) => CONV_1D_LAYERS.includes(lastName(target))),
     inference_mode: true,
     init_lora_weights: true,
     layer_replication: null,
@@ -99,7 +101,7 @@ export function adaptedLayers(weights: Uint8Array, what: string): string[] {
   const names = new Set<string>();
   for (const name of readSafetensors(weights, what).tensors.keys()) {
     const layer = WEIGHT_NAME.exec(name)?.groups?.layer;
-    if (layer !== undefined) names.add(layer.split(".").at(-1)!);
+    if (layer !== undefined) names.add(lastName(layer));
   }
   return [...names].sort();
 }
@@ -109,7 +111,7 @@ export interface PeftAdapter {
   baseModel: string;
   rank: number;
   alpha: number;
-  /** sorted */
+  /** ends of the adapted layers' names, such as q_proj, or whole names; sorted */
   targets: string[];
   /** by layer, such as `model.layers.0.self_attn.q_proj`: down is A [rank, in], up is B [out, rank] */
   layers: Map<string, { down: Tensor; up: Tensor }>;
@@ -125,15 +127,15 @@ export interface PeftAdapter {
  *   matrix lacks its other half, shapes do not fit the rank, or a weight is not finite; `SAFETENSORS_…`
  */
 export function parsePeftAdapter(configJson: Uint8Array, weights: Uint8Array, what: string): PeftAdapter {
-  const config = parseConfig(configJson, refuseWith("ADAPTER_INVALID", `${what}/adapter_config.json`));
+  const { targets, ...config } = parseConfig(configJson, refuseWith("ADAPTER_INVALID", `${what}/adapter_config.json`));
   const place = `${what}/adapter_model.safetensors`;
   const refuse = refuseWith("ADAPTER_INVALID", place);
   const halves = new Map<string, { A?: Tensor; B?: Tensor }>();
   for (const [name, tensor] of readSafetensors(weights, place).tensors) {
     const { layer, side } = WEIGHT_NAME.exec(name)?.groups ?? {};
-    if (layer === undefined || !config.targets.includes(layer.split(".").at(-1)!))
+    if (layer === undefined || targets?.some((target) => isTarget(layer, target)) === false)
       throw refuse(
-        `tensor ${quote(name)}: expected base_model.model.<layer>.lora_A.weight or lora_B of ${config.targets.join(", ")}`,
+        `tensor ${quote(name)}: expected base_model.model.<layer>.lora_A.weight or lora_B of ${targets?.join(", ") ?? "a linear layer"}`,
       );
     checkWeights(name, tensor, side as "A" | "B", config.rank, refuse);
     halves.set(layer, { ...halves.get(layer), [side]: tensor });
@@ -144,13 +146,27 @@ export function parsePeftAdapter(configJson: Uint8Array, weights: Uint8Array, wh
       throw refuse(`layer ${layer}: expected lora_A and lora_B, got only ${down ? "lora_A" : "lora_B"}`);
     layers.set(layer, { down, up });
   }
-  for (const target of config.targets)
-    if (![...layers.keys()].some((layer) => layer.split(".").at(-1) === target))
+  for (const target of targets ?? [])
+    if (![...layers.keys()].some((layer) => isTarget(layer, target)))
       throw refuse(`expected weights for ${target}, which adapter_config.json targets, got none`);
-  return { ...config, layers };
+  if (layers.size === 0) throw refuse("expected weights, got none");
+  return { ...config, targets: targets ?? [...new Set([...layers.keys()].map(lastName))].sort(), layers };
 }
 
-function parseConfig(bytes: Uint8Array, refuse: Refuse): Omit<PeftAdapter, "layers"> {
+/** Whether PEFT adapts a layer by a name among target_modules: the end of the layer's name, or all of it. */
+export function isTarget(layer: string, target: string): boolean {
+  return layer === target || layer.endsWith(`.${target}`);
+}
+
+function lastName(layer: string): string {
+  return layer.split(".").at(-1)!;
+}
+
+/** targets: null where the config says `all-linear`, so that only the weights tell */
+function parseConfig(
+  bytes: Uint8Array,
+  refuse: Refuse,
+): Omit<PeftAdapter, "layers" | "targets"> & { targets: string[] | null } {
   const config = parseObject(bytes, refuse);
   const expect = (key: string, ...allowed: unknown[]) => {
     const value = Object.hasOwn(config, key) ? config[key] : undefined;
@@ -160,8 +176,9 @@ function parseConfig(bytes: Uint8Array, refuse: Refuse): Omit<PeftAdapter, "laye
   expect("peft_type", "LORA");
   expect("task_type", "CAUSAL_LM");
   expect("bias", "none", undefined);
-  for (const key of ["fan_in_fan_out", "use_dora", "use_rslora", "use_qalora", "lora_bias"])
-    expect(key, false, undefined);
+  // PEFT sets it by the layers that it finds, and warns where a file says otherwise
+  expect("fan_in_fan_out", false, true, undefined);
+  for (const key of ["use_dora", "use_rslora", "use_qalora", "lora_bias"]) expect(key, false, undefined);
   for (const key of ["rank_pattern", "alpha_pattern"]) expect(key, {}, null, undefined);
   for (const key of [
     "modules_to_save",
@@ -177,10 +194,11 @@ function parseConfig(bytes: Uint8Array, refuse: Refuse): Omit<PeftAdapter, "laye
     throw refuse(`r: expected a whole number from 1 to ${MAX_RANK}, got ${quote(rank)}`);
   if (typeof alpha !== "number" || !(alpha > 0))
     throw refuse(`lora_alpha: expected a number above 0, got ${quote(alpha)}`);
-  const names = targets === "all-linear" ? [...LINEAR_LAYERS] : targets;
-  if (!Array.isArray(names) || names.length === 0 || !names.every((name) => /^\w{1,64}$/.test(String(name))))
+  const about = { baseModel, rank: rank as number, alpha };
+  if (targets === "all-linear") return { ...about, targets: null };
+  if (!Array.isArray(targets) || targets.length === 0 || !targets.every((name) => LAYER_NAME.test(String(name))))
     throw refuse(`target_modules: expected names of layers, got ${quote(targets)}`);
-  return { baseModel, rank: rank as number, alpha, targets: [...new Set(names.map(String))].sort() };
+  return { ...about, targets: [...new Set(targets.map(String))].sort() };
 }
 
 function parseObject(bytes: Uint8Array, refuse: Refuse): Record<string, unknown> {

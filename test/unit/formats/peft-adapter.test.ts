@@ -45,6 +45,30 @@ describe("an adapter folder", () => {
     });
   });
 
+  it("says for GPT-2's layers, whose weights lie the other way, what PEFT says", () => {
+    const ofGpt2 = { ...about, lora: { ...about.lora, targets: ["c_attn"] } };
+    expect(JSON.parse(decode(adapterConfig(ofGpt2)))).toMatchObject({ fan_in_fan_out: true });
+    expect(JSON.parse(decode(adapterConfig(about)))).toMatchObject({ fan_in_fan_out: false });
+  });
+
+  it.each([
+    ["all-linear", ["q_proj", "v_proj"]],
+    [
+      ["model.layers.0.self_attn.v_proj", "q_proj"],
+      ["model.layers.0.self_attn.v_proj", "q_proj"],
+    ],
+    [
+      ["self_attn.q_proj", "self_attn.v_proj"],
+      ["self_attn.q_proj", "self_attn.v_proj"],
+    ],
+  ])("is understood where its target modules are %j, as PEFT means them", (targets, expected) => {
+    const config = { ...JSON.parse(decode(adapterConfig(about))), target_modules: targets };
+    const bytes = new TextEncoder().encode(JSON.stringify(config));
+    const parsed = parsePeftAdapter(bytes, writeSafetensors(tensors()), "adapter");
+    expect(parsed.targets).toEqual(expected);
+    expect(parsed.layers.size).toBe(2);
+  });
+
   it("has its adapted layers named by its weights", () => {
     expect(adaptedLayers(writeSafetensors(tensors()), "adapter")).toEqual(["q_proj", "v_proj"]);
   });

@@ -19,7 +19,7 @@ import { adaptedLinears, freshLoraBank, loadLoraBank, saveBank } from "./lora-ba
 import { type LoraDropout, seededMasks } from "./lora-dropout.ts";
 import type { ModelParts } from "./model-graph.ts";
 import { createBank, type ParameterBank, viewOf } from "./parameter-bank.ts";
-import { createSession, type GraphSession, type HostTensor } from "./session.ts";
+import { createSession, type GraphSession, type HostTensor, type WeightLayout } from "./session.ts";
 import type { Trainee, TrainInput, TrainingRecord } from "./trainee.ts";
 import { train } from "./training.ts";
 
@@ -134,7 +134,7 @@ export class LanguageModel {
         architecture: checkpoint.architecture,
         folder: checkpoint.folder,
         trainable: () => this.#trainable(),
-        session: () => this.#sessionFor("generate", () => logitsGraph(this.#parts, true)),
+        session: () => this.#sessionFor("generate", () => logitsGraph(this.#parts, true), "packed"),
         checkGoingOn: () => invariant(!this.#isClosing(), "ENGINE_CLOSED", "the model was closed while it generated"),
       },
       options,
@@ -213,10 +213,10 @@ export class LanguageModel {
     return values.length ? { trainable: { data: values, shape: [values.length] } } : {};
   }
 
-  async #sessionFor(key: string, build: () => GraphBuilder): Promise<GraphSession> {
+  async #sessionFor(key: string, build: () => GraphBuilder, weights?: WeightLayout): Promise<GraphSession> {
     if (this.#session?.key === key) return this.#session.session;
     await this.#closeSession();
-    const session = await createSession(build(), this.#parts.checkpoint.folder, this.#threads, this.#device);
+    const session = await createSession(build(), this.#parts.checkpoint.folder, this.#threads, this.#device, weights);
     this.#session = { key, session };
     return session;
   }

@@ -51,6 +51,22 @@ export const COMMANDS: Readonly<Record<string, ListedCommand>> = {
     description: "write a finished run's report.html again",
     load: async () => (await import("./commands/report.ts")).command,
   },
+  train: {
+    description: "fine-tune one model on this machine",
+    load: async () => (await import("./commands/train.ts")).command,
+  },
+  extract: {
+    description: "write what one model knows about data, as knowledge shards",
+    load: async () => (await import("./commands/extract.ts")).command,
+  },
+  evaluate: {
+    description: "score one model: loss, multiple choice, or generated answers",
+    load: async () => (await import("./commands/evaluate.ts")).command,
+  },
+  generate: {
+    description: "continue a text with one model",
+    load: async () => (await import("./commands/generate.ts")).command,
+  },
   deploy: {
     description: "make or change a deployment in an AWS account",
     load: async () => (await import("./commands/deploy.ts")).command,

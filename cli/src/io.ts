@@ -4,6 +4,8 @@ export interface Io {
   stderr: { write(text: string): unknown; readonly isTTY?: boolean; readonly columns?: number };
   /** whether colours may be written to standard output */
   colours: boolean;
+  /** all of standard input */
+  readInput(): Promise<Uint8Array>;
   cwd: string;
   env: Readonly<Record<string, string | undefined>>;
   /** aborted by the first Ctrl-C */
@@ -27,6 +29,11 @@ export function processIo(signal: AbortSignal): Io {
   return {
     stdout,
     stderr,
+    readInput: async () => {
+      const pieces: Buffer[] = [];
+      for await (const piece of stdin) pieces.push(piece);
+      return new Uint8Array(Buffer.concat(pieces));
+    },
     colours: Boolean(stdout.isTTY) && !env.NO_COLOR,
     cwd: process.cwd(),
     env,

@@ -44,6 +44,7 @@ export async function callCli(
     terminal = false,
     signal = new AbortController().signal,
     answer,
+    input = "",
     ...dependencies
   }: Partial<Dependencies> & {
     env?: Record<string, string>;
@@ -51,6 +52,8 @@ export async function callCli(
     signal?: AbortSignal;
     /** what the person at the terminal says to every question; nobody is there unless given */
     answer?: string;
+    /** standard input */
+    input?: string;
   } = {},
 ): Promise<CliRun> {
   const written = { stdout: "", stderr: "" };
@@ -65,6 +68,7 @@ export async function callCli(
     stdout: stream("stdout"),
     stderr: stream("stderr"),
     colours: terminal,
+    readInput: async () => new TextEncoder().encode(input),
     cwd,
     env,
     signal,
@@ -86,6 +90,7 @@ export async function callCli(
     checkMaterial: async () => ({ mistakes: [], checked: [], unchecked: [] }),
     watchMemory: async () => ({ stop: () => 300 * 1024 ** 2 }),
     loadEngine: async () => ({}),
+    createEngine: unexpected("engine"),
     clockMs: () => 0,
     nowMs: () => 0,
     wait: async () => {},

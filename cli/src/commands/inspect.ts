@@ -5,12 +5,13 @@ import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import { formatValue } from "@fedmkt/shared/report/table.ts";
 import { type Command, JSON_ARGUMENT, type Outcome } from "../command.ts";
 import { count } from "../count.ts";
-import { inspectAdapter, isAdapterFolder } from "../inspect/inspect-adapter.ts";
+import { inspectAdapter } from "../inspect/inspect-adapter.ts";
 import { inspectFile } from "../inspect/inspect-file.ts";
 import type { Inspection } from "../inspect/inspection.ts";
 import { listRun } from "../inspect/list-run.ts";
 import { type RunContents, readRunContents } from "../inspect/run-contents.ts";
 import { tokenNames } from "../inspect/token-names.ts";
+import { isAdapterFolder } from "../model/read-adapter.ts";
 import { readRunState } from "../run-folder.ts";
 
 export const command: Command = {

@@ -1,3 +1,4 @@
+import { adapterCard } from "./adapter-card.ts";
 import { type Refuse, refuseWith } from "./named-tensors.ts";
 import { quote } from "./quote.ts";
 import { readSafetensors, type Tensor } from "./safetensors.ts";
@@ -56,40 +57,17 @@ export function adapterConfig({ baseModel, lora }: Pick<AdapterAbout, "baseModel
   return new TextEncoder().encode(`${JSON.stringify(config, null, 2)}\n`);
 }
 
-/** README.md, the adapter's card: YAML that the hub reads, and how to load it. */
+/** README.md of a run's adapter. */
 export function adapterReadme({ baseModel, lora, run, party, rounds }: AdapterAbout): Uint8Array {
-  const base = JSON.stringify(baseModel);
   const whose = party === "server" ? "the server" : `client \`${party}\``;
-  const targets = [...lora.targets].sort().join(", ");
-  return new TextEncoder().encode(`---
-base_model: ${base}
-library_name: peft
-pipeline_tag: text-generation
-tags:
-- lora
-- federated-learning
-- fedmkt
----
-
-# Adapter of ${whose} from run \`${run}\`
-
-A LoRA adapter (rank ${lora.rank}, α ${lora.alpha}; ${targets}), trained by federated mutual knowledge transfer
-(FedMKT, Fan et al., COLING 2025) for ${rounds} ${rounds === 1 ? "round" : "rounds"}.
-
-Base model: \`${base}\`.
-
-Licence: that of the base model, as far as the terms of the data it was trained on allow.
-
-## How to load
-
-\`\`\`python
-from peft import PeftModel
-from transformers import AutoModelForCausalLM
-
-model = AutoModelForCausalLM.from_pretrained(${base})
-model = PeftModel.from_pretrained(model, "path/to/this/folder")
-\`\`\`
-`);
+  return adapterCard({
+    baseModel,
+    tags: ["lora", "federated-learning", "fedmkt"],
+    title: `Adapter of ${whose} from run \`${run}\``,
+    lora,
+    training: `trained by federated mutual knowledge transfer
+(FedMKT, Fan et al., COLING 2025) for ${rounds} ${rounds === 1 ? "round" : "rounds"}`,
+  });
 }
 
 /**

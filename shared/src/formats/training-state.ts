@@ -81,8 +81,17 @@ export function readTrainingState(bytes: Uint8Array, what: string): TrainingStat
 
 /** The note alone, from the header. @throws InvalidInputError as {@link readTrainingState} */
 export function readTrainingNote(bytes: Uint8Array, what: string): string {
+  return readHeader(bytes, what).note;
+}
+
+/** The number of steps that are done, from the header. @throws InvalidInputError as {@link readTrainingState} */
+export function readTrainingStep(bytes: Uint8Array, what: string): number {
+  return readHeader(bytes, what).step;
+}
+
+function readHeader(bytes: Uint8Array, what: string) {
   const { metadata } = asCheckpoint(() => parseSafetensorsHeader(bytes, bytes.length, what));
-  return readMetadata(metadata, refuseWith("CHECKPOINT_INVALID", what)).note;
+  return readMetadata(metadata, refuseWith("CHECKPOINT_INVALID", what));
 }
 
 /** To whoever resumes training it is all one why a file is none. */

@@ -10,23 +10,35 @@ import type { StageDependencies } from "./dependencies.ts";
 import { MAX_TOKENIZER_BYTES } from "./party-tokenizer.ts";
 import { MAX_SET_BYTES } from "./public-set.ts";
 
+type DataDependencies = Pick<StageDependencies, "material" | "openTokenizer">;
+
+/** The longest sample: of texts, which are cut to it, and of prompts with their completions, which are never cut. */
+export interface SampleLimits {
+  textBytes: number;
+  completionBytes: number;
+}
+
 /**
  * Reads one data set and cuts it into samples as its spec says. Done before any tokenizer sees the text, so that every party
  * gets the same bytes.
  * @param what - whose data it is, such as "client harbour: private"; named in every error
  */
 export async function readSampleSet(
-  deps: StageDependencies,
+  deps: DataDependencies,
   data: DataSpec,
-  sampleBytes: number,
+  sampleBytes: number | SampleLimits,
   what: string,
 ): Promise<Sample[]> {
-  const { records, preparation, name } = await readRecords(deps, data, sampleBytes, what);
-  return prepareSamples(records, preparation, hashSample, name);
+  const { records, preparation, name } = await readRecords(deps, data, what);
+  const limit =
+    typeof sampleBytes === "number" ? { textBytes: sampleBytes, completionBytes: sampleBytes } : sampleBytes;
+  // one file holds one kind
+  const longest = records[0]?.kind === "text" ? limit.textBytes : limit.completionBytes;
+  return prepareSamples(records, { ...preparation, sampleBytes: longest }, hashSample, name);
 }
 
 /** A client's private set, cut as the plan says; read where it lies, by its owner. */
-export function readPrivateSet(deps: StageDependencies, plan: Plan, party: string): Promise<Sample[]> {
+export function readPrivateSet(deps: DataDependencies, plan: Plan, party: string): Promise<Sample[]> {
   const client = plan.spec.clients.find(({ id }) => id === party);
   invariant(client, "PARTY_UNKNOWN", `run ${plan.run}: ${party} is no client, so it has no private set`);
   return readSampleSet(deps, client.private, plan.spec.sampleBytes, `client ${party}: private`);
@@ -34,9 +46,9 @@ export function readPrivateSet(deps: StageDependencies, plan: Plan, party: strin
 
 /** Reads a held-out set: a text that stands in it twice is scored once. */
 export async function readHeldOutSet(
-  deps: StageDependencies,
+  deps: DataDependencies,
   data: DataSpec,
-  sampleBytes: number,
+  sampleBytes: number | SampleLimits,
   what: string,
 ): Promise<Sample[]> {
   return dropDuplicateSamples(await readSampleSet(deps, data, sampleBytes, what)).samples;
@@ -44,25 +56,25 @@ export async function readHeldOutSet(
 
 /** Reads a multiple-choice set: cleaned as texts are, never cut. */
 export async function readQuestionSet(
-  deps: StageDependencies,
+  deps: DataDependencies,
   data: DataSpec,
   sampleBytes: number,
   what: string,
 ): Promise<MultipleChoice[]> {
-  const { records, preparation, name } = await readRecords(deps, data, sampleBytes, what);
-  return prepareQuestions(records, preparation, name);
+  const { records, preparation, name } = await readRecords(deps, data, what);
+  return prepareQuestions(records, { ...preparation, sampleBytes }, name);
 }
 
-async function readRecords(deps: StageDependencies, data: DataSpec, sampleBytes: number, what: string) {
+async function readRecords(deps: DataDependencies, data: DataSpec, what: string) {
   const name = `${what}: ${data.path}`;
   const records = parseDataset(await deps.material.read(data.path, MAX_SET_BYTES), name);
   const { keepCharactersOf } = data;
   const keepCharacters = keepCharactersOf === undefined ? undefined : await charactersOf(deps, keepCharactersOf, what);
-  return { name, records, preparation: { ...data, keepCharacters, sampleBytes } };
+  return { name, records, preparation: { ...data, keepCharacters } };
 }
 
 /** The characters that a tokenizer has a token of its own for, and the space. */
-async function charactersOf(deps: StageDependencies, path: string, what: string): Promise<ReadonlySet<string>> {
+async function charactersOf(deps: DataDependencies, path: string, what: string): Promise<ReadonlySet<string>> {
   const json = await deps.material.read(path, MAX_TOKENIZER_BYTES);
   const { vocabulary } = deps.openTokenizer(json, new TextEncoder().encode("{}"), `${what}: ${path}`);
   const decoder = new TextDecoder("utf-8", { fatal: false });

@@ -1,0 +1,21 @@
+import type { Command, CommandContext } from "./command.ts";
+
+/** A command line that says the same again, with some options more, so that a person can copy it into a shell. */
+export function writeCommandLine(
+  { meta, args: definitions }: Pick<Command, "meta" | "args">,
+  args: CommandContext["args"],
+  more: Readonly<Record<string, string | true>>,
+): string {
+  const values: Record<string, string | boolean | undefined> = { ...args, ...more };
+  const words = Object.entries(definitions).flatMap(([name, { type }]) => {
+    const value = values[name];
+    if (value === undefined || value === false) return [];
+    if (type === "positional") return [quote(String(value))];
+    return value === true ? [`--${name}`] : [`--${name}`, quote(String(value))];
+  });
+  return ["fedmkt", meta.name, ...words].join(" ");
+}
+
+function quote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

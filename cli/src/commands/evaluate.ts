@@ -1,0 +1,106 @@
+import { resolve } from "node:path";
+import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
+import { writeJsonLines } from "@fedmkt/shared/formats/jsonl.ts";
+import { formatValue } from "@fedmkt/shared/report/table.ts";
+import {
+  type Evaluation,
+  evaluateChoices,
+  evaluateGeneration,
+  evaluateTexts,
+} from "@fedmkt/shared/use-cases/evaluate-model.ts";
+import type { TokenizedModel } from "@fedmkt/shared/use-cases/open-model.ts";
+import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "../command.ts";
+import { GREEDY, LENGTH_ARGUMENTS, readLength } from "../model/generation-arguments.ts";
+import {
+  BATCH_ARGUMENT,
+  MODEL_ARGUMENTS,
+  readBatchSize,
+  readDevice,
+  readSampleBytes,
+  readThreads,
+  readWhole,
+  SAMPLE_ARGUMENT,
+} from "../model/model-arguments.ts";
+import { readQuestions, readScoredSamples } from "../model/read-local-data.ts";
+import { readOnly, withLocalModel } from "../model/with-local-model.ts";
+import { showTask } from "../progress/show-task.ts";
+import { writeWhole } from "../train/large-file.ts";
+
+const TASKS = ["text", "multiple-choice", "generation"] as const;
+
+export const command: Command = {
+  meta: { name: "evaluate", description: "score one model on data that it has not learned from" },
+  args: {
+    ...MODEL_ARGUMENTS,
+    data: {
+      type: "string",
+      required: true,
+      valueHint: "file",
+      description: "texts, completions or questions: docs/data.md",
+    },
+    task: {
+      type: "enum",
+      options: [...TASKS],
+      description:
+        "text (default): loss and perplexity; multiple-choice: acc and acc_norm; generation: greedy answers by ROUGE-L and exact match",
+    },
+    limit: { type: "string", valueHint: "n", description: "the first n samples or questions alone" },
+    output: { type: "string", valueHint: "file", description: "each sample's result, as JSON Lines" },
+    ...LENGTH_ARGUMENTS,
+    ...BATCH_ARGUMENT,
+    ...SAMPLE_ARGUMENT,
+    ...JSON_ARGUMENT,
+  },
+  examples: [
+    "fedmkt evaluate models/smollm2 --data test.jsonl",
+    "fedmkt evaluate models/smollm2 --adapter adapters/first --data arc-easy.jsonl --task multiple-choice --limit 200",
+    'fedmkt evaluate models/smollm2 --data answers.jsonl --task generation --stop "\\n" --output answers-given.jsonl',
+  ],
+  async run(context): Promise<Outcome> {
+    const { args, io, dependencies } = context;
+    const options = { ...readOnly(context), device: readDevice(args), threads: readThreads("evaluate", args) };
+    const evaluate = await readTask(context, options.model);
+    const display = showTask({ io, json: args.json === true, clockMs: dependencies.clockMs });
+    const { metrics, results } = await withLocalModel(context, options, (open) =>
+      evaluate(open, (done, of) => display.take({ phase: "scoring", done, of, unit: "texts" })),
+    ).finally(() => display.end());
+    const output = args.output as string | undefined;
+    if (output !== undefined) writeWhole(resolve(io.cwd, output), writeJsonLines(results));
+    const width = Math.max(...Object.keys(metrics).map((name) => name.length));
+    return {
+      data: { task: args.task ?? "text", ...metrics },
+      text: Object.entries(metrics)
+        .map(([name, value]) => `${name.padEnd(width)}  ${Number.isInteger(value) ? value : formatValue(value)}`)
+        .join("\n"),
+    };
+  },
+};
+
+type Evaluate = (open: TokenizedModel, report: (done: number, of: number) => void) => Promise<Evaluation>;
+
+/** The task with its data, read and checked before any model is opened. */
+async function readTask(context: CommandContext, model: string): Promise<Evaluate> {
+  const { args } = context;
+  const data = args.data as string;
+  const batchSize = readBatchSize("evaluate", args);
+  const sampleBytes = readSampleBytes("evaluate", args);
+  const limit = readWhole("evaluate", args, "limit", {
+    least: 1,
+    most: 10_000_000,
+    otherwise: Number.POSITIVE_INFINITY,
+  });
+  const length = readLength("evaluate", args);
+  if (args.task !== "generation")
+    for (const option of Object.keys(LENGTH_ARGUMENTS))
+      if (args[option] !== undefined)
+        throw new InvalidInputError("BAD_ARGUMENT", `fedmkt evaluate: --${option} goes with --task generation`);
+  if (args.task === "multiple-choice") {
+    const questions = (await readQuestions(context, data, sampleBytes)).slice(0, limit);
+    return (open, report) => evaluateChoices(open, questions, batchSize, report);
+  }
+  const samples = (await readScoredSamples(context, data, model, sampleBytes)).slice(0, limit);
+  if (args.task !== "generation") return (open, report) => evaluateTexts(open, samples, batchSize, report);
+  if (samples[0].kind === "text")
+    throw new InvalidInputError("NOT_A_PROMPT", `${data}: expected prompts with their completions, got texts`);
+  return (open, report) => evaluateGeneration(open, samples, { ...GREEDY, ...length }, report);
+}

@@ -1,0 +1,249 @@
+import { availableParallelism } from "node:os";
+import { relative, resolve } from "node:path";
+import type { LoraSpec } from "@fedmkt/shared/contracts/run-spec.ts";
+import { engineTraining, type TrainSpec } from "@fedmkt/shared/contracts/train-spec.ts";
+import type { TrainingOrigin, TrainingRecord } from "@fedmkt/shared/contracts/training-record.ts";
+import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
+import { deriveSeed } from "@fedmkt/shared/core/numeric/seed.ts";
+import type { Sample } from "@fedmkt/shared/core/samples/sample.ts";
+import type { PeftAdapter } from "@fedmkt/shared/formats/peft-adapter.ts";
+import { readTrainingStep } from "@fedmkt/shared/formats/training-state.ts";
+import { formatBytes, formatValue } from "@fedmkt/shared/report/table.ts";
+import { fineTune, type TuningOutcome } from "@fedmkt/shared/use-cases/fine-tune.ts";
+import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "../command.ts";
+import { writeCommandLine } from "../command-line.ts";
+import { count } from "../count.ts";
+import { RunFailure } from "../failure.ts";
+import { MODEL_ARGUMENTS, readDevice } from "../model/model-arguments.ts";
+import { readAdapter } from "../model/read-adapter.ts";
+import { identifyFiles, readScoredSamples, readTrainingSamples } from "../model/read-local-data.ts";
+import { loraOf, STOPPED, withLocalModel } from "../model/with-local-model.ts";
+import { readNumber } from "../number-argument.ts";
+import { showTask } from "../progress/show-task.ts";
+import { readTrainSettings, SETTING_ARGUMENTS } from "../train/read-train-settings.ts";
+import { TrainingFolder } from "../train/training-folder.ts";
+import { heldOutLoss, resultFiles } from "../train/training-result.ts";
+
+const DEFAULT_CHECKPOINT_SECONDS = 60;
+/** As run.yaml's `threads`. */
+const MAX_THREADS = 256;
+const DAY_SECONDS = 86_400;
+
+export const command: Command = {
+  meta: { name: "train", description: "fine-tune one model on this machine: a LoRA adapter, or all of its weights" },
+  args: {
+    ...MODEL_ARGUMENTS,
+    adapter: { type: "string", valueHint: "folder", description: "a LoRA adapter (PEFT) to start from" },
+    data: { type: "string", required: true, valueHint: "file", description: "what is learned: docs/data.md" },
+    "held-out": {
+      type: "string",
+      valueHint: "file",
+      description: "scored before the first step, after each epoch and so at the end",
+    },
+    out: {
+      type: "string",
+      required: true,
+      valueHint: "folder",
+      description: "new; for the result, and checkpoints meanwhile",
+    },
+    config: {
+      type: "string",
+      valueHint: "file",
+      description: "settings as YAML: lora, training, epochs, seed, sampleBytes",
+    },
+    ...SETTING_ARGUMENTS,
+    "all-weights": { type: "boolean", description: "train every weight; the result is a whole model, in f32" },
+    "checkpoint-every": {
+      type: "string",
+      valueHint: "seconds",
+      description: `how often the training is written down (default: ${DEFAULT_CHECKPOINT_SECONDS})`,
+    },
+    resume: {
+      type: "boolean",
+      description: "go on where an earlier training stopped in the folder; to the same bytes",
+    },
+    ...JSON_ARGUMENT,
+  },
+  examples: [
+    "fedmkt train models/smollm2 --data train.jsonl --held-out test.jsonl --out adapters/first --learning-rate 3e-4 --epochs 3",
+    "fedmkt train models/smollm2 --data train.jsonl --out adapters/first --config train.yaml --resume",
+    "fedmkt train models/tiny --data corpus.txt --out models/tiny-2 --all-weights --learning-rate 1e-3 --json",
+  ],
+  async run(context): Promise<Outcome> {
+    const { args, io } = context;
+    const shown = args.out as string;
+    const task = readTask(context);
+    const folder = TrainingFolder.open(resolve(io.cwd, shown), shown, args.resume === true);
+    try {
+      if (folder.isFinished) {
+        io.stderr.write(`${shown} holds a finished training already; nothing is done\n`);
+        return { data: { folder: resolve(io.cwd, shown), reused: true }, text: "" };
+      }
+      return await train(context, task, folder);
+    } finally {
+      folder.release();
+    }
+  },
+};
+
+/** All that the command line says, checked. */
+interface TrainTask {
+  model: string;
+  adapter: (PeftAdapter & { weights: Uint8Array }) | null;
+  spec: TrainSpec;
+  checkpointMs: number;
+}
+
+function readTask(context: CommandContext): TrainTask {
+  const { args, io } = context;
+  const given = args.adapter as string | undefined;
+  const all = args["all-weights"] === true;
+  if (all && given !== undefined)
+    throw new InvalidInputError(
+      "BAD_ARGUMENT",
+      "fedmkt train: --adapter is for LoRA; leave out one of it and --all-weights",
+    );
+  const adapter = given === undefined ? null : readAdapter(resolve(io.cwd, given), given);
+  const seconds = (args["checkpoint-every"] as string | undefined) ?? String(DEFAULT_CHECKPOINT_SECONDS);
+  const range = { least: 0, most: DAY_SECONDS, whole: false };
+  return {
+    model: resolve(io.cwd, args.model as string),
+    adapter,
+    spec: readTrainSettings(context, {
+      threads: Math.min(availableParallelism(), MAX_THREADS),
+      lora: all ? "all" : adapter === null ? null : shapeOf(adapter, given!),
+    }),
+    checkpointMs: 1000 * readNumber("fedmkt train: --checkpoint-every", seconds, range),
+  };
+}
+
+function shapeOf(adapter: PeftAdapter, what: string): Omit<LoraSpec, "dropout"> {
+  const { dropout: _, ...shape } = loraOf(adapter, what);
+  return shape;
+}
+
+async function train(context: CommandContext, task: TrainTask, folder: TrainingFolder): Promise<Outcome> {
+  const { args, io, dependencies } = context;
+  const { model, adapter, spec } = task;
+  const shown = args.out as string;
+  const startedMs = dependencies.clockMs();
+  const { sampleBytes } = spec;
+  const heldOutFile = args["held-out"] as string | undefined;
+  const samples = await readTrainingSamples(context, args.data as string, model, sampleBytes);
+  const heldOut = heldOutFile === undefined ? [] : await readScoredSamples(context, heldOutFile, model, sampleBytes);
+  const origin: TrainingOrigin = {
+    settings: JSON.stringify(spec),
+    ...(await identifyFiles(model, { data: samples, "held-out": heldOut, adapter: adapter?.weights })),
+  };
+  const found = args.resume === true ? folder.find(origin, shown) : null;
+  if (found === null) folder.save(origin, { steps: [], heldOut: [] }, null);
+  const display = showTask({ io, json: args.json === true, clockMs: dependencies.clockMs });
+  let isTraining = false;
+  let step = found === null || found.state === null ? 0 : readTrainingStep(found.state, shown);
+  try {
+    const options = {
+      model,
+      lora: spec.lora ?? ("all" as const),
+      adapter: adapter?.weights ?? null,
+      device: readDevice(args),
+      threads: spec.training.threads,
+      seed: deriveSeed(spec.seed, "lora"),
+    };
+    const work = async (open: Parameters<Parameters<typeof withLocalModel>[2]>[0]) => {
+      display.say(introduce(samples, heldOut, open.model.trainableParameters, open.model.parameters));
+      const outcome = await fineTune(open, {
+        samples,
+        heldOut,
+        epochs: spec.epochs,
+        training: engineTraining(spec),
+        seed: deriveSeed(spec.seed, "order"),
+        resume: found === null || found.state === null ? null : { record: found.progress.record, state: found.state },
+        checkpoint: {
+          everyMs: task.checkpointMs,
+          nowMs: dependencies.clockMs,
+          save: async (record, state) => folder.save(origin, record, state),
+        },
+        signal: io.signal,
+        onTraining: (going) => {
+          isTraining = going;
+        },
+        onStep: (progress) => {
+          step = progress.step;
+          display.take({
+            phase: "training",
+            done: progress.step,
+            of: progress.steps,
+            unit: "steps",
+            lossNats: progress.loss,
+            learningRate: progress.learningRate,
+            tokensPerSecond: progress.tokensPerSecond,
+          });
+        },
+        onHeldOut: (score) => display.say(describeHeldOut(score)),
+        onScored: (done, of) => display.take({ phase: "scoring", done, of, unit: "held-out samples" }),
+      });
+      folder.commit(await resultFiles(open.model, { model, spec, origin, samples: samples.length, outcome }));
+      return outcome;
+    };
+    const outcome = await withLocalModel(context, options, work, () => isTraining);
+    display.end();
+    return report(context, samples.length, outcome, dependencies.clockMs() - startedMs);
+  } catch (error) {
+    display.end();
+    if (io.signal.aborted) throw stopped(context, spec, step);
+    throw error;
+  }
+}
+
+function describeHeldOut(score: TrainingRecord["heldOut"][number]): string {
+  const { epoch, bitsPerByte, natsPerToken } = heldOutLoss(score);
+  const when = epoch === 0 ? "before" : `epoch ${epoch}`;
+  return `held out, ${when}: ${formatValue(bitsPerByte)} bits/byte, ${formatValue(natsPerToken)} nats/token`;
+}
+
+function introduce(
+  samples: readonly Sample[],
+  heldOut: readonly Sample[],
+  trainable: number,
+  parameters: number,
+): string {
+  const scored = heldOut.length === 0 ? "" : `, ${heldOut.length} held out`;
+  return `${count(samples.length, "sample")}${scored}; ${trainable} of ${parameters} parameters are trained`;
+}
+
+/** The same command goes on: its options are what the checkpoint was made with. */
+function stopped({ args }: CommandContext, { training }: TrainSpec, step: number): RunFailure {
+  // threads are counted on the machine unless given, and sums depend on them
+  const again = writeCommandLine(command, args, { threads: String(training.threads), resume: true });
+  return new RunFailure({
+    name: "TransientError",
+    code: STOPPED,
+    message: `stopped by hand after step ${step}; its checkpoint is in ${args.out}; to go on:\n${again}`,
+    details: { step, resume: again },
+    exitCode: 1,
+  });
+}
+
+function report({ args, io }: CommandContext, samples: number, outcome: TuningOutcome, wallTimeMs: number): Outcome {
+  const folder = resolve(io.cwd, args.out as string);
+  const below = relative(io.cwd, folder);
+  const heldOut = outcome.record.heldOut.map(heldOutLoss);
+  const peakMemoryBytes = process.resourceUsage().maxRSS * 1024;
+  return {
+    data: {
+      folder,
+      samples,
+      steps: outcome.steps,
+      lossByEpoch: outcome.lossByEpoch,
+      heldOut,
+      wallTimeMs: Math.round(wallTimeMs),
+      peakMemoryBytes,
+      reused: false,
+    },
+    text: [
+      `${below.startsWith("..") || below === "" ? folder : below}: ${count(outcome.steps, "step")}, loss ${outcome.lossByEpoch.map(formatValue).join(", ")} nats/token by epoch`,
+      ...outcome.record.heldOut.map((score) => `  ${describeHeldOut(score)}`),
+      `  ${(wallTimeMs / 1000).toFixed(1)} s, ${formatBytes(peakMemoryBytes)} at most`,
+    ].join("\n"),
+  };
+}

@@ -30,6 +30,10 @@ export function readModelConfig(config: ConfigFields): ModelConfig {
   const { fields, refuse, whole } = config;
   if (typeof fields.model_type !== "string")
     throw refuse(`model_type: expected a name such as "llama", got ${showField(fields.model_type)}`);
+  if (fields.text_config != null)
+    throw refuse(
+      `model_type: expected a model of text alone, got ${showField(fields.model_type)}, whose text_config is one of its parts`,
+    );
   return {
     modelType: fields.model_type,
     vocabularySize: whole("vocab_size", MAX_VOCABULARY),

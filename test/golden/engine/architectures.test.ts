@@ -81,6 +81,22 @@ describe("architectures against transformers and PEFT", () => {
     expectClose(name, "gradients", worstDifference(gradients, partOf(reference, "gradient/")));
   });
 
+  it.each(cases.map((one) => [one.name, one] as const))(
+    "computes the same gradients of %s, bit by bit, where blocks are computed twice",
+    async (_name, { path, wanted, initial }) => {
+      const ofMode = (activationCheckpointing: "off" | "on") => {
+        const options = optionsOf(wanted);
+        return firstStep(path, wanted.lora, initial, {
+          ...options,
+          training: { ...options.training, activationCheckpointing },
+        });
+      };
+      const [kept, again] = [await ofMode("off"), await ofMode("on")];
+      expect(Buffer.from(again.gradients).equals(Buffer.from(kept.gradients))).toBe(true);
+      expect(again.loss).toBe(kept.loss);
+    },
+  );
+
   it.each(cases.map((one) => [one.name, one] as const))("takes the ten AdamW steps of %s", async (name, one) => {
     const { wanted, reference } = one;
     await withModel(one, async (model) => {

@@ -38,7 +38,12 @@ export async function firstStep(
       dropout,
       checkGoingOn: () => {},
       pack: createPacker(architecture),
-      session: (loss) => createSession(trainingGraph({ checkpoint, bank, lora }, loss), checkpoint.folder, 1),
+      session: (loss, _largest, mode) =>
+        createSession(
+          trainingGraph({ checkpoint, bank, lora }, { ...loss, checkpointing: mode === "on" }),
+          checkpoint.folder,
+          1,
+        ),
     },
     options,
   );

@@ -45,5 +45,7 @@ export function parseArchitecture(json: Uint8Array, what: string): Architecture 
       `model_type: expected one of ${MODEL_TYPES.join(", ")}, got ${showField(modelType)}${close ? `; did you mean ${close}?` : ""}`,
     );
   }
-  return ARCHITECTURES[modelType](openConfigReader(fields), { modelType, ...sizes });
+  const reader = openConfigReader(fields);
+  reader.only("is_causal", true);
+  return ARCHITECTURES[modelType](reader, { modelType, ...sizes });
 }

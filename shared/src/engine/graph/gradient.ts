@@ -14,7 +14,7 @@ export interface GradientSeed {
  * that nothing is computed for frozen weights nor below the first trainable one.
  *
  * @param wanted - values whose gradients are asked for; several paths to one are added up
- * @param isRepeated - nodes whose first output is forgotten after the forward pass: where the backward pass needs it, they are
+ * @param isRepeated - nodes whose first output (of a Split, all of them) is forgotten after the forward pass: where the backward pass needs it, they are
  *   written once more (activation checkpointing). The results are the same, bit by bit
  * @returns the gradients, in the order of `wanted`
  * @throws InvariantError `GRADIENT_RULE_MISSING` naming the operator; `GRADIENT_MISSING` where nothing leads to a value
@@ -62,7 +62,9 @@ export function gradients(
 
 /** @returns from a value the one that takes its place in the backward pass: itself, or what a repeated node gives again */
 function repeater(graph: GraphBuilder, nodes: readonly GraphNode[]): (value: Value) => Value {
-  const makers = new Map(nodes.map((node) => [node.outputs[0].name, node]));
+  // the other outputs of a norm are small, and kept; those of a Split are parts of one thing
+  const forgotten = ({ operator, outputs }: GraphNode) => (operator === "Split" ? outputs : outputs.slice(0, 1));
+  const makers = new Map(nodes.flatMap((node) => forgotten(node).map(({ name }) => [name, node])));
   const made = new Map<string, Value>();
   return function again(value) {
     const node = makers.get(value.name);
@@ -70,8 +72,10 @@ function repeater(graph: GraphBuilder, nodes: readonly GraphNode[]): (value: Val
     const known = made.get(value.name);
     if (known) return known;
     const { operator, outputs, attributes, domain } = node;
-    const [repeated] = graph.applyMany(operator, node.inputs.map(again), outputs, attributes, domain);
-    made.set(value.name, repeated);
-    return repeated;
+    const repeated = graph.applyMany(operator, node.inputs.map(again), outputs, attributes, domain);
+    forgotten(node).forEach(({ name }, index) => {
+      made.set(name, repeated[index]);
+    });
+    return made.get(value.name)!;
   };
 }

@@ -6,6 +6,7 @@ import { parseArchitecture } from "./architectures/parse-architecture.ts";
 import type { ElementType, GraphBuilder, Value } from "./graph/builder.ts";
 import { cast } from "./graph/operators.ts";
 import {
+  isSameTensor,
   locateBelowOneFolder,
   openWeightFiles,
   readSmallFile,
@@ -17,6 +18,9 @@ import { widenBfloat16, widenFloat16 } from "./widen-float.ts";
 
 /** A config.json is some kilobytes; more is not one. */
 const MAX_CONFIG_BYTES = 1024 * 1024;
+
+/** What a head is called where it has weights of its own. */
+const HEADS = ["lm_head.weight", "embed_out.weight"];
 
 const ELEMENT_TYPES: Partial<Record<TensorInfo["dtype"], ElementType>> = {
   F32: "float32",
@@ -51,6 +55,7 @@ export function openCheckpoint(location: string): Checkpoint {
   const { weights, prefix } = architecture;
   const files = openWeightFiles(location);
   const tensors = new Map(weights.map((weight) => [weight.name, findWeight(files, weight, prefix)]));
+  checkTiedHead(files, architecture, tensors);
   const { folder, below } = locateBelowOneFolder([...new Set([...tensors.values()].map(({ path }) => path))]);
   return {
     architecture,
@@ -68,6 +73,22 @@ export function openCheckpoint(location: string): Checkpoint {
       return dtype === "BF16" ? widenBfloat16(data as Uint16Array) : widenFloat16(data as Uint16Array);
     },
   };
+}
+
+/** Some files hold a tied head once more; of other values it would be a head of its own, whatever the config says. */
+function checkTiedHead(
+  files: WeightFiles,
+  { head, weights }: Architecture,
+  tensors: ReadonlyMap<string, StoredTensor>,
+): void {
+  for (const name of HEADS) {
+    const found = weights.some((weight) => weight.name === name) ? undefined : files.find(name);
+    if (found && !isSameTensor(found, tensors.get(head.weight)!))
+      throw new InvalidInputError(
+        "MODEL_WEIGHTS_INVALID",
+        `${found.path}: tensor ${name}: expected the values of ${head.weight}, since config.json ties them (tie_word_embeddings), got others`,
+      );
+  }
 }
 
 /** A file of the bare model, without its head, lacks the prefix: most of GPT-2 on the Hugging Face hub are such. */

@@ -12,6 +12,8 @@ import {
 } from "../formats/safetensors.ts";
 import { MAX_INDEX_BYTES, parseWeightIndex } from "../formats/weight-index.ts";
 
+const BLOCK_BYTES = 1024 * 1024;
+
 /** A tensor's shape and type, and where its bytes lie. */
 export interface StoredTensor extends TensorInfo {
   /** as errors name it: links are not followed */
@@ -74,6 +76,24 @@ export function readStoredTensor({ path, ...info }: StoredTensor): Tensor {
     return readTensor(readFully(descriptor, info.begin, info.end - info.begin), info);
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/** Whether two tensors are the same, byte for byte; reads both, a block at a time. */
+export function isSameTensor(one: StoredTensor, other: StoredTensor): boolean {
+  const length = one.end - one.begin;
+  if (one.dtype !== other.dtype || other.end - other.begin !== length) return false;
+  const descriptors = [openSync(one.path, "r"), openSync(other.path, "r")];
+  try {
+    for (let at = 0; at < length; at += BLOCK_BYTES) {
+      const bytes = Math.min(BLOCK_BYTES, length - at);
+      const left = readFully(descriptors[0], one.begin + at, bytes);
+      const right = readFully(descriptors[1], other.begin + at, bytes);
+      if (Buffer.compare(left, right) !== 0) return false;
+    }
+    return true;
+  } finally {
+    for (const descriptor of descriptors) closeSync(descriptor);
   }
 }
 

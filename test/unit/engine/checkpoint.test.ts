@@ -221,15 +221,28 @@ describe("tensors of a checkpoint", () => {
   it("have one head where it is tied, though the file holds it again", async () => {
     const folder = folderOf((tensors) => ({ ...tensors, "lm_head.weight": tensors["model.embed_tokens.weight"] }));
     expect(await logits(folder)).toEqual(await logits(toyFolder()));
-    const untied = refusalOf(toyFolderWithout("lm_head.weight"));
-    expect(untied.message).toMatch(
-      /tensor lm_head\.weight: expected shape \[29,16\] as config\.json says, got no such/,
-    );
   });
 
-  function toyFolderWithout(name: string): string {
-    return folderOf(({ [name]: _, ...tensors }) => tensors, { tie_word_embeddings: false });
-  }
+  it("are refused where a head that is tied has values of its own", () => {
+    const folder = folderOf((tensors) => {
+      const data = (tensors["model.embed_tokens.weight"].data as Float32Array).slice();
+      data[data.length - 1] += 1;
+      return { ...tensors, "lm_head.weight": { ...tensors["model.embed_tokens.weight"], data } as Tensor };
+    });
+    expect(refusalOf(folder)).toMatchObject({
+      code: "MODEL_WEIGHTS_INVALID",
+      message: expect.stringContaining(
+        "model.safetensors: tensor lm_head.weight: expected the values of model.embed_tokens.weight, since config.json ties them",
+      ),
+    });
+  });
+
+  it("are refused where a head that is not tied is missing", () => {
+    const folder = folderOf(({ "lm_head.weight": _, ...tensors }) => tensors, { tie_word_embeddings: false });
+    expect(refusalOf(folder).message).toMatch(
+      /tensor lm_head\.weight: expected shape \[29,16\] as config\.json says, got no such tensor$/,
+    );
+  });
 
   it("may be f32, f16 and bf16 beside each other", async () => {
     // whole eighths are the same number in all three

@@ -15,6 +15,8 @@ export interface EstimateSettings {
   checkpointing: boolean;
   /** of a weight in the checkpoint: 4, or 2 */
   dtypeBytes: number;
+  /** of the positions, those that are trained, at which alone the head is computed; 1 unless given */
+  headShare?: number;
 }
 
 /** Resident bytes of a process that trains, where it needs most. */
@@ -49,13 +51,14 @@ const HEAD_COPIES = 5;
 
 /** What training a model takes, from its shapes alone: nothing is opened or run. */
 export function estimateModel(architecture: Architecture, settings: EstimateSettings): ModelEstimate {
-  const { lora, batch, tokens, dtypeBytes } = settings;
+  const { lora, batch, tokens, dtypeBytes, headShare = 1 } = settings;
   const parameters = architecture.weights.reduce((sum, { shape }) => sum + product(shape), 0);
   const adapted = lora ? adaptedLinears(architecture, lora) : [];
   const adapter = adapted.reduce((sum, linear) => sum + (lora?.rank ?? 0) * (linear.in + linear.out), 0);
   const trainable = lora ? adapter : parameters;
   const rows = batch * tokens;
-  const chunk = Math.ceil(rows / chunksFor(rows, architecture.vocabularySize));
+  const positions = rows * headShare;
+  const chunk = Math.ceil(positions / chunksFor(positions, architecture.vocabularySize));
   const memory = {
     process: PROCESS_BYTES,
     // 16-bit weights are widened once, in memory
@@ -87,12 +90,12 @@ function activationsOfRow(
 
 function countOperations(
   { attention, hiddenSize, linears, vocabularySize, blocks }: Architecture,
-  { lora, tokens, checkpointing }: EstimateSettings,
+  { lora, tokens, checkpointing, headShare = 1 }: EstimateSettings,
   adapter: number,
 ): { forward: number; training: number } {
   const dense = 2 * linears.reduce((sum, linear) => sum + linear.in * linear.out, 0);
   const scores = 4 * blocks * attention.heads * attention.headSize * tokens;
-  const head = 2 * hiddenSize * vocabularySize;
+  const head = 2 * hiddenSize * vocabularySize * headShare;
   const low = 2 * adapter;
   const forward = dense + scores + head + low;
   // of each product the gradient by its input, and by its weights where they are trained; scores have two inputs

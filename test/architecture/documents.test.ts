@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "@jest/globals";
 import { STAGES } from "../../shared/src/contracts/stages.ts";
+import { MODEL_TYPES } from "../../shared/src/engine/architectures/parse-architecture.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
@@ -23,6 +24,14 @@ describe("the documents", () => {
     const drawn = read("docs/architecture.md");
     for (const room of readdirSync(join(ROOT, "shared/src"))) expect(drawn).toContain(`  ${room}/`);
     for (const workspace of JSON.parse(read("package.json")).workspaces) expect(drawn).toContain(`${workspace}/`);
+  });
+
+  it("name every architecture, and what LoRA adapts in it", () => {
+    const [models, targets] = read("docs/models.md").split("## LoRA");
+    for (const modelType of MODEL_TYPES) {
+      expect(models).toContain(`| \`${modelType}\` |`);
+      expect(targets).toContain(`\`${modelType}\``);
+    }
   });
 
   it("link to files that are there", () => {

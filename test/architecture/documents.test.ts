@@ -4,10 +4,17 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "@jest/globals";
 import { STAGES } from "../../shared/src/contracts/stages.ts";
-import { MODEL_TYPES } from "../../shared/src/engine/architectures/parse-architecture.ts";
+import { MODEL_TYPES, parseArchitecture } from "../../shared/src/engine/architectures/parse-architecture.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const read = (path: string) => readFileSync(join(ROOT, path), "utf8");
+
+/** The config.json of a small model of that type. */
+function configOf(modelType: string): Uint8Array {
+  const folder = join(ROOT, "test/golden/fixtures/architectures");
+  const configs = readdirSync(folder).map((name) => readFileSync(join(folder, name, "config.json")));
+  return configs.find((json) => JSON.parse(json.toString()).model_type === modelType)!;
+}
 
 describe("the documents", () => {
   it("have the table of stages as the contracts have it", () => {
@@ -27,10 +34,14 @@ describe("the documents", () => {
   });
 
   it("name every architecture, and what LoRA adapts in it", () => {
-    const [models, targets] = read("docs/models.md").split("## LoRA");
+    const rows = read("docs/models.md")
+      .match(/^\| `\w+` \|.*$/gm)!
+      .map((row) => row.split(" | "));
+    const ofConfig = (name: string) => rows.filter(([type]) => type === `| \`${name}\``);
     for (const modelType of MODEL_TYPES) {
-      expect(models).toContain(`| \`${modelType}\` |`);
-      expect(targets).toContain(`\`${modelType}\``);
+      const [[, , peft, usual]] = ofConfig(modelType);
+      const { targets } = parseArchitecture(configOf(modelType), "config.json");
+      expect([peft, usual.replace(" |", "")]).toEqual([targets.peft.join(", "), targets.usual.join(", ")]);
     }
   });
 

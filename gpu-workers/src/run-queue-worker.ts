@@ -1,4 +1,5 @@
 import { partyCredentials, requirePartyRole } from "@fedmkt/shared/adapters/aws/party-credentials.ts";
+import { requireTrainer } from "@fedmkt/shared/adapters/trainer/process-trainer.ts";
 import { queueWorkerEnvironment } from "@fedmkt/shared/contracts/environment.ts";
 import type { ProgressEvent } from "@fedmkt/shared/contracts/progress.ts";
 import { InvalidInputError, TransientError } from "@fedmkt/shared/core/errors.ts";
@@ -29,7 +30,7 @@ export interface RunQueueWorker extends ProcessStop {
  * out, by HTTPS: with the party's role where one is named, whose credentials are fetched anew every hour.
  *
  * What would fail every job is found before the first is taken: a job that is taken and refused fails its run.
- * @throws InvalidInputError `ENVIRONMENT_INVALID` naming the variables, `DEVICE_UNAVAILABLE`, `CREDENTIALS_MISSING`, `ACCESS_DENIED`, and
+ * @throws InvalidInputError `ENVIRONMENT_INVALID` naming the variables, `DEVICE_UNAVAILABLE`, `TRAINER_UNAVAILABLE`, `CREDENTIALS_MISSING`, `ACCESS_DENIED`, and
  *   whatever the queue refuses the first request with
  */
 export async function runQueueWorker(options: RunQueueWorker): Promise<void> {
@@ -38,7 +39,8 @@ export async function runQueueWorker(options: RunQueueWorker): Promise<void> {
   if (!result.success) throw new InvalidInputError("ENVIRONMENT_INVALID", `environment: ${issues(result.error)}`);
   const settings = result.data;
   const { FEDMKT_PARTY: party, FEDMKT_PARTY_ROLE_ARN: roleArn, FEDMKT_EXTERNAL_ID: externalId } = settings;
-  if (settings.FEDMKT_DEVICE !== "cpu") {
+  if (settings.FEDMKT_TRAINER !== undefined) await requireTrainer(settings.FEDMKT_TRAINER);
+  else if (settings.FEDMKT_DEVICE !== "cpu") {
     // the engine's threads load ONNX Runtime for themselves: on the processor this one needs none of it
     const { requireDevice } = await import("@fedmkt/shared/engine/session.ts");
     await requireDevice(settings.FEDMKT_DEVICE);

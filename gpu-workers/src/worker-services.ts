@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { AwsCredentials } from "@fedmkt/shared/adapters/aws/credentials.ts";
+import { createProcessTrainer } from "@fedmkt/shared/adapters/trainer/process-trainer.ts";
 import type { WorkerEnvironment } from "@fedmkt/shared/contracts/environment.ts";
 import type { WorkerJob } from "@fedmkt/shared/contracts/job.ts";
 import { createEngine } from "@fedmkt/shared/engine/engine.ts";
@@ -35,7 +36,8 @@ export function workerServices(
 ): WorkerServices {
   const actsAs = credentials === undefined ? {} : { credentials };
   const stage = stageDependencies(variables, actsAs);
-  const engine = createEngine(settings.FEDMKT_DEVICE);
+  const { FEDMKT_DEVICE: device, FEDMKT_TRAINER: command } = settings;
+  const engine = command === undefined ? createEngine(device) : createProcessTrainer({ command, device });
   return {
     engine,
     services: {

@@ -30,6 +30,14 @@ export const workerEnvironment = environment.extend({
   FEDMKT_CHECKPOINT_SECONDS: seconds.default(300),
   /** what the engine computes on */
   FEDMKT_DEVICE: z.enum(["cpu", "cuda"]).default("cpu"),
+  /** command of another trainer that takes the engine's place (docs/trainers.md), its words parted by blanks; absent: the engine */
+  FEDMKT_TRAINER: z
+    .string()
+    .trim()
+    .min(1)
+    .max(4096)
+    .transform((command) => command.split(/\s+/))
+    .optional(),
   /** what the machine costs by: an EC2 instance type or `fargate-4vcpu-16gb`; absent: nothing */
   FEDMKT_INSTANCE_TYPE: z.string().min(1).optional(),
   /** "true" on a spot machine */

@@ -52,3 +52,8 @@ export function createProcessTrainer({ command, device = "cpu", patience = {} }:
     },
   };
 }
+
+/** Starts a trainer and lets it go again. @throws InvalidInputError `TRAINER_UNAVAILABLE` where it cannot be started */
+export async function requireTrainer(command: readonly string[]): Promise<void> {
+  await (await TrainerProcess.start(command, USUAL_PATIENCE)).end();
+}

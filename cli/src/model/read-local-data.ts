@@ -1,5 +1,4 @@
 import { resolve } from "node:path";
-import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import type { MultipleChoice } from "@fedmkt/shared/core/samples/multiple-choice.ts";
 import type { Sample } from "@fedmkt/shared/core/samples/sample.ts";
 import { parseModelConfig } from "@fedmkt/shared/formats/model-config.ts";
@@ -26,7 +25,7 @@ const SPARE_TOKENS = 2;
  *
  * @param shown - the file as it was given
  * @param sampleBytes - the limit for both, where one is given
- * @throws InvalidInputError `DATASET_EMPTY`; what reading and preparing samples throws
+ * @throws InvalidInputError what reading and preparing samples throws, `TOO_FEW_SAMPLES` where there are none
  */
 export async function readTrainingSamples(
   { io }: Pick<CommandContext, "io">,
@@ -35,8 +34,7 @@ export async function readTrainingSamples(
   sampleBytes: number | undefined,
 ): Promise<Sample[]> {
   const limits = sampleBytes ?? (await limitsOf(model));
-  const data = { path: resolve(io.cwd, shown) };
-  return refuseEmpty(await readSampleSet(LOCAL_FILES, data, limits, "data"), shown);
+  return readSampleSet(LOCAL_FILES, { path: resolve(io.cwd, shown) }, limits, "data");
 }
 
 /** As {@link readTrainingSamples}, but as a held-out set is read: a sample that stands there twice counts once. */
@@ -47,8 +45,7 @@ export async function readScoredSamples(
   sampleBytes: number | undefined,
 ): Promise<Sample[]> {
   const limits = sampleBytes ?? (await limitsOf(model));
-  const data = { path: resolve(io.cwd, shown) };
-  return refuseEmpty(await readHeldOutSet(LOCAL_FILES, data, limits, "data"), shown);
+  return readHeldOutSet(LOCAL_FILES, { path: resolve(io.cwd, shown) }, limits, "data");
 }
 
 /** Multiple-choice questions, limited by the model's context unless a limit is given. */
@@ -57,13 +54,7 @@ export async function readQuestions(
   shown: string,
   sampleBytes = Number.POSITIVE_INFINITY,
 ): Promise<MultipleChoice[]> {
-  const data = { path: resolve(io.cwd, shown) };
-  return refuseEmpty(await readQuestionSet(LOCAL_FILES, data, sampleBytes, "data"), shown);
-}
-
-function refuseEmpty<T>(samples: T[], shown: string): T[] {
-  if (samples.length === 0) throw new InvalidInputError("DATASET_EMPTY", `${shown}: expected samples, found none`);
-  return samples;
+  return readQuestionSet(LOCAL_FILES, { path: resolve(io.cwd, shown) }, sampleBytes, "data");
 }
 
 async function limitsOf(model: string): Promise<SampleLimits> {

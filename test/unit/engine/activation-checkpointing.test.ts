@@ -1,3 +1,5 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { choosesCheckpointing } from "../../../shared/src/engine/activation-checkpointing.ts";
 import { openCheckpoint } from "../../../shared/src/engine/checkpoint.ts";
@@ -8,6 +10,8 @@ import type { OpenModel } from "../../../shared/src/ports/engine.ts";
 import { TOY_LORA, TOY_TRAINING, toyFolder, toyOptions, withModel } from "./toy-model.ts";
 
 const GIB = 2 ** 30;
+/** A small model of each architecture, in several shapes. */
+const ARCHITECTURES = join(import.meta.dirname, "../../golden/fixtures/architectures");
 
 async function trained(options: Partial<OpenModel>, activationCheckpointing: "off" | "on") {
   return withModel(options, async (model) => {
@@ -26,6 +30,14 @@ describe("activation checkpointing", () => {
     const folder = toyFolder();
     const off = await trained({ folder, ...options }, "off");
     const on = await trained({ folder, ...options }, "on");
+    expect(on.lossByEpoch).toEqual(off.lossByEpoch);
+    expect(on.bytes.equals(off.bytes)).toBe(true);
+  });
+
+  it.each(readdirSync(ARCHITECTURES))("ends in the same bytes as without it, training LoRA in %s", async (name) => {
+    const options = { folder: join(ARCHITECTURES, name), lora: { ...TOY_LORA, targets: "all-linear" as const } };
+    const off = await trained(options, "off");
+    const on = await trained(options, "on");
     expect(on.lossByEpoch).toEqual(off.lossByEpoch);
     expect(on.bytes.equals(off.bytes)).toBe(true);
   });

@@ -17,6 +17,9 @@ import { EngineThread } from "./engine-thread.ts";
 import type { LanguageModel } from "./language-model.ts";
 import type { ThreadQuestion, TrainRequest } from "./worker.ts";
 
+/** Tokens that come faster than this travel between the threads together; the first one comes alone. */
+const GENERATED_AT_ONCE_MS = 20;
+
 /**
  * The engine on ONNX Runtime: each open model has a worker thread to itself. Threads are kept for the next model, since starting
  * one costs a quarter of a second, and ending many is where native code is least at ease.
@@ -117,8 +120,8 @@ function modelIn(
       const generation = generations++;
       await ask("startGeneration", [generation, options]);
       try {
-        while (true) {
-          const tokens = await ask<GeneratedToken[]>("continueGeneration", [generation]);
+        for (let milliseconds = 0; ; milliseconds = GENERATED_AT_ONCE_MS) {
+          const tokens = await ask<GeneratedToken[]>("continueGeneration", [generation, milliseconds]);
           if (tokens.length === 0) return;
           yield* tokens;
         }

@@ -23,9 +23,6 @@ import { createSession, type GraphSession, type HostTensor, type WeightLayout } 
 import type { Trainee, TrainInput, TrainingRecord } from "./trainee.ts";
 import { train } from "./training.ts";
 
-/** Tokens that come faster than this travel between the threads together. */
-const GENERATED_AT_ONCE_MS = 20;
-
 /**
  * A model in this very thread: what the worker runs, with input that has been checked. One ONNX Runtime session is alive at a
  * time, made when it is needed.
@@ -142,8 +139,8 @@ export class LanguageModel {
     this.#generations.set(generation, started);
   }
 
-  /** @returns the tokens that come within a short while, at least one; none where the text has ended */
-  async continueGeneration(generation: number): Promise<GeneratedToken[]> {
+  /** @returns the tokens that come within that time, at least one; none where the text has ended */
+  async continueGeneration(generation: number, milliseconds: number): Promise<GeneratedToken[]> {
     const text = this.#generations.get(generation);
     invariant(text, "GENERATION_LOST", "expected a text that is being generated; the model was trained meanwhile");
     const tokens: GeneratedToken[] = [];
@@ -152,7 +149,7 @@ export class LanguageModel {
       const token = await text.next();
       if (!token) break;
       tokens.push(token);
-    } while (performance.now() - begun < GENERATED_AT_ONCE_MS);
+    } while (performance.now() - begun < milliseconds);
     return tokens;
   }
 

@@ -62,7 +62,7 @@ export function callWithEngine(
     ...more
   }: Parameters<typeof callCli>[2] & { changed?: (engine: Engine) => Engine } = {},
 ) {
-  return callCli(folder, [...argv, "--threads", "1"], {
+  return callCli(folder, argv.includes("--threads") ? argv : [...argv, "--threads", "1"], {
     createEngine: async () => changed(ownEngine()),
     ...more,
   });

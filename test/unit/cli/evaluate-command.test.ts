@@ -1,0 +1,151 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "@jest/globals";
+import { openTokenizer } from "../../../shared/src/adapters/tokenizers/open-tokenizer.ts";
+import { encodeSample } from "../../../shared/src/core/alignment/encode-sample.ts";
+import { rougeL } from "../../../shared/src/core/evaluation/rouge-l.ts";
+import type { EncodedSample } from "../../../shared/src/ports/engine.ts";
+import { remove, write } from "../../support/cli.ts";
+import { engine } from "../../support/shared-engine.ts";
+import { callWithEngine, dataOf, makeModelFolder } from "../../support/tiny-model.ts";
+
+const folder = makeModelFolder();
+afterAll(() => remove(folder));
+
+const evaluate = (...more: string[]) => ["evaluate", "model", "--output", "results.jsonl", ...more];
+const results = () =>
+  readFileSync(join(folder, "results.jsonl"), "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+const linesOf = (name: string) =>
+  readFileSync(join(folder, name), "utf8")
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+
+const tokenizer = openTokenizer(
+  readFileSync(join(folder, "model/tokenizer.json")),
+  readFileSync(join(folder, "model/config.json")),
+  "model",
+);
+const encode = (kind: "text" | "completion", prompt: string, answer: string) =>
+  encodeSample({ id: new Uint8Array(16), line: 1, kind, prompt, answer }, tokenizer, 64);
+
+/** Answer tokens' loss, from the logits of every position, in float64. */
+async function natsByLogits({ ids, answer }: Pick<EncodedSample, "ids" | "answer">): Promise<number> {
+  const model = await engine.open({ folder: join(folder, "model"), lora: null, adapter: null, seed: 0, threads: 1 });
+  try {
+    const logits = await model.logits(ids);
+    const size = model.vocabularySize;
+    let nats = 0;
+    for (let token = 1; token < ids.length; token++) {
+      if (!answer[token]) continue;
+      const row = Array.from(logits.subarray((token - 1) * size, token * size));
+      const most = Math.max(...row);
+      nats += most + Math.log(row.reduce((sum, logit) => sum + Math.exp(logit - most), 0)) - row[ids[token]];
+    }
+    return nats;
+  } finally {
+    await model.close();
+  }
+}
+
+describe("fedmkt evaluate", () => {
+  it("tells loss per byte and per token and perplexity, and each sample's own, as the logits have them", async () => {
+    const data = await dataOf(folder, evaluate("--data", "texts.jsonl"));
+    const texts = linesOf("texts.jsonl").map(({ text }) => encode("text", "", text));
+    const nats = [];
+    for (const text of texts) nats.push(await natsByLogits(text));
+    const total = nats.reduce((sum, loss) => sum + loss, 0);
+    const bytes = texts.reduce((sum, text) => sum + text.answerBytes, 0);
+    const tokens = texts.reduce((sum, text) => sum + text.ids.length - 1, 0);
+    expect(data).toMatchObject({ task: "text", samples: 6, bytes, tokens });
+    expect(data.bitsPerByte).toBeCloseTo(total / bytes / Math.LN2, 5);
+    expect(data.natsPerToken).toBeCloseTo(total / tokens, 5);
+    expect(Math.log(data.perplexity)).toBeCloseTo(total / tokens, 5);
+    expect(results().map((result) => [result.line, result.nats])).toEqual(
+      nats.map((loss, index) => [index + 1, expect.closeTo(loss, 4)]),
+    );
+  });
+
+  it("scores a completion alone, with its EOS, whatever the batch", async () => {
+    const data = await dataOf(folder, evaluate("--data", "answers.jsonl", "--batch-size", "1"));
+    const { prompt, completion } = linesOf("answers.jsonl")[2];
+    const expected = encode("completion", prompt, completion);
+    expect(results()[2]).toMatchObject({
+      nats: expect.closeTo(await natsByLogits(expected), 4),
+      bytes: completion.length,
+      tokens: expected.answer.reduce((sum, flag) => sum + flag, 0),
+    });
+    const batched = await dataOf(folder, evaluate("--data", "answers.jsonl", "--batch-size", "3"));
+    expect(batched.bitsPerByte).toBeCloseTo(data.bitsPerByte, 6);
+  });
+
+  it("answers multiple-choice questions by loss, by loss a character and by loss a byte", async () => {
+    const data = await dataOf(folder, evaluate("--data", "questions.jsonl", "--task", "multiple-choice"));
+    const right = { likeliest: 0, byCharacters: 0 };
+    for (const [index, { question, choices, answer }] of linesOf("questions.jsonl").entries()) {
+      const nats = [];
+      for (const choice of choices) {
+        const { ids, answer: mask } = encode("completion", question, ` ${choice}`);
+        nats.push(await natsByLogits({ ids: ids.subarray(0, -1), answer: mask.subarray(0, -1) }));
+      }
+      const least = (values: number[]) => values.indexOf(Math.min(...values));
+      const byCharacters = least(nats.map((loss, choice) => loss / choices[choice].length));
+      const correct = typeof answer === "string" ? choices.indexOf(answer) : answer;
+      expect(results()[index]).toMatchObject({
+        line: index + 1,
+        correct,
+        likeliest: least(nats),
+        byCharacters,
+        nats: nats.map((loss) => expect.closeTo(loss, 4)),
+      });
+      if (least(nats) === correct) right.likeliest++;
+      if (byCharacters === correct) right.byCharacters++;
+    }
+    expect(data).toMatchObject({ questions: 2, acc: right.likeliest / 2, acc_norm: right.byCharacters / 2 });
+  });
+
+  it("scores generated answers by ROUGE-L and exact match", async () => {
+    const { text } = await dataOf(folder, ["generate", "model", "--prompt", "the ship", "--max-tokens", "8"]);
+    const records = [
+      { prompt: "the ship", completion: `${text} ` },
+      { prompt: "the ship", completion: "another answer" },
+    ];
+    write(folder, "generated.jsonl", records.map((record) => `${JSON.stringify(record)}\n`).join(""));
+    const task = ["--data", "generated.jsonl", "--task", "generation", "--max-tokens", "8"];
+    const data = await dataOf(folder, evaluate(...task));
+    const [same, other] = [rougeL(text.trim(), text.trim()), rougeL(text.trim(), "another answer")];
+    expect(data).toMatchObject({ samples: 2, exactMatch: 0.5, rougeL: (same + other) / 2 });
+    expect(results()).toEqual([
+      expect.objectContaining({ line: 1, text: text.trim(), exactMatch: true, rougeL: same }),
+      expect.objectContaining({ line: 2, exactMatch: false, rougeL: other }),
+    ]);
+  });
+
+  it("takes the first samples alone where there is a limit", async () => {
+    expect(await dataOf(folder, evaluate("--data", "texts.jsonl", "--limit", "2"))).toMatchObject({ samples: 2 });
+    expect(results()).toHaveLength(2);
+  });
+
+  it("says its figures to people, one a line", async () => {
+    const { stdout } = await callWithEngine(folder, evaluate("--data", "texts.jsonl"));
+    expect(stdout).toMatch(/^samples +6\nbytes +\d+\ntokens +\d+\nbitsPerByte +\d+\.\d+\n/);
+  });
+
+  it.each([
+    [["--data", "questions.jsonl"], "NOT_TRAINING_DATA"],
+    [["--data", "texts.jsonl", "--task", "multiple-choice"], "NOT_A_QUESTION"],
+    [["--data", "texts.jsonl", "--task", "generation"], "NOT_A_PROMPT"],
+    [["--data", "texts.jsonl", "--task", "poetry"], "BAD_ARGUMENT"],
+    [["--data", "texts.jsonl", "--max-tokens", "3"], "--max-tokens goes with --task generation"],
+    [["--data", "texts.jsonl", "--limit", "0"], "expected a whole number from 1"],
+    [["--data", "gone.jsonl"], "FILE_MISSING"],
+    [["--data", "texts.jsonl", "--adapter", "gone"], "FILE_MISSING"],
+    [[], "Missing required argument"],
+  ])("refuses %j as bad input", async (more, reason) => {
+    const { exitCode, stderr } = await callWithEngine(folder, evaluate(...more));
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining(reason)]);
+  });
+});

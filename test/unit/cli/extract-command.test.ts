@@ -1,0 +1,108 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "@jest/globals";
+import { readKnowledgeShard } from "../../../shared/src/formats/knowledge-shard.ts";
+import { remove, write } from "../../support/cli.ts";
+import { callWithEngine, dataOf, makeModelFolder } from "../../support/tiny-model.ts";
+
+const folder = makeModelFolder();
+afterAll(() => remove(folder));
+
+const shard = (out: string, number: number) =>
+  readKnowledgeShard(readFileSync(join(folder, out, `shard-0000${number}.safetensors`)), "it", {});
+const bitsOf = ({ knowledge }: ReturnType<typeof shard>) =>
+  knowledge.lossNats.reduce((sum, nats) => sum + nats, 0) /
+  knowledge.answerBytes.reduce((sum, bytes) => sum + bytes, 0) /
+  Math.LN2;
+
+describe("fedmkt extract", () => {
+  it("writes knowledge shards of so many samples, K entries a position, and what they are of", async () => {
+    const argv = ["extract", "model", "--data", "texts.jsonl", "--out", "knowledge", "--top-k", "5"];
+    const data = await dataOf(folder, [...argv, "--samples-per-shard", "4"]);
+    expect(readdirSync(join(folder, "knowledge")).sort()).toEqual([
+      "extraction.json",
+      "shard-00000.safetensors",
+      "shard-00001.safetensors",
+    ]);
+    expect(data).toMatchObject({ samples: 6, shards: 2, topK: 5, positions: "answer" });
+    expect(shard("knowledge", 0).knowledge.lossNats).toHaveLength(4);
+    expect(shard("knowledge", 1)).toMatchObject({ header: { run: "extract", shard: 1, topK: 5 } });
+    expect(shard("knowledge", 1).knowledge.lossNats).toHaveLength(2);
+  });
+
+  it("tells the loss that evaluate tells, of the same samples", async () => {
+    const argv = ["--data", "answers.jsonl"];
+    const data = await dataOf(folder, ["extract", "model", ...argv, "--out", "answers"]);
+    const scored = await dataOf(folder, ["evaluate", "model", ...argv]);
+    expect(data.bitsPerByte).toBeCloseTo(scored.bitsPerByte, 9);
+    expect(bitsOf(shard("answers", 0))).toBeCloseTo(scored.bitsPerByte, 9);
+  });
+
+  it("covers the prompt's positions too where all are asked for, with the whole sample's loss", async () => {
+    await dataOf(folder, ["extract", "model", "--data", "answers.jsonl", "--out", "all", "--positions", "all"]);
+    const { knowledge } = shard("all", 0);
+    const answers = shard("answers", 0).knowledge;
+    expect(knowledge.tokenIds).toEqual(answers.tokenIds);
+    expect(knowledge.positions.length).toBe(knowledge.tokenIds.length - knowledge.lossNats.length);
+    expect(answers.positions.length).toBeLessThan(knowledge.positions.length);
+    // where both are, they say the same
+    const [last, lastOfAnswers] = [knowledge.positionOffsets[1] - 1, answers.positionOffsets[1] - 1];
+    const { topK } = answers;
+    expect(knowledge.topIds.slice(last * topK, (last + 1) * topK)).toEqual(
+      answers.topIds.slice(lastOfAnswers * topK, (lastOfAnswers + 1) * topK),
+    );
+    expect(knowledge.lossNats[0]).toBeGreaterThan(answers.lossNats[0]);
+  });
+
+  it("makes the same bytes again", async () => {
+    await dataOf(folder, ["extract", "model", "--data", "answers.jsonl", "--out", "again"]);
+    for (const name of readdirSync(join(folder, "again")))
+      expect(readFileSync(join(folder, "again", name))).toEqual(readFileSync(join(folder, "answers", name)));
+  });
+
+  it("leaves no half of an extraction behind, whether a sample does not fit or Ctrl-C comes", async () => {
+    const long = Array.from({ length: 5 }, (_, line) => ({
+      prompt: "a",
+      completion: "b".repeat(line === 4 ? 200 : 3),
+    }));
+    write(folder, "long.jsonl", long.map((record) => `${JSON.stringify(record)}\n`).join(""));
+    const argv = ["extract", "model", "--out", "half", "--samples-per-shard", "1", "--data"];
+    const { exitCode, stderr } = await callWithEngine(folder, [...argv, "long.jsonl"]);
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining("SAMPLE_EXCEEDS_CONTEXT")]);
+    expect(readdirSync(join(folder, "half"))).toEqual([]);
+    const controller = new AbortController();
+    const stopped = await callWithEngine(folder, [...argv, "texts.jsonl"], {
+      signal: controller.signal,
+      changed: (engine) => ({
+        ...engine,
+        open: async (options) => {
+          const model = await engine.open(options);
+          return {
+            ...model,
+            extract: (samples, ...more) => {
+              if (existsSync(join(folder, "half/shard-00001.safetensors"))) controller.abort();
+              return model.extract(samples, ...more);
+            },
+          };
+        },
+      }),
+    });
+    expect([stopped.exitCode, stopped.stderr]).toEqual([1, expect.stringContaining("STOPPED_BY_HAND")]);
+    expect(readdirSync(join(folder, "half"))).toEqual([]);
+  });
+
+  it.each([
+    [["--top-k", "0"], "expected a whole number from 1 to 4096"],
+    [["--positions", "some"], "BAD_ARGUMENT"],
+    [["--samples-per-shard", "many"], "expected a whole number"],
+    [["--out", "model"], "FOLDER_IN_USE"],
+    [["--out", "texts.jsonl"], "is a file"],
+  ])("refuses %j as bad input", async (more, reason) => {
+    const argv = ["extract", "model", "--data", "texts.jsonl", "--out", "none"].filter(
+      (word) => more[0] !== "--out" || !/out|none/.test(word),
+    );
+    const { exitCode, stderr } = await callWithEngine(folder, [...argv, ...more]);
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining(reason)]);
+    expect(readdirSync(folder)).not.toContain("none");
+  });
+});

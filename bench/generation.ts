@@ -32,7 +32,7 @@ interface Timing {
  * are minima and medians over the rounds after the first. Then what a token costs the engine as the text grows.
  *
  * @param argv - --peer PYTHON: one with torch and transformers, as installed and tuned (bench/peers/generate.py); --threads 2;
- *   --rounds 5. SmolLM2-135M is read from FEDMKT_SMOLLM2 and left out where it is not set
+ *   --rounds 7. SmolLM2-135M is read from FEDMKT_SMOLLM2 and left out where it is not set
  */
 export async function run(argv: string[]): Promise<object> {
   const { values } = parseArgs({
@@ -40,25 +40,28 @@ export async function run(argv: string[]): Promise<object> {
     options: {
       peer: { type: "string" },
       threads: { type: "string", default: "2" },
-      rounds: { type: "string", default: "5" },
+      rounds: { type: "string", default: "7" },
     },
   });
   const threads = Number(values.threads);
   const rounds = Number(values.rounds);
-  const smolLm2 = process.env.FEDMKT_SMOLLM2;
-  if (!smolLm2) console.error("FEDMKT_SMOLLM2 is not set: SmolLM2-135M is left out");
+  const smolLm2 = resolve(process.env.FEDMKT_SMOLLM2 ?? "FEDMKT_SMOLLM2 is not set");
   const models = [
-    { name: "stories260k", folder: resolve(MATERIAL, "models/stories260k"), tokens: 200 },
-    ...(smolLm2 ? [{ name: "smollm2-135m", folder: resolve(smolLm2), tokens: 48 }] : []),
-  ].filter(({ folder }) => existsSync(folder));
+    { name: "stories260k", folder: resolve(MATERIAL, "models/stories260k"), tokens: 200, longest: 512 },
+    { name: "smollm2-135m", folder: smolLm2, tokens: 24, longest: 1024 },
+  ];
   const results: Record<string, object> = {};
-  for (const { name, folder, tokens } of models) {
+  for (const { name, folder, tokens, longest } of models) {
+    if (!existsSync(folder)) {
+      console.error(`${name} is left out: expected its folder, found none at ${folder}`);
+      continue;
+    }
     const generators = await startGenerators(folder, threads, values.peer);
     try {
       const beside = await compare(generators, { prompt: promptOf(8), tokens }, rounds);
       results[name] = {
         ...beside,
-        byContext: await measureContexts(generators[0], name === "stories260k" ? 512 : 1024, rounds),
+        byContext: await measureContexts(generators[0], longest, rounds),
       };
       console.error(name, JSON.stringify(results[name]));
     } finally {

@@ -140,8 +140,9 @@ export interface Model {
   /** @returns [S] answer nats of each sample */
   score(samples: readonly EncodedSample[], batchSize: number): Promise<Float64Array>;
   /**
-   * Continues one text, token by token, with keys and values kept: each token costs one position. Leaving the loop ends it, and
-   * training the model meanwhile (`GENERATION_LOST`). Equal options and weights give equal tokens.
+   * Continues one text, token by token, with keys and values kept: each token costs one position. Several texts can take turns;
+   * they are not batched. Leaving the loop ends it, and training the model meanwhile (`GENERATION_LOST`). Equal options and weights
+   * give equal tokens.
    */
   generate(options: GenerateOptions): AsyncIterable<GeneratedToken>;
   /** @returns [T, V] the logits after each token, row by row */

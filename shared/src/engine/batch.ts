@@ -20,8 +20,8 @@ export interface Batch {
   padded: number;
 }
 
-/** Sequence lengths whose masks and angles are kept: mostly the same few occur. */
-const KEPT_LENGTHS = 16;
+/** Masks and angles of sequence lengths that are kept: mostly the same ones occur. Those that were not used for longest go first. */
+const KEPT_BYTES = 32 * 2 ** 20;
 
 /** Packs samples, padded on the right to the longest; keeps what depends on the length alone. */
 export function createPacker({
@@ -29,13 +29,19 @@ export function createPacker({
   attention,
 }: Architecture): (samples: readonly EncodedSample[], chunks: number) => Batch {
   const byLength = new Map<number, Record<string, HostTensor>>();
+  let keptBytes = 0;
   const positional = (tokens: number): Record<string, HostTensor> => {
     const known = byLength.get(tokens);
-    if (known) return known;
-    const made = positionalFeeds(spec, attention, wholeText(tokens));
-    if (byLength.size >= KEPT_LENGTHS) byLength.clear();
-    byLength.set(tokens, made);
-    return made;
+    const feeds = known ?? positionalFeeds(spec, attention, wholeText(tokens));
+    byLength.delete(tokens);
+    byLength.set(tokens, feeds);
+    if (!known) keptBytes += bytesOf(feeds);
+    for (const [length, others] of byLength) {
+      if (keptBytes <= KEPT_BYTES || length === tokens) break;
+      byLength.delete(length);
+      keptBytes -= bytesOf(others);
+    }
+    return feeds;
   };
   return (samples, chunks) => {
     const tokens = samples.reduce((most, sample) => Math.max(most, sample.ids.length), 1);
@@ -67,6 +73,10 @@ export function createPacker({
       padded,
     };
   };
+}
+
+function bytesOf(feeds: Record<string, HostTensor>): number {
+  return Object.values(feeds).reduce((sum, { data }) => sum + data.byteLength, 0);
 }
 
 /** Elements of [rows, V] that may exist at once: 64 MiB in f32, of which a loss holds a few. */

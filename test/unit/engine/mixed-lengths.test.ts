@@ -174,3 +174,16 @@ describe("a sample beside longer ones", () => {
     expect(relative(parted.gradient, whole.gradient)).toBeLessThan(TOLERANCE);
   });
 });
+
+describe("masks of the lengths that occur", () => {
+  it("are made once, and thrown away where they would take more than 32 MiB", () => {
+    const pack = createPacker(openCheckpoint(folder).architecture);
+    const maskOf = (tokens: number) => pack(toySamples(tokens), 1).feeds["mask:full"].data;
+    const [short, long] = [maskOf(8), maskOf(1500)];
+    expect(maskOf(1500)).toBe(long);
+    expect(maskOf(8)).toBe(short);
+    maskOf(1400); // with that of 1,500 tokens 33 MiB; that of 8 was used since
+    expect(maskOf(8)).toBe(short);
+    expect(maskOf(1500)).not.toBe(long);
+  });
+});

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EnvironmentName } from "@fedmkt/shared/contracts/deployment.ts";
 import type { RunSpec } from "@fedmkt/shared/contracts/run-spec.ts";
+import type { Placement } from "@fedmkt/shared/engine/node-placement.ts";
 import type { Device, Engine } from "@fedmkt/shared/ports/engine.ts";
 import type { Cloud } from "./cloud/cloud.ts";
 import type { ProgramRun } from "./cloud/run-program.ts";
@@ -45,7 +46,7 @@ export interface Dependencies {
   /** loads onnxruntime's binding, or throws */
   loadEngine(): Promise<unknown>;
   /** the engine of this process */
-  createEngine(device: Device): Promise<Engine>;
+  createEngine(device: Device, onPlacement: (graph: string, placement: Placement) => void): Promise<Engine>;
   /** the account that this process's credentials belong to, as one deployment of it */
   openCloud(environment: EnvironmentName): Promise<Cloud>;
   /** the stack of one client, as a template that parameters alone make a client's */
@@ -68,7 +69,7 @@ export const realDependencies: Dependencies = {
   checkMaterial: async (spec, yaml) => (await import("./validate/check-material.ts")).checkMaterial(spec, yaml),
   watchMemory: async () => (await import("./local/process-tree-memory.ts")).watchTreeMemory(),
   loadEngine: () => import("@fedmkt/shared/engine/session.ts"),
-  createEngine: async (device) => (await import("@fedmkt/shared/engine/engine.ts")).createEngine(device),
+  createEngine: async (...options) => (await import("@fedmkt/shared/engine/engine.ts")).createEngine(...options),
   openCloud: async (environment) => (await import("./cloud/open-cloud.ts")).openCloud(environment),
   clientTemplate: async (environment) => (await import("./cloud/client-template.ts")).clientTemplate(environment),
   runProgram: async (run) => (await import("./cloud/run-program.ts")).runProgram(run),

@@ -3,6 +3,7 @@ import { statfs } from "node:fs/promises";
 import { createServer } from "node:net";
 import { availableParallelism, freemem, totalmem } from "node:os";
 import { join } from "node:path";
+import { findMissingForCuda, thisMachine } from "@fedmkt/shared/engine/cuda-parts.ts";
 import { formatBytes } from "@fedmkt/shared/report/table.ts";
 import { cacheFolder } from "./cache-folder.ts";
 import type { Dependencies } from "./dependencies.ts";
@@ -18,6 +19,8 @@ const PLATFORMS = ["linux-x64", "linux-arm64", "darwin-arm64", "win32-x64", "win
 export interface MachineCheck {
   name: string;
   ok: boolean;
+  /** true where a federation runs without it, too */
+  isOptional?: true;
   /** what was found, and where it does not do, what is needed */
   found: string;
 }
@@ -46,6 +49,7 @@ export async function examineMachine(
       `one of ${PLATFORMS.join(", ")}${platform === "darwin-x64" ? "; onnxruntime-node has no binaries for Intel Macs" : ""}`,
     ),
     await attempt("engine", "onnxruntime loads", loadEngine),
+    examineGpu(),
     check("processors", availableParallelism() >= 1, String(availableParallelism()), "1"),
     check(
       "memory",
@@ -65,6 +69,23 @@ export async function examineMachine(
 
 function check(name: string, ok: boolean, got: string, expected: string): MachineCheck {
   return { name, ok, found: ok ? got : `expected ${expected}, got ${got}` };
+}
+
+/** A GPU is used only where `--device cuda` or FEDMKT_DEVICE asks for it. */
+function examineGpu(): MachineCheck {
+  let missing: string | null;
+  try {
+    missing = findMissingForCuda(thisMachine());
+  } catch (error) {
+    missing = `onnxruntime-node was not found: ${(error as Error).message}`;
+  }
+  const ok = missing === null;
+  return {
+    name: "GPU",
+    ok,
+    isOptional: true,
+    found: missing ?? "CUDA's provider and libraries load, and there is a GPU",
+  };
 }
 
 async function attempt(name: string, found: string, act: () => Promise<unknown>): Promise<MachineCheck> {

@@ -37,7 +37,10 @@ export function workerServices(
   const actsAs = credentials === undefined ? {} : { credentials };
   const stage = stageDependencies(variables, actsAs);
   const { FEDMKT_DEVICE: device, FEDMKT_TRAINER: command } = settings;
-  const engine = command === undefined ? createEngine(device) : createProcessTrainer({ command, device });
+  const engine =
+    command === undefined
+      ? createEngine(device, (graph, placement) => logger.info("placed", { graph, ...placement }))
+      : createProcessTrainer({ command, device });
   return {
     engine,
     services: {

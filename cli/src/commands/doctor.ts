@@ -7,8 +7,11 @@ export const command: Command = {
   examples: ["fedmkt doctor", "fedmkt doctor --json"],
   async run({ io, dependencies }): Promise<Outcome> {
     const checks = await examineMachine(io.cwd, dependencies);
-    const failed = checks.filter(({ ok }) => !ok);
-    const lines = checks.map(({ name, ok, found }) => `${ok ? "ok   " : "FAIL "} ${name.padEnd(16)} ${found}`);
+    const failed = checks.filter(({ ok, isOptional }) => !ok && !isOptional);
+    const lines = checks.map(({ name, ok, isOptional, found }) => {
+      const mark = isOptional ? "no   " : "FAIL ";
+      return `${ok ? "ok   " : mark} ${name.padEnd(16)} ${found}`;
+    });
     const end =
       failed.length === 0 ? "This machine can run federations." : `${failed.length} of ${checks.length} checks failed.`;
     return {

@@ -3,6 +3,7 @@ import { FileMaterial } from "@fedmkt/shared/adapters/material/file-material.ts"
 import { openTokenizer } from "@fedmkt/shared/adapters/tokenizers/open-tokenizer.ts";
 import { type LoraSpec, loraSpec } from "@fedmkt/shared/contracts/run-spec.ts";
 import { InvalidInputError, TransientError } from "@fedmkt/shared/core/errors.ts";
+import { describePlacement } from "@fedmkt/shared/engine/node-placement.ts";
 import type { PeftAdapter } from "@fedmkt/shared/formats/peft-adapter.ts";
 import type { Device } from "@fedmkt/shared/ports/engine.ts";
 import { openTokenizedModel, type TokenizedModel } from "@fedmkt/shared/use-cases/open-model.ts";
@@ -31,13 +32,15 @@ export const LOCAL_FILES = { material: new FileMaterial(), openTokenizer };
  * @throws TransientError `STOPPED_BY_HAND`
  */
 export async function withLocalModel<T>(
-  { io: { signal }, dependencies }: Pick<CommandContext, "io" | "dependencies">,
+  { io: { signal, stderr }, dependencies }: Pick<CommandContext, "io" | "dependencies">,
   { model, lora, adapter, device, threads, seed }: LocalModelOptions,
   work: (open: TokenizedModel) => Promise<T>,
   putsItselfDown: () => boolean = () => false,
 ): Promise<T> {
   const tokenizer = await modelTokenizer(LOCAL_FILES, model);
-  const engine = await dependencies.createEngine(device);
+  const engine = await dependencies.createEngine(device, (graph, placement) => {
+    stderr.write(`${graph}: ${describePlacement(placement)}\n`);
+  });
   let closed: Promise<void> | null = null;
   const close = () => {
     closed ??= engine.close();

@@ -3,6 +3,7 @@ import { InvariantError } from "../core/errors.ts";
 import { programUrl } from "../core/program-url.ts";
 import type { Device, OpenModel } from "../ports/engine.ts";
 import type { LanguageModel } from "./language-model.ts";
+import type { Placement } from "./node-placement.ts";
 import { packError, unpackError } from "./thread-error.ts";
 import type { ThreadAnswer, ThreadData, ThreadQuestion, ThreadReply, ThreadRequest } from "./worker.ts";
 
@@ -21,6 +22,7 @@ interface Waiting {
 /** The caller's end of a thread that holds one model at a time. Requests are answered one after the other, in their order. */
 export class EngineThread {
   readonly #worker: Worker;
+  readonly #onPlacement: (graph: string, placement: Placement) => void;
   #last: Promise<unknown> = Promise.resolve();
   #waiting: Waiting | null = null;
   #ended: Error | null = null;
@@ -29,7 +31,8 @@ export class EngineThread {
   readonly exited: Promise<void>;
   readonly #closing = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
 
-  constructor(device: Device) {
+  constructor(device: Device, onPlacement: (graph: string, placement: Placement) => void) {
+    this.#onPlacement = onPlacement;
     this.#worker = new Worker(programUrl("engine-thread", "./worker.ts", import.meta.url), {
       workerData: { closing: this.#closing, device } satisfies ThreadData,
     });
@@ -100,6 +103,10 @@ export class EngineThread {
     if (!waiting) return;
     if (reply.kind === "progress") {
       waiting.listener.onProgress?.(reply.progress as never);
+      return;
+    }
+    if (reply.kind === "placement") {
+      this.#onPlacement(reply.graph, reply.placement);
       return;
     }
     if (reply.kind === "question") {

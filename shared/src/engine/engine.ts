@@ -15,6 +15,7 @@ import type {
 import { batchesByLength, windowsByLength } from "./batches-by-length.ts";
 import { EngineThread } from "./engine-thread.ts";
 import type { LanguageModel } from "./language-model.ts";
+import type { Placement } from "./node-placement.ts";
 import type { ThreadQuestion, TrainRequest } from "./worker.ts";
 
 /** Tokens that come faster than this travel between the threads together; the first one comes alone. */
@@ -24,8 +25,12 @@ const GENERATED_AT_ONCE_MS = 20;
  * The engine on ONNX Runtime: each open model has a worker thread to itself. Threads are kept for the next model, since starting
  * one costs a quarter of a second, and ending many is where native code is least at ease.
  * @param device - on "cuda" a model that cannot be computed there is refused (`DEVICE_UNAVAILABLE`), never moved to the processor
+ * @param onPlacement - hears of each graph on a GPU which of its nodes ONNX Runtime computes on the processor all the same
  */
-export function createEngine(device: Device = "cpu"): Engine {
+export function createEngine(
+  device: Device = "cpu",
+  onPlacement: (graph: string, placement: Placement) => void = () => {},
+): Engine {
   const threads = new Set<EngineThread>();
   const idle: EngineThread[] = [];
   return {
@@ -51,7 +56,7 @@ export function createEngine(device: Device = "cpu"): Engine {
   };
 
   function startThread(): EngineThread {
-    const thread = new EngineThread(device);
+    const thread = new EngineThread(device, onPlacement);
     threads.add(thread);
     void thread.exited.then(() => {
       threads.delete(thread);

@@ -18,6 +18,7 @@ import { logitsGraph, scoringGraph, trainingGraph } from "./graphs.ts";
 import { adaptedLinears, freshLoraBank, loadLoraBank, saveBank } from "./lora-bank.ts";
 import { type LoraDropout, seededMasks } from "./lora-dropout.ts";
 import type { ModelParts } from "./model-graph.ts";
+import type { Placement } from "./node-placement.ts";
 import { createBank, type ParameterBank, viewOf } from "./parameter-bank.ts";
 import { createSession, type GraphSession, type HostTensor, type WeightLayout } from "./session.ts";
 import type { Trainee, TrainInput, TrainingRecord } from "./trainee.ts";
@@ -36,17 +37,25 @@ export class LanguageModel {
   readonly #generations = new Map<number, Generation>();
 
   readonly #device: Device;
+  readonly #onPlacement: (graph: string, placement: Placement) => void;
   readonly #isClosing: () => boolean;
 
   /**
+   * @param onPlacement - hears of each graph, once, what a device other than the processor left to it
    * @param isClosing - whether the model is to be closed, so that training stops
    * @throws InvalidInputError what {@link openCheckpoint} and {@link loadLoraBank} throw; `MODEL_OPTIONS_INVALID`
    */
-  constructor(options: OpenModel, device: Device, isClosing: () => boolean) {
+  constructor(
+    options: OpenModel,
+    device: Device,
+    isClosing: () => boolean,
+    onPlacement: (graph: string, placement: Placement) => void,
+  ) {
     this.#device = device;
+    this.#onPlacement = onPlacement;
     this.#isClosing = isClosing;
     const checkpoint = openCheckpoint(options.folder);
-    this.#parts = { checkpoint, bank: openBank(checkpoint, options), lora: options.lora };
+    this.#parts = { checkpoint, bank: openBank(checkpoint, options), lora: options.lora, device };
     this.#threads = options.threads;
     this.#pack = createPacker(checkpoint.architecture);
   }
@@ -213,7 +222,15 @@ export class LanguageModel {
   async #sessionFor(key: string, build: () => GraphBuilder, weights?: WeightLayout): Promise<GraphSession> {
     if (this.#session?.key === key) return this.#session.session;
     await this.#closeSession();
-    const session = await createSession(build(), this.#parts.checkpoint.folder, this.#threads, this.#device, weights);
+    const [kind] = key.split(" ");
+    const session = await createSession(
+      build(),
+      this.#parts.checkpoint.folder,
+      this.#threads,
+      this.#device,
+      weights,
+      this.#device === "cpu" ? null : (placement) => this.#onPlacement(kind, placement),
+    );
     this.#session = { key, session };
     return session;
   }

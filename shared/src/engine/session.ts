@@ -1,8 +1,13 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { InvalidInputError } from "../core/errors.ts";
 import type { Device } from "../ports/engine.ts";
+import { findMissingForCuda, thisMachine } from "./cuda-parts.ts";
 import { GraphBuilder } from "./graph/builder.ts";
 import { encodeOnnx } from "./graph/onnx-encode.ts";
+import { type Placement, readPlacement } from "./node-placement.ts";
 
 type HostArray = Float32Array | Int32Array | Uint8Array;
 
@@ -62,6 +67,7 @@ export function sessionOptions(
  *
  * @param folder - where the graph's external tensors lie; they stay memory-mapped
  * @param threads - of each operator; sums depend on it
+ * @param onPlacement - hears after the first run which nodes were computed where; that run is profiled
  * @throws InvalidInputError `DEVICE_UNAVAILABLE`
  */
 export async function createSession(
@@ -70,19 +76,39 @@ export async function createSession(
   threads: number,
   device: Device = "cpu",
   weights: WeightLayout = "as in the file",
+  onPlacement: ((placement: Placement) => void) | null = null,
 ): Promise<GraphSession> {
   if (device !== "cpu") await requireDevice(device);
-  const session = await InferenceSession.create(encodeOnnx(graph), sessionOptions(folder, threads, device, weights));
+  const options = sessionOptions(folder, threads, device, weights);
+  let profile = onPlacement ? await mkdtemp(join(tmpdir(), "fedmkt-profile-")) : null;
+  if (profile) Object.assign(options, { enableProfiling: true, profileFilePrefix: join(profile, "profile") });
+  const session = await InferenceSession.create(encodeOnnx(graph), options);
+  const residents = Object.fromEntries(
+    graph.residents.map(({ value, data }) => [value.name, tensorOf({ data, shape: value.shape as number[] })]),
+  );
+  const endProfile = async (hasRun: boolean) => {
+    if (profile === null) return;
+    const ended = profile;
+    profile = null;
+    session.endProfiling();
+    const [file] = await readdir(ended);
+    if (hasRun) onPlacement?.(readPlacement(await readFile(join(ended, file), "utf8")));
+    await rm(ended, { recursive: true });
+  };
   return {
     async run(feeds) {
-      const tensors: Record<string, Tensor> = {};
+      const tensors: Record<string, Tensor> = { ...residents };
       for (const [name, feed] of Object.entries(feeds)) tensors[name] = tensorOf(feed);
       const results = await session.run(tensors);
+      await endProfile(true);
       return Object.fromEntries(
         Object.entries(results).map(([name, { data, dims }]) => [name, { data: data as HostArray, shape: dims }]),
       );
     },
-    close: () => session.release(),
+    async close() {
+      await endProfile(false);
+      await session.release();
+    },
   };
 }
 
@@ -99,6 +125,8 @@ let known: Promise<void> | null = null;
  */
 export function requireDevice(device: Device): Promise<void> {
   known ??= (async () => {
+    const missing = findMissingForCuda(thisMachine());
+    if (missing !== null) throw unavailable(device, missing);
     const graph = new GraphBuilder();
     graph.output("same", graph.input("any", "float32", [1]));
     try {
@@ -106,12 +134,16 @@ export function requireDevice(device: Device): Promise<void> {
       await session.run({ any: new Tensor("float32", Float32Array.of(1), [1]) });
       await session.release();
     } catch (cause) {
-      throw new InvalidInputError(
-        "DEVICE_UNAVAILABLE",
-        `FEDMKT_DEVICE: expected a machine that can compute on ${device}, got: ${(cause as Error).message}`,
-        { cause },
-      );
+      throw unavailable(device, (cause as Error).message, cause);
     }
   })();
   return known;
+}
+
+function unavailable(device: Device, reason: string, cause?: unknown): InvalidInputError {
+  return new InvalidInputError(
+    "DEVICE_UNAVAILABLE",
+    `expected a machine that can compute on ${device}, as FEDMKT_DEVICE or --device asks for, got: ${reason}`,
+    { cause },
+  );
 }

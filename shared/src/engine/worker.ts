@@ -2,6 +2,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { invariant } from "../core/errors.ts";
 import type { Device, OpenModel } from "../ports/engine.ts";
 import { LanguageModel } from "./language-model.ts";
+import type { Placement } from "./node-placement.ts";
 import { packError, type ThreadError, unpackError } from "./thread-error.ts";
 import type { TrainInput } from "./trainee.ts";
 
@@ -40,6 +41,7 @@ export type ThreadReply =
   | { kind: "result"; result: unknown }
   | { kind: "progress"; progress: unknown }
   | { kind: "question"; question: ThreadQuestion }
+  | { kind: "placement"; graph: string; placement: Placement }
   | { kind: "error"; error: ThreadError };
 
 /** A training request: with a record it is written down, by questions. */
@@ -78,7 +80,9 @@ port.on("message", async (request: ThreadRequest | ThreadAnswer) => {
 async function answer(request: ThreadRequest): Promise<unknown> {
   if (request.method === "end") return port.close();
   if (request.method === "open") {
-    model = new LanguageModel(request.arguments[0] as OpenModel, device, isClosing);
+    model = new LanguageModel(request.arguments[0] as OpenModel, device, isClosing, (graph, placement) =>
+      reply({ kind: "placement", graph, placement }),
+    );
     return model.describe();
   }
   if (request.method === "close") {

@@ -19,7 +19,9 @@ describe("the device that models are computed on", () => {
         await expect(work()).rejects.toMatchObject({
           name: "InvalidInputError",
           code: "DEVICE_UNAVAILABLE",
-          message: expect.stringMatching(/^FEDMKT_DEVICE: expected a machine that can compute on cuda, got: .+/),
+          message: expect.stringMatching(
+            /^expected a machine that can compute on cuda, as FEDMKT_DEVICE or --device asks for, got: .+/,
+          ),
         });
     } finally {
       await engine.close();

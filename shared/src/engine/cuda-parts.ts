@@ -1,0 +1,73 @@
+import { existsSync, globSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { constants } from "node:os";
+import { dirname, join } from "node:path";
+
+/** What ONNX Runtime needs of a machine to compute on CUDA, as it can be looked at. */
+export interface CudaMachine {
+  /** such as linux-x64 */
+  platform: string;
+  /** version of onnxruntime-node: the provider's must be the same */
+  version: string;
+  /** where onnxruntime-node's own libraries lie, and the provider's belong */
+  folder: string;
+  exists(path: string): boolean;
+  /** Loads a library, with those that it needs. @throws Error naming the first that is missing */
+  load(path: string): void;
+}
+
+const SHARED = "libonnxruntime_providers_shared.so";
+const PROVIDER = "libonnxruntime_providers_cuda.so";
+const DRIVER = "libcuda.so.1";
+/** What Node says of a library that it has loaded and that is no module of its own. */
+const LOADED = "did not self-register";
+/** The driver makes one for each GPU; the second is what a container of WSL has. */
+const GPUS = ["/dev/nvidia0", "/dev/dxg"];
+
+export function thisMachine(): CudaMachine {
+  const entry = createRequire(import.meta.url).resolve("onnxruntime-node");
+  const root = join(dirname(entry), "..");
+  const [folder] = globSync(join(root, "bin/napi-v*", process.platform, process.arch));
+  return {
+    platform: `${process.platform}-${process.arch}`,
+    version: JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version,
+    folder: folder ?? join(root, "bin"),
+    exists: existsSync,
+    // lazily: Node lets a library go at once that is no module of its own, so that the provider's host is not there for symbols
+    load: (path) => process.dlopen({ exports: {} }, path, constants.dlopen.RTLD_LAZY | constants.dlopen.RTLD_GLOBAL),
+  };
+}
+
+/** @returns what is missing, and how to get it; null where everything that can be looked at is there */
+export function findMissingForCuda(machine: CudaMachine): string | null {
+  const { platform, version, folder, exists } = machine;
+  if (platform !== "linux-x64") return `onnxruntime-node has CUDA on linux-x64 alone, and this is ${platform}`;
+  const missing = [SHARED, PROVIDER].filter((file) => !exists(join(folder, file)));
+  if (missing.length > 0)
+    return `ONNX Runtime's CUDA provider is missing: expected ${missing.join(" and ")} in ${folder}. Cure: "pip download --no-deps onnxruntime-gpu==${version}", unzip the wheel, and copy ${SHARED} and ${PROVIDER} from its onnxruntime/capi into that folder; "fedmkt doctor" then says what else is missing`;
+  for (const file of [SHARED, PROVIDER]) {
+    const refusal = refusalOf(machine, join(folder, file));
+    if (refusal === null) continue;
+    const { library, reason } = refusal;
+    if (library === DRIVER)
+      return `Nvidia's driver is missing: ${PROVIDER} needs ${DRIVER}. Cure: install the driver on this machine; in a container, start it with Nvidia's container toolkit ("--gpus all")`;
+    if (library !== null)
+      return `a library of CUDA is missing: ${file} needs ${library}. Cure: install the runtime libraries of the CUDA version in its name (pip install "onnxruntime-gpu[cuda,cudnn]==${version}" brings those of CUDA 13, below site-packages/nvidia), and name their folders in LD_LIBRARY_PATH before the process is started`;
+    return `ONNX Runtime's CUDA provider does not load: ${reason}. Cure: take both of its libraries from the wheel onnxruntime-gpu ${version}, and a driver that is new enough for them`;
+  }
+  if (!GPUS.some(exists))
+    return `no Nvidia GPU was found: expected one of ${GPUS.join(", ")}. Cure: take a machine that has one; in a container, start it with "--gpus all"`;
+  return null;
+}
+
+/** Why a library does not load: the first one that it needs and that is not there, or the loader's words. Null where it loads. */
+function refusalOf({ load }: CudaMachine, path: string): { library: string | null; reason: string } | null {
+  try {
+    load(path);
+  } catch (error) {
+    const { message } = error as Error;
+    if (message.includes(LOADED)) return null;
+    return { library: /(\S+): cannot open shared object file/.exec(message)?.[1] ?? null, reason: message };
+  }
+  return null;
+}

@@ -5,6 +5,8 @@ import { readSafetensors, type Tensor } from "./safetensors.ts";
 
 /** GPT-2's layers: their weights lie [in, out] (transformers' Conv1D), which PEFT notes as fan_in_fan_out. */
 const CONV_1D_LAYERS = ["c_attn", "c_fc", "c_proj"];
+/** Last names that several layers of a block share. */
+const SHARED_NAMES: ReadonlyMap<string, readonly string[]> = new Map([["c_proj", ["attn.c_proj", "mlp.c_proj"]]]);
 /** Longest adapter_config.json; PEFT's own is 1 KB. */
 const MAX_CONFIG_BYTES = 1024 * 1024;
 const MAX_RANK = 65_536;
@@ -73,15 +75,15 @@ export function adapterReadme({ baseModel, lora, run, party, rounds }: AdapterAb
 /**
  * @param weights - adapter_model.safetensors
  * @param what - the file as errors name it
- * @returns the last names of the layers that it adapts, such as q_proj, sorted
+ * @returns ends of the names of the layers that it adapts, such as q_proj, sorted: what PEFT takes for these layers and no others
  */
 export function adaptedLayers(weights: Uint8Array, what: string): string[] {
-  const names = new Set<string>();
-  for (const name of readSafetensors(weights, what).tensors.keys()) {
-    const layer = WEIGHT_NAME.exec(name)?.groups?.layer;
-    if (layer !== undefined) names.add(lastName(layer));
-  }
-  return [...names].sort();
+  const layers = [...readSafetensors(weights, what).tensors.keys()].flatMap(
+    (name) => WEIGHT_NAME.exec(name)?.groups?.layer ?? [],
+  );
+  const ends = new Set(layers.map((layer) => layer.split(".").slice(-2).join(".")));
+  const isWhole = (name: string) => SHARED_NAMES.get(name)?.every((end) => ends.has(end)) ?? true;
+  return [...new Set([...ends].map((end) => (isWhole(lastName(end)) ? lastName(end) : end)))].sort();
 }
 
 /** An adapter folder, read and checked. */

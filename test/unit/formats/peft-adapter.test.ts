@@ -73,6 +73,20 @@ describe("an adapter folder", () => {
     expect(adaptedLayers(writeSafetensors(tensors()), "adapter")).toEqual(["q_proj", "v_proj"]);
   });
 
+  it("names both layers of GPT-2 that end alike by their end, and one of them by more", () => {
+    const adapted = (...layers: string[]) =>
+      adaptedLayers(
+        writeSafetensors(
+          Object.fromEntries(
+            layers.map((layer) => [`base_model.model.transformer.h.0.${layer}.lora_A.weight`, matrix(2, 3)]),
+          ),
+        ),
+        "adapter",
+      );
+    expect(adapted("attn.c_attn", "attn.c_proj", "mlp.c_proj")).toEqual(["c_attn", "c_proj"]);
+    expect(adapted("attn.c_attn", "mlp.c_proj")).toEqual(["c_attn", "mlp.c_proj"]);
+  });
+
   it("has a card that names base model, party, run, licence and how to load it", () => {
     const card = decode(adapterReadme(about));
     expect(card).toMatch(/^---\nbase_model: "stories260k"\nlibrary_name: peft\n/);

@@ -2,10 +2,11 @@ import { InvalidSpecError } from "@fedmkt/shared/contracts/spec-mistake.ts";
 import { estimateCost, roundOfBudgetStop } from "@fedmkt/shared/core/cost/estimate-cost.ts";
 import { PRICE_TABLE } from "@fedmkt/shared/core/cost/prices.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
-import { type Command, JSON_ARGUMENT, type Outcome } from "../command.ts";
+import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "../command.ts";
 import { describeEstimate, listAssumptions } from "../plan/describe-estimate.ts";
 import { findWarnings } from "../plan/find-warnings.ts";
 import { measureRun } from "../plan/measure-run.ts";
+import { MODEL_PLAN_ARGUMENTS } from "../plan/model-plan-arguments.ts";
 import { readSpecFile } from "../read-spec-file.ts";
 import { ANY_PLACE } from "../site-data.ts";
 
@@ -14,10 +15,11 @@ const INSTANCE = "g5.xlarge";
 export const command: Command = {
   meta: {
     name: "plan",
-    description: "what a run in the cloud would do and cost, and what would stop it; writes and starts nothing",
+    description:
+      "what a run in the cloud would do and cost, and what would stop it, or what training one model takes; writes and starts nothing",
   },
   args: {
-    spec: { type: "positional", required: true, description: "the run's spec" },
+    spec: { type: "positional", required: false, description: "the run's spec" },
     instance: {
       type: "string",
       valueHint: "type",
@@ -29,13 +31,17 @@ export const command: Command = {
       valueHint: "n",
       description: "hours of the cluster's machines, where they are known; else reckoned from tokens and parameters",
     },
+    ...MODEL_PLAN_ARGUMENTS,
     ...JSON_ARGUMENT,
   },
   examples: [
     "fedmkt plan examples/quickstart/run.yaml --instance fargate-4vcpu-16gb",
     "fedmkt plan run.yaml --instance g6e.xlarge --on-demand --json",
+    "fedmkt plan --model models/smollm2 --batch 4 --tokens 512 --rank 8",
   ],
   async run({ args, io, dependencies }): Promise<Outcome> {
+    refuseOthersOptions(args);
+    if (args.model !== undefined) return (await import("../plan/plan-model.ts")).planModel(args, io);
     const shown = args.spec as string;
     const { spec, yaml, placeOf } = readSpecFile(shown, io, ANY_PLACE);
     const { mistakes } = await dependencies.checkMaterial(spec, yaml);
@@ -64,6 +70,19 @@ export const command: Command = {
     };
   },
 };
+
+const RUN_OPTIONS = ["instance", "on-demand", "hours"];
+const MODEL_OPTIONS = Object.keys(MODEL_PLAN_ARGUMENTS).filter((name) => name !== "model");
+
+/** A run is planned or a model: an option of the one says nothing of the other. */
+function refuseOthersOptions(args: CommandContext["args"]): void {
+  const refuse = (reason: string) => new InvalidInputError("BAD_ARGUMENT", `fedmkt plan: ${reason}`);
+  if ((args.spec === undefined) === (args.model === undefined))
+    throw refuse("expected SPEC (the run's spec) or --model, and not both");
+  const [others, expected] = args.model === undefined ? [MODEL_OPTIONS, "--model"] : [RUN_OPTIONS, "a run's spec"];
+  const found = others.find((name) => args[name] !== undefined);
+  if (found !== undefined) throw refuse(`--${found} goes with ${expected}`);
+}
 
 function readHours(text: string | undefined): number | null {
   if (text === undefined) return null;

@@ -19,8 +19,11 @@ export interface CudaMachine {
 const SHARED = "libonnxruntime_providers_shared.so";
 const PROVIDER = "libonnxruntime_providers_cuda.so";
 const DRIVER = "libcuda.so.1";
-/** What Node says of a library that it has loaded and that is no module of its own. */
-const LOADED = "did not self-register";
+/**
+ * What Node says of a library that it has loaded and that is no module of its own. It lets such a library go again at once, so that
+ * the provider then misses its host's symbol: by then everything that it needs has been found.
+ */
+const LOADED = ["did not self-register", "undefined symbol: Provider_GetHost"];
 /** The driver makes one for each GPU; the second is what a container of WSL has. */
 const GPUS = ["/dev/nvidia0", "/dev/dxg"];
 
@@ -33,8 +36,7 @@ export function thisMachine(): CudaMachine {
     version: JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version,
     folder: folder ?? join(root, "bin"),
     exists: existsSync,
-    // lazily: Node lets a library go at once that is no module of its own, so that the provider's host is not there for symbols
-    load: (path) => process.dlopen({ exports: {} }, path, constants.dlopen.RTLD_LAZY | constants.dlopen.RTLD_GLOBAL),
+    load: (path) => process.dlopen({ exports: {} }, path, constants.dlopen.RTLD_LAZY),
   };
 }
 
@@ -66,7 +68,7 @@ function refusalOf({ load }: CudaMachine, path: string): { library: string | nul
     load(path);
   } catch (error) {
     const { message } = error as Error;
-    if (message.includes(LOADED)) return null;
+    if (LOADED.some((words) => message.includes(words))) return null;
     return { library: /(\S+): cannot open shared object file/.exec(message)?.[1] ?? null, reason: message };
   }
   return null;

@@ -57,6 +57,13 @@ describe("what is missing for CUDA", () => {
     expect(findMissingForCuda(machine(PARTS))).toMatch(/no Nvidia GPU was found: expected one of \/dev\/nvidia0/);
   });
 
+  it("is nothing where the provider misses its host alone, which ONNX Runtime brings", () => {
+    const load = (path: string) => {
+      throw new Error(`${path}: undefined symbol: Provider_GetHost`);
+    };
+    expect(findMissingForCuda(machine([...PARTS, "/dev/nvidia0"], null, { load }))).toBeNull();
+  });
+
   it("is nothing, where everything loads and there is a GPU", () => {
     expect(findMissingForCuda(machine([...PARTS, "/dev/nvidia0"]))).toBeNull();
   });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
+import { createRandom } from "../../../shared/src/core/numeric/random.ts";
 import {
   createTokenSampler,
   type SamplingOptions,
@@ -43,6 +44,23 @@ function expectDistribution(options: Partial<SamplingOptions>, expected: readonl
 describe("a sampler of tokens", () => {
   it("draws by the softmax of the logits", () => {
     expectDistribution({}, softmax(LOGITS, 1));
+  });
+
+  it("finds the likeliest tokens of a large vocabulary, whatever their order", () => {
+    const random = createRandom(2);
+    const spread = Float32Array.from({ length: 3000 }, () => random.normal());
+    const coarse = spread.map((logit) => Math.round(logit * 3)); // with many ties
+    for (const logits of [spread, coarse, spread.toSorted(), spread.toSorted().reverse()])
+      for (const topK of [1, 2, 17, 2999]) {
+        const likeliest = Array.from(logits.keys())
+          .sort((a, b) => logits[b] - logits[a] || a - b)
+          .slice(0, topK);
+        const allowed = new Set(likeliest);
+        const sample = createTokenSampler({ ...PLAIN, temperature: 3, topK });
+        const drawn = new Set(Array.from({ length: 200 }, () => sample(logits)));
+        expect([...drawn].every((id) => allowed.has(id))).toBe(true);
+        if (topK === 2) expect(drawn).toEqual(allowed);
+      }
   });
 
   it("divides the logits by the temperature", () => {

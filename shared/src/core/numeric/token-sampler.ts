@@ -24,18 +24,19 @@ export function createTokenSampler({
   return (logits) => {
     const likeliest = likeliestToken(logits);
     if (temperature === 0) return likeliest;
-    const weight = (id: number) => Math.exp((logits[id] - logits[likeliest]) / temperature);
-    let ids = topK === null ? Array.from(logits.keys()) : likeliestTokens(logits, topK);
-    let weights = ids.map(weight);
+    let ids = likeliestTokens(logits, topK ?? logits.length);
+    let weights = new Float64Array(ids.length);
+    for (let index = 0; index < ids.length; index++)
+      weights[index] = Math.exp((logits[ids[index]] - logits[likeliest]) / temperature);
     if (topP !== null) {
-      ids = nucleus(ids, weights, topP);
-      weights = ids.map(weight);
+      const kept = nucleus(weights, topP);
+      ids = Int32Array.from(kept, (index) => ids[index]);
+      weights = Float64Array.from(kept, (index) => weights[index]);
     }
-    const total = weights.reduce((sum, one) => sum + one, 0);
-    const wanted = random.next() * total;
+    const wanted = random.next() * sum(weights);
     let passed = 0;
-    for (const [index, one] of weights.entries()) {
-      passed += one;
+    for (let index = 0; index < ids.length; index++) {
+      passed += weights[index];
       if (wanted < passed) return ids[index];
     }
     return likeliest; // only where rounding left the sum a hair short
@@ -53,33 +54,65 @@ export function likeliestToken(logits: Float32Array): number {
 export function tokenLogProb(logits: Float32Array, id: number): number {
   const largest = logits[likeliestToken(logits)];
   let mass = 0;
-  for (const logit of logits) mass += Math.exp(logit - largest);
+  for (let other = 0; other < logits.length; other++) mass += Math.exp(logits[other] - largest);
   return logits[id] - largest - Math.log(mass);
 }
 
-/** @returns `count` ids, ascending */
-function likeliestTokens(logits: Float32Array, count: number): number[] {
-  if (count >= logits.length) return Array.from(logits.keys());
-  const least = logits.toSorted()[logits.length - count];
-  const ids: number[] = [];
+/** @returns at most so many ids, ascending */
+function likeliestTokens(logits: Float32Array, most: number): Int32Array {
+  const count = Math.min(most, logits.length);
+  const least = count === logits.length ? Number.NEGATIVE_INFINITY : nthLargest(logits, count);
   let ties = count;
-  for (const logit of logits) if (logit > least) ties--;
-  for (const [id, logit] of logits.entries()) if (logit > least || (logit === least && ties-- > 0)) ids.push(id);
+  for (let id = 0; id < logits.length; id++) if (logits[id] > least) ties--;
+  const ids = new Int32Array(count);
+  let found = 0;
+  for (let id = 0; id < logits.length; id++)
+    if (logits[id] > least || (logits[id] === least && ties-- > 0)) ids[found++] = id;
   return ids;
 }
 
-/** @returns the fewest likeliest ids, likeliest first, that have this share of the mass */
-function nucleus(ids: readonly number[], weights: readonly number[], share: number): number[] {
-  const total = weights.reduce((sum, one) => sum + one, 0);
+/** Hoare's selection: linear on average. @returns the n-th largest value, n from 1 */
+function nthLargest(numbers: Float32Array, n: number): number {
+  const values = numbers.slice();
+  let low = 0;
+  let high = values.length - 1;
+  while (low < high) {
+    const pivot = values[(low + high) >>> 1];
+    let left = low;
+    let right = high;
+    while (left <= right) {
+      while (values[left] > pivot) left++;
+      while (values[right] < pivot) right--;
+      if (left > right) break;
+      const held = values[left];
+      values[left++] = values[right];
+      values[right--] = held;
+    }
+    if (n - 1 <= right) high = right;
+    else if (n - 1 >= left) low = left;
+    else break;
+  }
+  return values[n - 1];
+}
+
+/** @returns the fewest indices that have this share of the mass, heaviest first, of equal ones the lower first */
+function nucleus(weights: Float64Array, share: number): number[] {
+  const mass = sum(weights);
   // all that weigh less have less than what may be left out, even together: only the rest has to be sorted
-  const negligible = (total * (1 - share)) / ids.length;
-  const order = Array.from(ids.keys())
-    .filter((index) => weights[index] >= negligible)
-    .sort((a, b) => weights[b] - weights[a] || ids[a] - ids[b]);
+  const negligible = (mass * (1 - share)) / weights.length;
+  const order: number[] = [];
+  for (let index = 0; index < weights.length; index++) if (weights[index] >= negligible) order.push(index);
+  order.sort((a, b) => weights[b] - weights[a] || a - b);
   let passed = 0;
   const end = order.findIndex((index) => {
     passed += weights[index];
-    return passed >= share * total;
+    return passed >= share * mass;
   });
-  return (end < 0 ? order : order.slice(0, end + 1)).map((index) => ids[index]);
+  return end < 0 ? order : order.slice(0, end + 1);
+}
+
+function sum(numbers: Float64Array): number {
+  let total = 0;
+  for (let index = 0; index < numbers.length; index++) total += numbers[index];
+  return total;
 }

@@ -27,6 +27,8 @@ export interface TrainingCase {
   temperature: number;
   training: TrainOptions["training"];
   losses: number[];
+  /** gradient norms before clipping; none where nothing is clipped */
+  norms: number[];
 }
 
 export function samplesOf(samples: TrainingCase["samples"], bytes: readonly number[] = []): EncodedSample[] {

@@ -35,6 +35,16 @@ async function expectSameTenSteps(name: string, folder: string, wanted: Training
 describe("training against PyTorch and PEFT", () => {
   const cases = Object.entries(fixture.training as Record<string, TrainingCase>);
 
+  it("is shown for each schedule, with warm-up, for clipping that bites, and for uneven lengths in micro-batches", () => {
+    const all = cases.map(([, wanted]) => wanted);
+    for (const schedule of ["constant", "linear", "cosine"])
+      expect(all.some(({ training }) => training.schedule === schedule && training.warmupRatio > 0)).toBe(true);
+    expect(all.some(({ training, norms }) => training.clipNorm && Math.max(...norms) > training.clipNorm)).toBe(true);
+    expect(all.some(({ training }) => training.clipNorm === null)).toBe(true);
+    const accumulated = all.filter(({ training }) => training.microBatchSize);
+    expect(accumulated.some(({ samples }) => new Set(samples.map(({ ids }) => ids.length)).size > 3)).toBe(true);
+  });
+
   it.each(cases)("computes the LoRA gradients of %s", async (name, wanted) => {
     await expectSameGradient(name, resolve(fixtures, wanted.folder), wanted);
   });

@@ -15,7 +15,7 @@ import { writeCommandLine } from "../command-line.ts";
 import { count } from "../count.ts";
 import { RunFailure } from "../failure.ts";
 import { MODEL_ARGUMENTS, readDevice } from "../model/model-arguments.ts";
-import { readAdapter } from "../model/read-adapter.ts";
+import { type LocalAdapter, readAdapter } from "../model/read-adapter.ts";
 import { identifyFiles, readScoredSamples, readTrainingSamples } from "../model/read-local-data.ts";
 import { loraOf, STOPPED, withLocalModel } from "../model/with-local-model.ts";
 import { readNumber } from "../number-argument.ts";
@@ -89,7 +89,7 @@ export const command: Command = {
 /** All that the command line says, checked. */
 interface TrainTask {
   model: string;
-  adapter: (PeftAdapter & { weights: Uint8Array }) | null;
+  adapter: LocalAdapter | null;
   spec: TrainSpec;
   checkpointMs: number;
 }
@@ -144,7 +144,7 @@ async function train(context: CommandContext, task: TrainTask, folder: TrainingF
     const options = {
       model,
       lora: spec.lora ?? ("all" as const),
-      adapter: adapter?.weights ?? null,
+      adapter: adapter?.widened() ?? null,
       device: readDevice(args),
       threads: spec.training.threads,
       seed: deriveSeed(spec.seed, "lora"),

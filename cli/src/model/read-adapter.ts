@@ -1,12 +1,21 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
+import { widenBfloat16, widenFloat16 } from "@fedmkt/shared/engine/widen-float.ts";
 import { type PeftAdapter, parsePeftAdapter } from "@fedmkt/shared/formats/peft-adapter.ts";
+import { readSafetensors, type Tensor, writeSafetensors } from "@fedmkt/shared/formats/safetensors.ts";
 
 const CONFIG = "adapter_config.json";
 const WEIGHTS = "adapter_model.safetensors";
 /** Rank 256 on every layer of a 70B model is 7 GB; what is read whole here is for one machine, so less will do. */
 const MAX_WEIGHT_BYTES = 2 * 1024 ** 3;
+
+export interface LocalAdapter extends PeftAdapter {
+  /** adapter_model.safetensors as it is */
+  weights: Uint8Array;
+  /** the same in f32 */
+  widened(): Uint8Array;
+}
 
 export function isAdapterFolder(folder: string): boolean {
   return existsSync(join(folder, CONFIG));
@@ -15,10 +24,9 @@ export function isAdapterFolder(folder: string): boolean {
 /**
  * An adapter's folder, both of its files read and checked.
  * @param what - the folder as errors name it
- * @returns with the bytes of adapter_model.safetensors
  * @throws InvalidInputError `FILE_MISSING`, `FILE_TOO_LARGE`, `ADAPTER_INVALID`, `SAFETENSORS_…`
  */
-export function readAdapter(folder: string, what: string): PeftAdapter & { weights: Uint8Array } {
+export function readAdapter(folder: string, what: string): LocalAdapter {
   for (const name of [CONFIG, WEIGHTS])
     if (!statSync(join(folder, name), { throwIfNoEntry: false })?.isFile())
       throw new InvalidInputError("FILE_MISSING", `${what}: expected ${name}, there is none`);
@@ -29,5 +37,18 @@ export function readAdapter(folder: string, what: string): PeftAdapter & { weigh
       `${what}/${WEIGHTS}: expected at most ${MAX_WEIGHT_BYTES} bytes, got ${size}`,
     );
   const weights = new Uint8Array(readFileSync(join(folder, WEIGHTS)));
-  return { ...parsePeftAdapter(readFileSync(join(folder, CONFIG)), weights, what), weights };
+  const adapter = parsePeftAdapter(readFileSync(join(folder, CONFIG)), weights, what);
+  return { ...adapter, weights, widened: () => widen(weights, what) };
+}
+
+/** The adapter's weights in f32, as the engine takes them: other programs save theirs in 16 bits, too. */
+function widen(weights: Uint8Array, what: string): Uint8Array {
+  const { tensors, metadata } = readSafetensors(weights, what);
+  if ([...tensors.values()].every(({ dtype }) => dtype === "F32")) return weights;
+  const wide = [...tensors].map(([name, tensor]): [string, Tensor] => {
+    if (tensor.dtype !== "F16" && tensor.dtype !== "BF16") return [name, tensor];
+    const data = tensor.dtype === "F16" ? widenFloat16(tensor.data) : widenBfloat16(tensor.data);
+    return [name, { dtype: "F32", shape: tensor.shape, data }];
+  });
+  return writeSafetensors(Object.fromEntries(wide), metadata);
 }

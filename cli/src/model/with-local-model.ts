@@ -32,14 +32,15 @@ export const LOCAL_FILES = { material: new FileMaterial(), openTokenizer };
  * @throws TransientError `STOPPED_BY_HAND`
  */
 export async function withLocalModel<T>(
-  { io: { signal, stderr }, dependencies }: Pick<CommandContext, "io" | "dependencies">,
+  { args, io: { signal, stderr }, dependencies }: CommandContext,
   { model, lora, adapter, device, threads, seed }: LocalModelOptions,
   work: (open: TokenizedModel) => Promise<T>,
   putsItselfDown: () => boolean = () => false,
 ): Promise<T> {
   const tokenizer = await modelTokenizer(LOCAL_FILES, model);
   const engine = await dependencies.createEngine(device, (graph, placement) => {
-    stderr.write(`${graph}: ${describePlacement(placement)}\n`);
+    const line = `${graph}: ${describePlacement(placement)}`;
+    stderr.write(`${args.json === true ? JSON.stringify({ event: "placed", graph, ...placement }) : line}\n`);
   });
   let closed: Promise<void> | null = null;
   const close = () => {
@@ -84,7 +85,7 @@ export function readOnly({
   const given = args.adapter as string | undefined;
   if (given === undefined) return { model, lora: null, adapter: null, seed: 0 };
   const adapter = readAdapter(resolve(io.cwd, given), given);
-  return { model, lora: loraOf(adapter, given), adapter: adapter.weights, seed: 0 };
+  return { model, lora: loraOf(adapter, given), adapter: adapter.widened(), seed: 0 };
 }
 
 /** An adapter's shape as LoRA settings, without dropout. @throws InvalidInputError `ADAPTER_INVALID` */

@@ -12,13 +12,13 @@ const loraTargets = z
   .union([
     z.enum(["default", "peft-default", "all-linear"]),
     z
-      .array(z.string().regex(/^\w{1,64}$/))
+      .array(z.string().regex(/^\w{1,64}(\.\w{1,64}){0,15}$/))
       .min(1)
       .max(64),
   ])
   .default("default")
   .describe(
-    "last names of the layers that are adapted, such as q_proj; default: FATE-LLM's choice for the model's type where it has one, else PEFT's; peft-default: PEFT's",
+    "ends of the names of the layers that are adapted, such as q_proj or mlp.c_proj; default: FATE-LLM's choice for the model's type where it has one, else PEFT's; peft-default: PEFT's",
   );
 
 export const loraSpec = z.strictObject({

@@ -4,6 +4,7 @@ import { afterAll, describe, expect, it } from "@jest/globals";
 import { openTokenizer } from "../../../shared/src/adapters/tokenizers/open-tokenizer.ts";
 import { encodeSample } from "../../../shared/src/core/alignment/encode-sample.ts";
 import { rougeL } from "../../../shared/src/core/evaluation/rouge-l.ts";
+import { readSafetensors, writeSafetensors } from "../../../shared/src/formats/safetensors.ts";
 import type { EncodedSample } from "../../../shared/src/ports/engine.ts";
 import { remove, write } from "../../support/cli.ts";
 import { engine } from "../../support/shared-engine.ts";
@@ -122,6 +123,25 @@ describe("fedmkt evaluate", () => {
       expect.objectContaining({ line: 1, text: text.trim(), exactMatch: true, rougeL: same }),
       expect.objectContaining({ line: 2, exactMatch: false, rougeL: other }),
     ]);
+  });
+
+  it("takes adapters that other programs saved in 16 bits", async () => {
+    const settings = ["--learning-rate", "0.02", "--epochs", "2", "--rank", "2"];
+    await dataOf(folder, ["train", "model", "--data", "texts.jsonl", "--out", "adapter", ...settings]);
+    const { tensors } = readSafetensors(readFileSync(join(folder, "adapter/adapter_model.safetensors")), "adapter");
+    const halved = [...tensors].map(([name, { shape, data }]) => {
+      const bits = new Uint32Array(Float32Array.from(data as Float32Array).buffer);
+      return [name, { dtype: "BF16" as const, shape, data: Uint16Array.from(bits, (word) => word >>> 16) }] as const;
+    });
+    write(folder, "bf16/adapter_config.json", readFileSync(join(folder, "adapter/adapter_config.json")));
+    write(folder, "bf16/adapter_model.safetensors", writeSafetensors(Object.fromEntries(halved), { format: "pt" }));
+    const score = async (...more: string[]) =>
+      (await dataOf(folder, evaluate("--data", "texts.jsonl", ...more))).bitsPerByte as number;
+    const without = await score();
+    const exact = await score("--adapter", "adapter");
+    const rounded = await score("--adapter", "bf16");
+    expect(Math.abs(rounded - exact)).toBeLessThan(0.01 * (without - exact));
+    expect(rounded).not.toBe(exact);
   });
 
   it("takes the first samples alone where there is a limit", async () => {

@@ -69,7 +69,7 @@ const resumed = (resume: Uint8Array): TrainCheckpoint => ({
 const kinds: [string, () => TrainOptions, OpenModel["lora"]][] = [
   ["labels", labelsOnly, TOY_LORA],
   ["knowledge", withKnowledge, TOY_LORA],
-  ["labels with dropout", labelsOnly, { ...TOY_LORA, dropout: 0.4 }],
+  ["knowledge with dropout", withKnowledge, { ...TOY_LORA, dropout: 0.4 }],
 ];
 
 export const CHECKPOINT_CHECKS: TrainerCheck[] = [

@@ -28,7 +28,7 @@ describe("a model of the engine", () => {
   it("lets a process go on that waits for nothing but the engine's end", () => {
     const program = `
       import { createEngine } from ${JSON.stringify(new URL("../../../shared/src/engine/engine.ts", import.meta.url).href)};
-            const engine = createEngine();
+      const engine = createEngine();
       const model = await engine.open(${JSON.stringify({ folder: toyFolder(), lora: null, adapter: null, seed: 1, threads: 1 })});
       await model.close();
       await engine.close();

@@ -1,3 +1,5 @@
+import { readdirSync } from "node:fs";
+import { resolve } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { createPacker } from "../../../shared/src/engine/batch.ts";
 import { batchesByLength, windowsByLength } from "../../../shared/src/engine/batches-by-length.ts";
@@ -142,28 +144,35 @@ describe("a sample beside longer ones", () => {
     expect(relative(beside.gradient, alone.gradient)).toBeLessThan(TOLERANCE);
   });
 
-  it("has the loss and the knowledge that it has alone", async () => {
-    await withModel({ folder }, async (model) => {
-      const extract = async (chosen: EncodedSample[], batchSize: number) => {
-        const found: SampleKnowledge[] = [];
-        for await (const known of model.extract(chosen, 5, batchSize)) found.push(known);
-        return found;
-      };
-      const together = await extract(samples, 8);
-      const sorted = await extract(samples, 3);
-      const nats = await model.score(samples, 3);
-      for (const [index, sample] of samples.entries()) {
-        const [alone] = await extract([sample], 1);
-        for (const known of [together[index], sorted[index]]) {
-          expect(known.positions).toEqual(alone.positions);
-          expect(known.topIds).toEqual(alone.topIds);
-          expect(relative(known.topLogProbs, alone.topLogProbs)).toBeLessThan(TOLERANCE);
-          expect(relative([known.lossNats], [alone.lossNats])).toBeLessThan(TOLERANCE);
+  const fixtures = resolve(import.meta.dirname, "../../golden/fixtures/architectures");
+  const architectures = readdirSync(fixtures).filter((name) => !name.endsWith("-whole"));
+
+  it.each([["a toy", folder], ...architectures.map((name) => [name, resolve(fixtures, name)])])(
+    "has the loss and the knowledge that it has alone: %s",
+    async (_, path) => {
+      await withModel({ folder: path, lora: null }, async (model) => {
+        const samples = toySamples(...LENGTHS.map((length) => Math.min(length, model.contextTokens)));
+        const extract = async (chosen: EncodedSample[], batchSize: number) => {
+          const found: SampleKnowledge[] = [];
+          for await (const known of model.extract(chosen, 5, batchSize)) found.push(known);
+          return found;
+        };
+        const together = await extract(samples, 8);
+        const sorted = await extract(samples, 3);
+        const nats = await model.score(samples, 3);
+        for (const [index, sample] of samples.entries()) {
+          const [alone] = await extract([sample], 1);
+          for (const known of [together[index], sorted[index]]) {
+            expect(known.positions).toEqual(alone.positions);
+            expect(known.topIds).toEqual(alone.topIds);
+            expect(relative(known.topLogProbs, alone.topLogProbs)).toBeLessThan(TOLERANCE);
+            expect(relative([known.lossNats], [alone.lossNats])).toBeLessThan(TOLERANCE);
+          }
+          expect(relative([nats[index]], [alone.lossNats])).toBeLessThan(TOLERANCE);
         }
-        expect(relative([nats[index]], [alone.lossNats])).toBeLessThan(TOLERANCE);
-      }
-    });
-  });
+      });
+    },
+  );
 
   it("shares a micro-batch with samples of near length, for less work and the same step", async () => {
     const whole = await stepOf(samples, 8);

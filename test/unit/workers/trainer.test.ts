@@ -29,7 +29,11 @@ describe("FEDMKT_TRAINER", () => {
 
   it("takes the engine's place in a worker", async () => {
     const variables = { ...VARIABLES, FEDMKT_TRAINER: `${process.execPath} ${program("misbehaving-trainer.ts")} none` };
-    const { engine, close } = workerServices(variables, workerEnvironment.parse(variables), new RecordingLogger());
+    const { engine, close } = workerServices(
+      variables,
+      workerEnvironment.parse(variables),
+      new RecordingLogger() as never,
+    );
     try {
       // this trainer holds the same model whatever it is asked for
       expect(await engine.open({ ...OPEN, folder: toyFolder() })).toMatchObject({ vocabularySize: 4, parameters: 16 });
@@ -44,7 +48,12 @@ describe("FEDMKT_TRAINER", () => {
       FEDMKT_TRAINER: `${process.execPath} ${program("misbehaving-trainer.ts")} ends-at-once`,
     };
     const { signal } = new AbortController();
-    const worked = runQueueWorker({ variables, logger: new RecordingLogger(), stopping: signal, gaveUp: signal });
+    const worked = runQueueWorker({
+      variables,
+      logger: new RecordingLogger() as never,
+      stopping: signal,
+      gaveUp: signal,
+    });
     await expect(worked).rejects.toMatchObject({ name: "InvalidInputError", code: "TRAINER_UNAVAILABLE" });
   });
 });

@@ -104,6 +104,16 @@ describe("training with LoRA dropout", () => {
     expect(await read(0.4)).toEqual(await read(0));
   });
 
+  it("learns the same where blocks are computed a second time: they see what they saw the first time", async () => {
+    const folder = toyFolder();
+    const run = (activationCheckpointing: "off" | "on") =>
+      withModel({ folder, lora }, async (model) => {
+        await model.train(toyOptions({ training: { ...TOY_TRAINING, activationCheckpointing }, epochs: 3 }));
+        return model.adapter();
+      });
+    expect(await run("on")).toEqual(await run("off"));
+  });
+
   it("learns the same from one sample at a time as from the whole batch: masks belong to samples", async () => {
     const folder = toyFolder();
     const run = (microBatchSize: number) =>

@@ -1,4 +1,5 @@
-import { resolve } from "node:path";
+import { statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import { writeJsonLines } from "@fedmkt/shared/formats/jsonl.ts";
 import { formatValue } from "@fedmkt/shared/report/table.ts";
@@ -60,12 +61,12 @@ export const command: Command = {
     const { args, io, dependencies } = context;
     const options = { ...readOnly(context), device: readDevice(args), threads: readThreads("evaluate", args) };
     const evaluate = await readTask(context, options.model);
+    const output = readOutput(context);
     const display = showTask({ io, json: args.json === true, clockMs: dependencies.clockMs });
     const { metrics, results } = await withLocalModel(context, options, (open) =>
       evaluate(open, (done, of) => display.take({ phase: "scoring", done, of, unit: "texts" })),
     ).finally(() => display.end());
-    const output = args.output as string | undefined;
-    if (output !== undefined) writeWhole(resolve(io.cwd, output), writeJsonLines(results));
+    if (output !== null) writeWhole(output, writeJsonLines(results));
     const width = Math.max(...Object.keys(metrics).map((name) => name.length));
     return {
       data: { task: args.task ?? "text", ...metrics },
@@ -75,6 +76,18 @@ export const command: Command = {
     };
   },
 };
+
+/** Looked at before anything is computed for it. */
+function readOutput({ args, io }: CommandContext): string | null {
+  if (args.output === undefined) return null;
+  const file = resolve(io.cwd, args.output as string);
+  const isFile = statSync(file, { throwIfNoEntry: false })?.isDirectory() !== true;
+  if (isFile && statSync(dirname(file), { throwIfNoEntry: false })?.isDirectory()) return file;
+  throw new InvalidInputError(
+    "BAD_ARGUMENT",
+    `fedmkt evaluate: --output: expected a file in a folder that is there, got ${args.output}`,
+  );
+}
 
 type Evaluate = (open: TokenizedModel, report: (done: number, of: number) => void) => Promise<Evaluation>;
 

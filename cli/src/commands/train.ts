@@ -1,18 +1,15 @@
 import { availableParallelism } from "node:os";
-import { relative, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { LoraSpec } from "@fedmkt/shared/contracts/run-spec.ts";
 import { engineTraining, type TrainSpec } from "@fedmkt/shared/contracts/train-spec.ts";
-import type { TrainingOrigin, TrainingRecord } from "@fedmkt/shared/contracts/training-record.ts";
+import type { TrainingOrigin } from "@fedmkt/shared/contracts/training-record.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import { deriveSeed } from "@fedmkt/shared/core/numeric/seed.ts";
-import type { Sample } from "@fedmkt/shared/core/samples/sample.ts";
 import type { PeftAdapter } from "@fedmkt/shared/formats/peft-adapter.ts";
 import { readTrainingStep } from "@fedmkt/shared/formats/training-state.ts";
-import { formatBytes, formatValue } from "@fedmkt/shared/report/table.ts";
-import { fineTune, type TuningOutcome } from "@fedmkt/shared/use-cases/fine-tune.ts";
+import { fineTune } from "@fedmkt/shared/use-cases/fine-tune.ts";
 import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "../command.ts";
 import { writeCommandLine } from "../command-line.ts";
-import { count } from "../count.ts";
 import { RunFailure } from "../failure.ts";
 import { MODEL_ARGUMENTS, readDevice } from "../model/model-arguments.ts";
 import { type LocalAdapter, readAdapter } from "../model/read-adapter.ts";
@@ -20,9 +17,10 @@ import { identifyFiles, readScoredSamples, readTrainingSamples } from "../model/
 import { loraOf, STOPPED, withLocalModel } from "../model/with-local-model.ts";
 import { readNumber } from "../number-argument.ts";
 import { showTask } from "../progress/show-task.ts";
+import { describeHeldOut, introduceTraining, reportTraining } from "../train/describe-training.ts";
 import { readTrainSettings, SETTING_ARGUMENTS } from "../train/read-train-settings.ts";
 import { TrainingFolder } from "../train/training-folder.ts";
-import { heldOutLoss, resultFiles } from "../train/training-result.ts";
+import { resultFiles } from "../train/training-result.ts";
 
 const DEFAULT_CHECKPOINT_SECONDS = 60;
 /** As run.yaml's `threads`. */
@@ -139,6 +137,7 @@ async function train(context: CommandContext, task: TrainTask, folder: TrainingF
   if (found === null) folder.save(origin, { steps: [], heldOut: [] }, null);
   const display = showTask({ io, json: args.json === true, clockMs: dependencies.clockMs });
   let isTraining = false;
+  let unsaved: string | null = null;
   let step = found === null || found.state === null ? 0 : readTrainingStep(found.state, shown);
   try {
     const options = {
@@ -150,7 +149,7 @@ async function train(context: CommandContext, task: TrainTask, folder: TrainingF
       seed: deriveSeed(spec.seed, "lora"),
     };
     const work = async (open: Parameters<Parameters<typeof withLocalModel>[2]>[0]) => {
-      display.say(introduce(samples, heldOut, open.model.trainableParameters, open.model.parameters));
+      display.say(introduceTraining(samples, heldOut, open.model.trainableParameters, open.model.parameters));
       const outcome = await fineTune(open, {
         samples,
         heldOut,
@@ -161,7 +160,11 @@ async function train(context: CommandContext, task: TrainTask, folder: TrainingF
         checkpoint: {
           everyMs: task.checkpointMs,
           nowMs: dependencies.clockMs,
-          save: async (record, state) => folder.save(origin, record, state),
+          save: async (record, state) => {
+            unsaved = attempt(() => folder.save(origin, record, state));
+            // it costs work only if the training is ended too: it goes on
+            if (unsaved !== null) display.say(`the checkpoint could not be written: ${unsaved}`);
+          },
         },
         signal: io.signal,
         onTraining: (going) => {
@@ -187,63 +190,37 @@ async function train(context: CommandContext, task: TrainTask, folder: TrainingF
     };
     const outcome = await withLocalModel(context, options, work, () => isTraining);
     display.end();
-    return report(context, samples.length, outcome, dependencies.clockMs() - startedMs);
+    return reportTraining(context, samples.length, outcome, dependencies.clockMs() - startedMs);
   } catch (error) {
     display.end();
-    if (io.signal.aborted) throw stopped(context, spec, step);
+    if (io.signal.aborted && !(error instanceof InvalidInputError)) throw stopped(context, spec, step, unsaved);
     throw error;
   }
 }
 
-function describeHeldOut(score: TrainingRecord["heldOut"][number]): string {
-  const { epoch, bitsPerByte, natsPerToken } = heldOutLoss(score);
-  const when = epoch === 0 ? "before" : `epoch ${epoch}`;
-  return `held out, ${when}: ${formatValue(bitsPerByte)} bits/byte, ${formatValue(natsPerToken)} nats/token`;
-}
-
-function introduce(
-  samples: readonly Sample[],
-  heldOut: readonly Sample[],
-  trainable: number,
-  parameters: number,
-): string {
-  const scored = heldOut.length === 0 ? "" : `, ${heldOut.length} held out`;
-  return `${count(samples.length, "sample")}${scored}; ${trainable} of ${parameters} parameters are trained`;
+/** @returns why it failed; null where it did not */
+function attempt(act: () => void): string | null {
+  try {
+    act();
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 /** The same command goes on: its options are what the checkpoint was made with. */
-function stopped({ args }: CommandContext, { training }: TrainSpec, step: number): RunFailure {
+function stopped({ args }: CommandContext, { training }: TrainSpec, step: number, unsaved: string | null): RunFailure {
   // threads are counted on the machine unless given, and sums depend on them
   const again = writeCommandLine(command, args, { threads: String(training.threads), resume: true });
+  const kept =
+    unsaved === null
+      ? `its checkpoint is in ${args.out}`
+      : `this could not be written down (${unsaved}), so an older checkpoint is in ${args.out}`;
   return new RunFailure({
     name: "TransientError",
     code: STOPPED,
-    message: `stopped by hand after step ${step}; its checkpoint is in ${args.out}; to go on:\n${again}`,
+    message: `stopped by hand after step ${step}; ${kept}; to go on:\n${again}`,
     details: { step, resume: again },
     exitCode: 1,
   });
-}
-
-function report({ args, io }: CommandContext, samples: number, outcome: TuningOutcome, wallTimeMs: number): Outcome {
-  const folder = resolve(io.cwd, args.out as string);
-  const below = relative(io.cwd, folder);
-  const heldOut = outcome.record.heldOut.map(heldOutLoss);
-  const peakMemoryBytes = process.resourceUsage().maxRSS * 1024;
-  return {
-    data: {
-      folder,
-      samples,
-      steps: outcome.steps,
-      lossByEpoch: outcome.lossByEpoch,
-      heldOut,
-      wallTimeMs: Math.round(wallTimeMs),
-      peakMemoryBytes,
-      reused: false,
-    },
-    text: [
-      `${below.startsWith("..") || below === "" ? folder : below}: ${count(outcome.steps, "step")}, loss ${outcome.lossByEpoch.map(formatValue).join(", ")} nats/token by epoch`,
-      ...outcome.record.heldOut.map((score) => `  ${describeHeldOut(score)}`),
-      `  ${(wallTimeMs / 1000).toFixed(1)} s, ${formatBytes(peakMemoryBytes)} at most`,
-    ].join("\n"),
-  };
 }

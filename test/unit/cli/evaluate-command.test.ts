@@ -163,6 +163,7 @@ describe("fedmkt evaluate", () => {
     [["--data", "texts.jsonl", "--limit", "0"], "expected a whole number from 1"],
     [["--data", "gone.jsonl"], "FILE_MISSING"],
     [["--data", "texts.jsonl", "--adapter", "gone"], "FILE_MISSING"],
+    [["--data", "texts.jsonl", "--output", "gone/results.jsonl"], "--output: expected a file in a folder"],
     [[], "Missing required argument"],
   ])("refuses %j as bad input", async (more, reason) => {
     const { exitCode, stderr } = await callWithEngine(folder, evaluate(...more));

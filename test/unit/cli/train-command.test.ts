@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "@jest/globals";
 import { parsePeftAdapter } from "../../../shared/src/formats/peft-adapter.ts";
@@ -156,6 +156,21 @@ describe("fedmkt train", () => {
       expect(contents(`stopped-${at}`)).toEqual(contents("first"));
     },
   );
+
+  it("goes on where a checkpoint cannot be written, and says so", async () => {
+    const argv = train("full-disk", "--held-out", "held-out.jsonl");
+    const controller = new AbortController();
+    mkdirSync(join(folder, "full-disk/checkpoint/state.safetensors.part"), { recursive: true });
+    const { exitCode, stderr } = await callWithEngine(folder, [...argv, "--resume", "--checkpoint-every", "0"], {
+      signal: controller.signal,
+      changed: interruptedAt(5, controller),
+    });
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/the checkpoint could not be written: EISDIR.*this could not be written down \(EISDIR/s);
+    rmdirSync(join(folder, "full-disk/checkpoint/state.safetensors.part"));
+    await dataOf(folder, [...argv, "--resume"]);
+    expect(contents("full-disk")).toEqual(contents("first"));
+  });
 
   it("refuses to go on with another training, and says what has changed", async () => {
     expect((await interrupt(2, train("other"))).exitCode).toBe(1);

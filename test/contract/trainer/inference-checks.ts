@@ -196,4 +196,14 @@ export const INFERENCE_CHECKS: TrainerCheck[] = [
         expect(await model.logits(Int32Array.of(1, 2))).toHaveLength(2 * TOY_CONFIG.vocab_size);
       }),
   },
+  {
+    title: "can be asked for other things, and closed, while nobody reads on in a text",
+    run: (engine) =>
+      withModel(engine, {}, async (model) => {
+        const text = model.generate({ ...GREEDY, prompt: PROMPT })[Symbol.asyncIterator]();
+        expect((await text.next()).value).toMatchObject({ id: expect.any(Number) });
+        expect(await model.score(toySamples(4), 1)).toHaveLength(1);
+        await model.close();
+      }),
+  },
 ];

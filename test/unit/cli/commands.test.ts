@@ -197,6 +197,7 @@ describe("the command line", () => {
         checks: expect.arrayContaining([
           { name: "engine", ok: false, found: "not so: onnxruntime loads: no binding" },
           { name: "cache", ok: true, found: expect.stringContaining(".cache is writable") },
+          { name: "GPU", ok: expect.any(Boolean), isOptional: true, found: expect.stringMatching(/CUDA|GPU/) },
           { name: "loopback", ok: true, found: "a port on 127.0.0.1 can be opened" },
         ]),
       });

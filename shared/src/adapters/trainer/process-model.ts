@@ -119,32 +119,48 @@ export class ProcessModel implements Model {
     return nats;
   }
 
+  /** The text is taken as it comes, not when it is asked for, so that other requests and the model's end never wait for a reader. */
   async *generate(options: GenerateOptions): AsyncGenerator<GeneratedToken> {
     checkGeneration(options, this);
     const { prompt, stop, maxTokens, temperature, topK, topP, seed } = options;
-    const handed = Promise.withResolvers<void>();
-    const before = this.#last;
-    this.#last = handed.promise;
-    await before;
     const samples = writeSamples([{ ids: prompt, answer: new Uint8Array(prompt.length) }]);
-    const talk = this.#begin({ request: "generate", maxTokens, temperature, topK, topP, seed, stop }, [samples], {
-      answer: 0,
-    });
-    let next: IteratorResult<Heard, Answered<"generate">> | null = null;
+    const tokens: GeneratedToken[] = [];
     let made = 0;
-    try {
-      next = await talk.next();
-      while (!next.done) {
-        const { event } = next.value;
+    let isLeft = false;
+    let isOver = false;
+    let news = Promise.withResolvers<void>();
+    const text = this.#converse(
+      { request: "generate", maxTokens, temperature, topK, topP, seed, stop },
+      [samples],
+      { answer: 0 },
+      async ({ event }) => {
         if (event.event !== "token" || event.id >= this.vocabularySize || ++made > maxTokens || event.logProb > 0)
           throw await this.#trainer.refuse("expected a token of the vocabulary with its log-probability, got another");
-        yield { id: event.id, logProb: event.logProb };
-        next = await talk.next(this.#closed ? "stop" : "go");
+        tokens.push({ id: event.id, logProb: event.logProb });
+        news.resolve();
+        return isLeft ? "stop" : "go";
+      },
+    );
+    const ended = text.then(
+      () => null,
+      (error: unknown) => ({ error }),
+    );
+    void ended.then(() => {
+      isOver = true;
+      news.resolve();
+    });
+    try {
+      for (;;) {
+        while (tokens.length > 0) yield tokens.shift()!;
+        if (isOver) break;
+        await news.promise;
+        news = Promise.withResolvers<void>();
       }
+      const failure = await ended;
+      if (failure) throw failure.error;
     } finally {
-      // the loop was left: what the trainer still has under way is ended
-      while (next && !next.done && this.#trainer.isFit) next = await talk.next("stop");
-      handed.resolve();
+      isLeft = true;
+      await ended;
     }
   }
 

@@ -49,7 +49,7 @@ export async function run(argv: string[]): Promise<object> {
     ];
     const before = await accuracy(values.model, choices);
     const whole = join(folder, "whole");
-    const { heldOut: losses, steps, wallTimeMs, peakMemoryBytes } = await answer(command(whole));
+    const { heldOut: losses, steps, wallTimeMs, peakMemoryBytes } = await answer<Trained>(command(whole));
     const after = await accuracy(values.model, choices, whole);
     const broken = join(folder, "broken");
     const killedAfterMs = Math.round(wallTimeMs * (0.3 + 0.5 * Math.random()));
@@ -96,17 +96,24 @@ function asChoices(question: Question): object {
 }
 
 async function accuracy(model: string, choices: string, adapter?: string): Promise<object> {
-  const { acc, acc_norm: accNorm } = await answer([
+  const { acc, acc_norm: accNorm } = await answer<{ acc: number; acc_norm: number }>([
     ...[CLI, "evaluate", model, "--data", choices, "--task", "multiple-choice", "--json", "--threads", "2"],
     ...(adapter === undefined ? [] : ["--adapter", adapter]),
   ]);
   return { acc, accNorm };
 }
 
+interface Trained {
+  steps: number;
+  wallTimeMs: number;
+  peakMemoryBytes: number;
+  heldOut: { bitsPerByte: number; natsPerToken: number }[];
+}
+
 /** Runs one command to its end. @returns the data of its envelope */
-async function answer(command: string[]) {
+async function answer<T>(command: string[]): Promise<T> {
   const { stdout } = await promisify(execFile)(process.execPath, command, { maxBuffer: 1 << 26 });
-  return JSON.parse(stdout.trim().split("\n").at(-1)!).data;
+  return (JSON.parse(stdout.trim().split("\n").at(-1)!) as { data: T }).data;
 }
 
 function killAfter(command: string[], ms: number): Promise<void> {

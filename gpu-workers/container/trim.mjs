@@ -1,41 +1,35 @@
 /**
- * Takes out of an installed onnxruntime-node what a Linux worker never loads: other systems' libraries and TensorRT. Fails where a
- * library is missing that the worker will load, so that an image is not built rather than broken.
+ * Takes out of an installed onnxruntime-node what a Linux worker never loads: other systems' libraries. Fails where a library is
+ * missing that the worker will load, so that an image is not built rather than broken.
  *
- *   node trim.mjs NODE_MODULES ARCHITECTURE PROVIDER     as in: node trim.mjs node_modules x64 cuda12
+ *   node trim.mjs NODE_MODULES ARCHITECTURE DEVICE     as in: node trim.mjs node_modules x64 cuda
  */
 import { existsSync, globSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 
-const [nodeModules, architecture, provider] = process.argv.slice(2);
+const [nodeModules, architecture, device] = process.argv.slice(2);
 const NEEDED = {
-  skip: ["onnxruntime_binding.node", "libonnxruntime.so.1"],
-  cuda12: [
+  cpu: ["onnxruntime_binding.node", "libonnxruntime.so.1"],
+  cuda: [
     "onnxruntime_binding.node",
     "libonnxruntime.so.1",
     "libonnxruntime_providers_shared.so",
     "libonnxruntime_providers_cuda.so",
   ],
 };
-if (!nodeModules || !["x64", "arm64"].includes(architecture) || !Object.hasOwn(NEEDED, provider)) {
-  console.error("usage: node trim.mjs NODE_MODULES x64|arm64 skip|cuda12");
+if (!nodeModules || !["x64", "arm64"].includes(architecture) || !Object.hasOwn(NEEDED, device)) {
+  console.error("usage: node trim.mjs NODE_MODULES x64|arm64 cpu|cuda");
   process.exit(2);
 }
 
 const [binaries] = globSync(join(nodeModules, "onnxruntime-node/bin/napi-v*"));
-const missing = NEEDED[provider].filter(
-  (file) => !binaries || !existsSync(join(binaries, "linux", architecture, file)),
-);
+const missing = NEEDED[device].filter((file) => !binaries || !existsSync(join(binaries, "linux", architecture, file)));
 if (missing.length > 0) {
   console.error(`onnxruntime-node has no ${missing.join(", ")} for linux/${architecture}`);
   process.exit(1);
 }
 
-const unused = [
-  ...others(binaries, "linux"),
-  ...others(join(binaries, "linux"), architecture),
-  join(binaries, "linux", architecture, "libonnxruntime_providers_tensorrt.so"),
-];
+const unused = [...others(binaries, "linux"), ...others(join(binaries, "linux"), architecture)];
 const before = bytesIn(binaries);
 for (const place of unused) rmSync(place, { recursive: true, force: true });
 const after = bytesIn(binaries);

@@ -40,6 +40,19 @@ describe("what is missing for CUDA", () => {
     );
   });
 
+  it("is cuDNN, which the provider loads without and then cannot do without", () => {
+    const load = (path: string) => {
+      throw new Error(
+        path === "libcudnn.so.9"
+          ? `${path}: cannot open shared object file: No such file or directory`
+          : `Module did not self-register: '${path}'.`,
+      );
+    };
+    expect(findMissingForCuda(machine([...PARTS, "/dev/nvidia0"], null, { load }))).toMatch(
+      /libonnxruntime_providers_cuda\.so needs libcudnn\.so\.9\. Cure: .*\[cuda,cudnn\]/,
+    );
+  });
+
   it("is Nvidia's driver", () => {
     expect(findMissingForCuda(machine(PARTS, "libcuda.so.1"))).toMatch(/driver is missing: .*--gpus all/);
   });

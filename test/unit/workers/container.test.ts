@@ -10,10 +10,10 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeEach, describe, expect, it } from "@jest/globals";
+import { findMissingForCuda } from "../../../shared/src/engine/cuda-parts.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../../..");
 const read = (file: string) => readFileSync(path.join(ROOT, file), "utf8");
@@ -43,6 +43,7 @@ function stagesOf(dockerfile: string): { from: string; as: string; instructions:
 const dockerfile = read("gpu-workers/Dockerfile");
 const stages = stagesOf(dockerfile);
 const worker = stages.at(-1)!;
+const provider = stages.find(({ as }) => as === "provider-cuda")!;
 const all = stages.flatMap(({ instructions }) => instructions);
 const only = (name: string) => {
   const found = worker.instructions.filter((instruction) => instruction.name === name);
@@ -74,7 +75,7 @@ describe("the workers' Dockerfile", () => {
     const bases = stages.map(({ from }) => from.replace(/\$\{(\w+)\}/, (_, name) => argument(name)));
     for (const base of bases.filter((from) => !stages.some(({ as }) => as === from)))
       expect(base).toMatch(/^[a-z/.]+:\d+\.\d+[a-z0-9.-]*$/);
-    expect(bases.at(-1)).toMatch(/^nvidia\/cuda:12\.\d+\.\d+-cudnn-runtime-/);
+    expect(bases.at(-1)).toMatch(/^nvidia\/cuda:13\.\d+\.\d+-cudnn-runtime-/);
   });
 
   it("brings the Node that the project is tested with, checked against its hash", () => {
@@ -85,13 +86,46 @@ describe("the workers' Dockerfile", () => {
     expect(download.indexOf("sha256sum --check --strict")).toBeLessThan(download.indexOf("tar --extract"));
   });
 
-  it("asks onnxruntime-node's installer for a provider that it has, and keeps install scripts of others out", () => {
-    const metadata = createRequire(import.meta.url)(
-      path.join(ROOT, "node_modules/onnxruntime-node/script/install-metadata.js"),
+  it("brings the CUDA provider in the version of the engine's own package, checked against its hash", () => {
+    const { packages } = JSON.parse(read("package-lock.json")) as { packages: Record<string, { version: string }> };
+    const { version } = packages["node_modules/onnxruntime-node"];
+    const requirements = read("gpu-workers/container/provider-requirements.txt").split("\n");
+    const [requirement, ...others] = requirements.filter((line) => line && !line.startsWith("#"));
+    expect(others).toEqual([]);
+    expect(requirement).toMatch(new RegExp(`^onnxruntime-gpu==${version} --hash=sha256:[0-9a-f]{64}$`));
+    const download = provider.instructions.filter(({ name }) => name === "RUN").at(-1)!.text;
+    expect(download).toMatch(
+      /pip download .*--no-deps --only-binary=:all: --require-hashes .*--requirement provider-requirements\.txt/,
     );
-    expect(metadata.requirements["linux/x64"]).toContain(argument("ONNXRUNTIME_PROVIDER"));
+    expect(provider.instructions).toContainEqual({
+      name: "COPY",
+      text: "gpu-workers/container/provider-requirements.txt ./",
+    });
+  });
+
+  it("puts the libraries that the engine looks for beside its binding, and nothing else of the wheel", () => {
+    const unpacked = /unzip -j \S+ (.*?) -d \/provider/.exec(provider.instructions.at(-1)!.text)![1].split(" ");
+    const folder = "/nowhere";
+    const bare = { platform: "linux-x64", version: "1.0.0", folder, exists: () => false, load: () => {} };
+    const [named] = findMissingForCuda(bare)!.split(` in ${folder}`);
+    expect(unpacked.map((file) => path.posix.basename(file))).toEqual(named.match(/lib\w+\.so/g));
+    expect(unpacked.every((file) => file.startsWith("onnxruntime/capi/"))).toBe(true);
+    const copies = all.filter(({ text }) => text.startsWith("--from=provider "));
+    expect(copies).toHaveLength(1);
+    const [, from, into] = copies[0].text.split(" ");
+    expect(from).toBe("/provider/");
+    expect(existsSync(path.join(ROOT, into, "onnxruntime_binding.node"))).toBe(true);
+  });
+
+  it("downloads nothing of CUDA where the processor is to compute, and asks no package's install script", () => {
+    expect(stages.find(({ as }) => as === "provider")!.from).toMatch(/^provider-\$\{DEVICE\}$/);
+    expect(argument("DEVICE")).toBe("cuda");
+    expect(stages.find(({ as }) => as === "provider-cpu")!.instructions).toEqual([
+      { name: "RUN", text: "mkdir /provider" },
+    ]);
     const runs = all.filter(({ name }) => name === "RUN").map(({ text }) => text);
     expect(runs.find((text) => text.startsWith("npm "))).toMatch(/npm ci --omit=dev --ignore-scripts/);
+    expect(dockerfile).not.toMatch(/onnxruntime.node.install|onnxruntime-node\/script/i);
   });
 
   it("copies what is there and what Docker is sent, and nothing that it should not see", () => {
@@ -135,7 +169,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 describe("what is taken out of an installed onnxruntime-node", () => {
   const trim = path.join(ROOT, "gpu-workers/container/trim.mjs");
   const CPU = ["libonnxruntime.so.1", "onnxruntime_binding.node"];
-  const CUDA = ["cuda", "shared", "tensorrt"].map((name) => `libonnxruntime_providers_${name}.so`);
+  const CUDA = ["cuda", "shared"].map((name) => `libonnxruntime_providers_${name}.so`);
 
   /** The folders of the real package, with small files for its libraries. */
   function install(name: string, linux: readonly string[]): { nodeModules: string; binaries: string } {
@@ -159,24 +193,24 @@ describe("what is taken out of an installed onnxruntime-node", () => {
       .map((found) => path.relative(place, path.join(found.parentPath, found.name)))
       .sort();
 
-  it("is everything of other systems, and TensorRT", () => {
+  it("is everything of other systems", () => {
     const { nodeModules, binaries } = install("cuda", [...CPU, ...CUDA]);
     expect(filesIn(binaries).some((file) => file.startsWith("win32/"))).toBe(true);
-    execFileSync(process.execPath, [trim, nodeModules, "x64", "cuda12"], { stdio: "pipe" });
-    const kept = [...CPU, CUDA[0], CUDA[1]].map((file) => `linux/x64/${file}`);
+    execFileSync(process.execPath, [trim, nodeModules, "x64", "cuda"], { stdio: "pipe" });
+    const kept = [...CPU, ...CUDA].map((file) => `linux/x64/${file}`);
     expect(filesIn(binaries)).toEqual(kept.sort());
   });
 
   it("leaves what the processor needs where no CUDA was installed", () => {
     const { nodeModules, binaries } = install("cpu", CPU);
-    execFileSync(process.execPath, [trim, nodeModules, "x64", "skip"], { stdio: "pipe" });
+    execFileSync(process.execPath, [trim, nodeModules, "x64", "cpu"], { stdio: "pipe" });
     expect(filesIn(binaries)).toEqual(CPU.map((file) => `linux/x64/${file}`).sort());
   });
 
   it("is nothing where the provider that was asked for is missing: the build fails, not the worker", () => {
     const { nodeModules, binaries } = install("broken", CPU);
     const before = filesIn(binaries);
-    const ended = spawnSync(process.execPath, [trim, nodeModules, "x64", "cuda12"], { encoding: "utf8" });
+    const ended = spawnSync(process.execPath, [trim, nodeModules, "x64", "cuda"], { encoding: "utf8" });
     expect(ended.status).toBe(1);
     expect(ended.stderr).toMatch(/has no libonnxruntime_providers_shared.so, libonnxruntime_providers_cuda.so/);
     expect(filesIn(binaries)).toEqual(before);

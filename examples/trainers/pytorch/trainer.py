@@ -92,6 +92,11 @@ def load_model(folder):
     )
 
 
+def context_of(config):
+    """BLOOM's positions have no end: its context is what it was trained on."""
+    return getattr(config, "max_position_embeddings", None) or getattr(config, "seq_length", None) or 2048
+
+
 def add_lora(base, lora, seed, folder):
     targets = lora["targets"]
     if targets in ("default", "peft-default"):
@@ -123,7 +128,7 @@ def open_model(_channel, message, attached):
     return (
         {
             "vocabularySize": state.config.vocab_size,
-            "contextTokens": state.config.max_position_embeddings,
+            "contextTokens": context_of(state.config),
             "parameters": state.parameters,
             "trained": trained,
         },
@@ -197,7 +202,7 @@ def logits(_channel, _message, attached):
 def generate(channel, message, attached):
     ((tokens, _),), _, _ = read_lessons(attached[0])
     random = torch.Generator().manual_seed(message["seed"])
-    most = min(message["maxTokens"], state.config.max_position_embeddings - len(tokens))
+    most = min(message["maxTokens"], context_of(state.config) - len(tokens))
     cache, given = None, tokens[None].to(state.device)
     for _ in range(most):
         made = state.model(input_ids=given, past_key_values=cache, use_cache=True)

@@ -3,7 +3,7 @@ import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "@jest/globals";
 import { createProcessTrainer } from "../../../shared/src/adapters/trainer/process-trainer.ts";
 import type { Engine, Model } from "../../../shared/src/ports/engine.ts";
-import { TOY_LORA } from "../../unit/engine/toy-model.ts";
+import { TOY_LORA, TOY_TRAINING } from "../../unit/engine/toy-model.ts";
 import { BARE } from "./check.ts";
 
 const program = resolve(import.meta.dirname, "../../support/trainers/misbehaving-trainer.ts");
@@ -42,6 +42,7 @@ describe("a trainer in a process of its own", () => {
   it.each([
     ["dies", "TransientError", "TRAINER_ENDED", /exit code 9/],
     ["is-silent", "TransientError", "TRAINER_SILENT", /within 1 s/],
+    ["ends-its-output", "TransientError", "TRAINER_ENDED", /its output ended; it was ended by SIGKILL/],
     ["prints-text", "InvalidInputError", "TRAINER_INVALID", /line of JSON/],
     ["says-nan", "InvalidInputError", "TRAINER_INVALID", /line of JSON/],
     ["another-answer", "InvalidInputError", "TRAINER_INVALID", /answer to adapter, got one to weights/],
@@ -62,6 +63,36 @@ describe("a trainer in a process of its own", () => {
       });
     },
   );
+
+  it.each([
+    ["fewer steps than the data have", { epochs: 2 }, "expected 6 steps and lossByEpoch [2], got 1 and [1]"],
+    ["one step of an epoch of three", { epochs: 1 }, "expected 3 steps and lossByEpoch [1], got 1 and [1]"],
+  ])("that says it trained %s is not believed", async (_, changes, message) => {
+    await withModel("trains-less", async (model) => {
+      const samples = Array.from({ length: 3 }, () => ({
+        ids: Int32Array.of(1, 2),
+        answer: Uint8Array.of(0, 1),
+        answerBytes: 1,
+      }));
+      const training = { ...TOY_TRAINING, batchSize: 1 };
+      await expect(
+        model.train({ samples, lambda: 1, temperature: 1, seed: 0, training, ...changes }),
+      ).rejects.toMatchObject({ code: "TRAINER_INVALID", message: expect.stringContaining(message) });
+    });
+  });
+
+  it("that is still starting when the engine is closed is ended at once", async () => {
+    const command = [process.execPath, program, "never-greets"];
+    const engine = createProcessTrainer({ command, patience: { startMs: 600_000, closeMs: 200 } });
+    const opened = engine.open(OPEN);
+    await Promise.all([expect(opened).rejects.toMatchObject({ code: "ENGINE_CLOSED" }), engine.close()]);
+  });
+
+  it("is not reached by a terminal's Ctrl-C, which is for whoever asked it", async () => {
+    await withModel("group", async (model) => {
+      await expect(model.adapter()).rejects.toMatchObject({ code: "SEEN", message: "its own" });
+    });
+  });
 
   it("is not asked again after it broke the protocol, and the next model has another process", async () => {
     await withTrainer("dies", async (engine) => {

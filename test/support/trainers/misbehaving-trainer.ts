@@ -1,3 +1,5 @@
+import { closeSync } from "node:fs";
+
 // A trainer that does what a trainer must not, named by its argument; otherwise it holds a model that knows nothing.
 const [misbehaviour] = process.argv.slice(2);
 
@@ -9,6 +11,14 @@ const OPENED = {
   parameters: 16,
   trained: [{ name: "base_model.model.a.lora_A.weight", shape: [2, 2] }],
 };
+
+function leadsGroup(): boolean {
+  try {
+    return process.kill(-process.pid, 0);
+  } catch {
+    return false;
+  }
+}
 
 const say = (message: unknown) => process.stdout.write(`${JSON.stringify(message)}\n`);
 
@@ -29,6 +39,10 @@ const answers: Record<string, () => void> = {
   "no-file": () => say({ answer: "adapter" }),
   "broken-file": () => process.stdout.write(`${JSON.stringify({ answer: "adapter", attached: [3] })}\nabc`),
   "a-question": () => say({ event: "pause", step: 0 }),
+  "ends-its-output": () => closeSync(1),
+  "trains-less": () => say({ answer: "train", steps: 1, lossByEpoch: [2.5] }),
+  group: () =>
+    say({ failure: { name: "InvalidInputError", code: "SEEN", message: leadsGroup() ? "its own" : "ours" } }),
   fails: () => say({ failure: { name: "TransientError", code: "GPU_LOST", message: "the GPU is gone" } }),
   "fails-strangely": () => say({ failure: { name: "KeyError", code: "x", message: "" } }),
   environment: () => {

@@ -86,7 +86,14 @@ export class ProcessModel implements Model {
         return "go";
       },
     );
-    return { steps: answer.steps, lossByEpoch: answer.lossByEpoch };
+    const steps = epochs * Math.ceil(samples.length / training.batchSize);
+    const losses = steps === 0 ? 0 : epochs;
+    const got = answer.lossByEpoch.length;
+    if (answer.steps !== steps || got !== losses)
+      throw await this.#trainer.refuse(
+        `expected ${steps} steps and lossByEpoch [${losses}], got ${answer.steps} and [${got}]`,
+      );
+    return { steps, lossByEpoch: answer.lossByEpoch };
   }
 
   async *extract(samples: readonly EncodedSample[], topK: number, batchSize: number): AsyncGenerator<SampleKnowledge> {

@@ -17,24 +17,25 @@ export interface ProcessTrainer {
  */
 export function createProcessTrainer({ command, device = "cpu", patience = {} }: ProcessTrainer): Engine {
   const processes = new Set<TrainerProcess>();
+  const starting = new Set<Promise<TrainerProcess>>();
   const models = new Set<ProcessModel>();
   const idle: TrainerProcess[] = [];
-  let isClosed = false;
+  let life = new AbortController();
   return {
     async open(options) {
-      const trainer = idle.pop() ?? (await TrainerProcess.start(command, { ...USUAL_PATIENCE, ...patience }));
-      processes.add(trainer);
+      const { signal } = life;
+      const trainer = idle.pop() ?? (await start(signal));
       trainer.keepAlive(true);
       const release = () => {
         models.delete(model);
         if (!trainer.isFit) processes.delete(trainer);
-        else if (!isClosed) idle.push(trainer);
+        else if (!signal.aborted) idle.push(trainer);
         trainer.keepAlive(false);
       };
       const model: ProcessModel = new ProcessModel(trainer, release);
       models.add(model);
       try {
-        if (isClosed) throw new InvariantError("ENGINE_CLOSED", "the engine has been closed");
+        if (signal.aborted) throw closed();
         await model.open(options, device);
         return model;
       } catch (error) {
@@ -43,14 +44,35 @@ export function createProcessTrainer({ command, device = "cpu", patience = {} }:
       }
     },
     async close() {
-      isClosed = true;
+      life.abort();
+      life = new AbortController();
+      await Promise.allSettled(starting);
       await Promise.all([...models].map((model) => model.close()));
-      await Promise.all([...processes].map((trainer) => trainer.end()));
+      const ended = [...processes];
       processes.clear();
       idle.length = 0;
-      isClosed = false;
+      await Promise.all(ended.map((trainer) => trainer.end()));
     },
   };
+
+  /** @param signal - aborted where the engine is closed meanwhile */
+  async function start(signal: AbortSignal): Promise<TrainerProcess> {
+    const started = TrainerProcess.start(command, { ...USUAL_PATIENCE, ...patience }, signal);
+    starting.add(started);
+    try {
+      const trainer = await started;
+      processes.add(trainer);
+      return trainer;
+    } catch (error) {
+      throw signal.aborted ? closed() : error;
+    } finally {
+      starting.delete(started);
+    }
+  }
+}
+
+function closed(): InvariantError {
+  return new InvariantError("ENGINE_CLOSED", "the engine has been closed");
 }
 
 /** Starts a trainer and lets it go again. @throws InvalidInputError `TRAINER_UNAVAILABLE` where it cannot be started */

@@ -54,8 +54,13 @@ export class TrainerProcess {
   private constructor(command: readonly string[], patience: TrainerPatience) {
     this.#patience = patience;
     const [program, ...rest] = command;
-    // its words go where ours go: they may be of private data, so that no error repeats them
-    this.#child = spawn(program, rest, { stdio: ["pipe", "pipe", "inherit"], env: withoutSecrets(process.env) });
+    this.#child = spawn(program, rest, {
+      // its words go where ours go: they may be of private data, so that no error repeats them
+      stdio: ["pipe", "pipe", "inherit"],
+      env: withoutSecrets(process.env),
+      // in a group of its own: a terminal's Ctrl-C is ours to answer, with a checkpoint that the trainer must live to give
+      detached: true,
+    });
     this.#frames = new FrameReader(this.#child.stdout);
     this.#exited = new Promise((resolve) => {
       this.#child.once("error", (error) => resolve(error.message));
@@ -66,9 +71,18 @@ export class TrainerProcess {
     this.#child.stdin.on("error", () => {}); // a process that is gone is noticed where its answer is awaited
   }
 
-  /** @throws InvalidInputError `TRAINER_UNAVAILABLE` where the command cannot be started or gives no greeting of the protocol */
-  static async start(command: readonly string[], patience: TrainerPatience): Promise<TrainerProcess> {
+  /**
+   * @param signal - ends it while it starts
+   * @throws InvalidInputError `TRAINER_UNAVAILABLE` where the command cannot be started or gives no greeting of the protocol
+   */
+  static async start(
+    command: readonly string[],
+    patience: TrainerPatience,
+    signal?: AbortSignal,
+  ): Promise<TrainerProcess> {
     const trainer = new TrainerProcess(command, patience);
+    const kill = () => trainer.kill();
+    signal?.addEventListener("abort", kill, { once: true });
     const refuse = (got: string) =>
       new InvalidInputError(
         "TRAINER_UNAVAILABLE",
@@ -80,6 +94,8 @@ export class TrainerProcess {
     } catch (error) {
       await trainer.end();
       throw refuse((error as Error).message);
+    } finally {
+      signal?.removeEventListener("abort", kill);
     }
     await trainer.end();
     throw refuse("a message of another protocol or version");
@@ -145,9 +161,7 @@ export class TrainerProcess {
     this.#broken ??= new InvariantError("ENGINE_CLOSED", "the trainer has been ended");
     this.keepAlive(true);
     this.#child.stdin.end();
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), this.#patience.closeMs);
-    await this.#exited;
-    clearTimeout(timer);
+    await this.#ending();
   }
 
   /** Ends the process by force. */
@@ -170,10 +184,23 @@ export class TrainerProcess {
           `the trainer: expected a message within ${withinMs / 1000} s, got none`,
         );
       if (frame === null)
-        throw new TransientError("TRAINER_ENDED", `the trainer: expected a message, but ${await this.#exited}`);
+        throw new TransientError(
+          "TRAINER_ENDED",
+          `the trainer: expected a message, but its output ended; ${await this.#ending()}`,
+        );
       return frame;
     } catch (error) {
       throw await this.#break(error as FedmktError);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Waits for the process's end, which is near, and brings it about where it does not come. @returns how it ended */
+  async #ending(): Promise<string> {
+    const timer = setTimeout(() => this.kill(), this.#patience.closeMs);
+    try {
+      return await this.#exited;
     } finally {
       clearTimeout(timer);
     }

@@ -1,9 +1,10 @@
 import type { ModelConfig } from "../../formats/model-config.ts";
 import type { Value } from "../graph/builder.ts";
-import { add, gather, multiply, reshape } from "../graph/operators.ts";
+import { add, multiply, reshape } from "../graph/operators.ts";
 import { ACTIVATIONS, type ActivationName } from "../layers/activation.ts";
 import { attention } from "../layers/attention.ts";
 import type { AttentionShape, MaskSpec } from "../layers/attention-mask.ts";
+import { embedTokens } from "../layers/embedding.ts";
 import type { LayerContext, LinearSpec } from "../layers/layer-context.ts";
 import { rmsNorm } from "../layers/rms-norm.ts";
 import type { RotarySpec } from "../layers/rotary.ts";
@@ -134,7 +135,7 @@ export function gatedDecoder(decoder: GatedDecoder): Architecture {
     initializerRange: decoder.initializerRange,
 
     embed(model) {
-      const rows = gather(model.graph, model.weight(EMBEDDING), reshape(model.graph, model.ids, ["rows"]));
+      const rows = embedTokens(model, EMBEDDING);
       return embeddingScale === 1 ? rows : multiply(model.graph, rows, model.graph.scalar(embeddingScale));
     },
     block(model, hidden, index) {

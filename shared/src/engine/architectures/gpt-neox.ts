@@ -1,14 +1,13 @@
-import { showField } from "../../formats/model-config.ts";
 import { add } from "../graph/operators.ts";
 import { ACTIVATION_NAMES, ACTIVATIONS } from "../layers/activation.ts";
 import { attention } from "../layers/attention.ts";
 import { embedTokens } from "../layers/embedding.ts";
 import { splitByHead } from "../layers/fused-projection.ts";
 import type { LinearSpec } from "../layers/layer-context.ts";
-import { type RotarySpec, rotaryFrequencies } from "../layers/rotary.ts";
-import { type ArchitectureParser, type ConfigReader, readHeads } from "./config-reader.ts";
+import { type ArchitectureParser, readHeads } from "./config-reader.ts";
 import { normed, normWeights } from "./layer-norm-weights.ts";
 import { weightsOf } from "./linear-weights.ts";
+import { readPartialRope } from "./read-rope.ts";
 
 const EMBEDDING = "gpt_neox.embed_in.weight";
 const LAST_NORM = "gpt_neox.final_layer_norm";
@@ -48,7 +47,7 @@ export const gptNeox: ArchitectureParser = (config, sizes) => {
     attention: shape,
     positional: {
       masks: { full: { window: null, slopes: null } },
-      rotary: { full: readPartialRotary(config, shape.headSize) },
+      rotary: { full: readPartialRope(config, shape.headSize) },
       tableOffset: null,
     },
     prefix: "gpt_neox.",
@@ -88,29 +87,3 @@ export const gptNeox: ArchitectureParser = (config, sizes) => {
     finish: (model, hidden) => normed(model, hidden, LAST_NORM, epsilon),
   };
 };
-
-/** rope_parameters, or what older files have in its place: rotary_pct and rotary_emb_base. */
-function readPartialRotary(config: ConfigReader, headSize: number): RotarySpec {
-  const { fields, refuse } = config;
-  const name = fields.rope_scaling != null ? "rope_scaling" : "rope_parameters";
-  const rope = fields[name] ?? {};
-  if (typeof rope !== "object" || Array.isArray(rope))
-    throw refuse(`${name}: expected an object, got ${showField(rope)}`);
-  const { rope_type, type, rope_theta, partial_rotary_factor } = rope as Record<string, unknown>;
-  const kind = rope_type ?? type ?? "default";
-  if (kind !== "default") throw refuse(`${name}.rope_type: expected "default", got ${showField(kind)}`);
-  const positive = (value: unknown, nested: string, older: string, otherwise: number): number => {
-    if (value == null) return config.positive(older, otherwise);
-    if (typeof value !== "number" || !(value > 0) || !Number.isFinite(value))
-      throw refuse(`${name}.${nested}: expected a number above 0, got ${showField(value)}`);
-    return value;
-  };
-  const theta = positive(rope_theta, "rope_theta", "rotary_emb_base", 10_000);
-  const share = positive(partial_rotary_factor, "partial_rotary_factor", "rotary_pct", 0.25);
-  const turned = Math.floor(headSize * share);
-  if (turned < 2 || turned > headSize || turned % 2 !== 0)
-    throw refuse(
-      `rotary_pct: expected an even number of a head's ${headSize} coordinates to be turned, got ${turned} (a share of ${share})`,
-    );
-  return { frequencies: rotaryFrequencies(turned, theta) };
-}

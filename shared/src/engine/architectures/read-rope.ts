@@ -9,11 +9,11 @@ const DEFAULT_THETA = 10000;
 
 /** Rotary positions by config.json's rope_theta with rope_scaling, or rope_parameters, which newer files have for both. */
 export function readRope(config: ConfigReader, headSize: number, contextTokens: number): RotarySpec {
-  const { fields, positive } = config;
-  const name = fields.rope_scaling != null ? "rope_scaling" : "rope_parameters";
-  const rope = readFields(config, name, fields[name] ?? {});
+  const { name, rope } = readRopeFields(config);
   const theta =
-    rope.rope_theta == null ? positive("rope_theta", DEFAULT_THETA) : readNumber(config, name, rope, "rope_theta");
+    rope.rope_theta == null
+      ? config.positive("rope_theta", DEFAULT_THETA)
+      : readNumber(config, name, rope, "rope_theta");
   return readFrequencies(config, name, rope, { headSize, contextTokens, theta });
 }
 
@@ -33,6 +33,29 @@ export function readRopeByKind(config: ConfigReader, headSize: number, contextTo
     full: read("full_attention", scaling, "rope_theta", 1e6),
     sliding: read("sliding_attention", {}, "rope_local_base_freq", DEFAULT_THETA),
   };
+}
+
+/** Where only a share of a head is turned: rope_parameters, or what older files have in its place, rotary_pct and rotary_emb_base. */
+export function readPartialRope(config: ConfigReader, headSize: number): RotarySpec {
+  const { positive, refuse } = config;
+  const { name, rope } = readRopeFields(config);
+  const kind = rope.rope_type ?? rope.type ?? "default";
+  if (kind !== "default") throw refuse(`${name}.rope_type: expected "default", got ${showField(kind)}`);
+  const read = (field: string, older: string, otherwise: number) =>
+    rope[field] == null ? positive(older, otherwise) : readNumber(config, name, rope, field);
+  const theta = read("rope_theta", "rotary_emb_base", DEFAULT_THETA);
+  const share = read("partial_rotary_factor", "rotary_pct", 0.25);
+  const turned = Math.floor(headSize * share);
+  if (turned < 2 || turned > headSize || turned % 2 !== 0)
+    throw refuse(
+      `rotary_pct: expected an even number of a head's ${headSize} coordinates to be turned, got ${turned} (a share of ${share})`,
+    );
+  return { frequencies: rotaryFrequencies(turned, theta) };
+}
+
+function readRopeFields(config: ConfigReader): { name: string; rope: Fields } {
+  const name = config.fields.rope_scaling != null ? "rope_scaling" : "rope_parameters";
+  return { name, rope: readFields(config, name, config.fields[name] ?? {}) };
 }
 
 interface Base {

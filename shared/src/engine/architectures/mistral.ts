@@ -9,6 +9,7 @@ export const mistral: ArchitectureParser = (config, given) => {
   const sizes = readGatedDecoderSizes(config, given, false);
   const attention = readGroupedHeads(config, sizes.hiddenSize);
   config.oneOf("hidden_act", ["silu"], "silu");
+  // transformers' AutoConfig takes such a file for a Ministral, whose windows differ by layer
   if (config.fields.layer_types != null)
     throw config.refuse(`layer_types: expected none for a mistral model, got ${showField(config.fields.layer_types)}`);
   return gatedDecoder({

@@ -37,8 +37,12 @@ export interface Checkpoint {
   readonly location: string;
   /** a folder above all weight files, where they really are: links are followed, since ONNX Runtime refuses them */
   readonly folder: string;
-  /** Puts a weight into a graph, read from the file by ONNX Runtime itself; 16-bit floats are widened in the graph. */
-  external(graph: GraphBuilder, name: string): Value;
+  /**
+   * Puts a weight into a graph, as f32. One of 32 bits is read from the file by ONNX Runtime itself, and stays mapped.
+   * @param widening - where 16-bit floats become f32: here, once for all graphs, or in the graph, where ONNX Runtime may pack or
+   *   move them but has them in memory twice while it loads
+   */
+  weight(graph: GraphBuilder, name: string, widening: "here" | "in the graph"): Value;
   /** Reads a weight into memory, as f32. */
   read(name: string): Float32Array;
 }
@@ -56,23 +60,35 @@ export function openCheckpoint(location: string): Checkpoint {
   const files = openWeightFiles(location);
   const tensors = new Map(weights.map((weight) => [weight.name, findWeight(files, weight, prefix)]));
   checkTiedHead(files, architecture, tensors);
+  const wide = new Map<string, Float32Array>();
   const { folder, below } = locateBelowOneFolder([...new Set([...tensors.values()].map(({ path }) => path))]);
   return {
     architecture,
     parameters: weights.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0),
     location,
     folder,
-    external(graph, name) {
+    weight(graph, name, widening) {
       const { dtype, shape, begin, end, path } = tensors.get(name)!;
+      if (dtype !== "F32" && widening === "here") return graph.resident(name, widened(name), shape);
       const place = { file: below.get(path)!, begin, length: end - begin };
       return cast(graph, graph.external(name, ELEMENT_TYPES[dtype]!, shape, place), "float32");
     },
-    read(name) {
-      const { dtype, data } = readStoredTensor(tensors.get(name)!);
-      if (dtype === "F32") return data;
-      return dtype === "BF16" ? widenBfloat16(data as Uint16Array) : widenFloat16(data as Uint16Array);
-    },
+    read,
   };
+
+  function read(name: string): Float32Array {
+    const { dtype, data } = readStoredTensor(tensors.get(name)!);
+    if (dtype === "F32") return data;
+    return dtype === "BF16" ? widenBfloat16(data as Uint16Array) : widenFloat16(data as Uint16Array);
+  }
+
+  function widened(name: string): Float32Array {
+    const known = wide.get(name);
+    if (known) return known;
+    const made = read(name);
+    wide.set(name, made);
+    return made;
+  }
 }
 
 /** Some files hold a tied head once more; of other values it would be a head of its own, whatever the config says. */

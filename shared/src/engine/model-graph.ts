@@ -1,4 +1,4 @@
-import type { OpenModel } from "../ports/engine.ts";
+import type { Device, OpenModel } from "../ports/engine.ts";
 import type { Architecture } from "./architectures/architecture.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { type Dimension, GraphBuilder, type Value } from "./graph/builder.ts";
@@ -16,6 +16,8 @@ export interface ModelParts {
   checkpoint: Checkpoint;
   bank: ParameterBank;
   lora: OpenModel["lora"];
+  /** where it is computed; the processor unless given */
+  device?: Device;
 }
 
 /** A model's graph while it is written. */
@@ -32,6 +34,7 @@ export class ModelGraph implements LayerContext {
   readonly #masks = new Map<string, LoraMask>();
   readonly #trains: boolean;
   readonly #keeps: boolean;
+  readonly #widening: "here" | "in the graph";
 
   /**
    * @param trains - whether gradients are asked for
@@ -46,6 +49,8 @@ export class ModelGraph implements LayerContext {
     this.rows = this.graph.input("rows", "int32", ["positions"]);
     this.positional = declarePositional(this.graph, positional, attention, keeps ? "keys" : "tokens");
     this.#keeps = keeps;
+    // generation's weights are packed, and those of a GPU are moved there once: both by ONNX Runtime
+    this.#widening = keeps || (parts.device ?? "cpu") !== "cpu" ? "in the graph" : "here";
     this.trainable = declareBank(this.graph, parts.bank, trains);
   }
 
@@ -56,7 +61,7 @@ export class ModelGraph implements LayerContext {
   weight(name: string): Value {
     const known = this.trainable.get(name) ?? this.#frozen.get(name);
     if (known) return known;
-    const value = this.#parts.checkpoint.external(this.graph, name);
+    const value = this.#parts.checkpoint.weight(this.graph, name, this.#widening);
     this.#frozen.set(name, value);
     return value;
   }

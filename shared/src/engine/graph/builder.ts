@@ -33,6 +33,12 @@ export interface Initializer {
   readonly data: Uint8Array | { readonly file: string; readonly begin: number; readonly length: number };
 }
 
+/** A constant that lies in this process's memory. */
+export interface Resident {
+  readonly value: Value;
+  readonly data: Float32Array;
+}
+
 /** What a node gives: its type and shape. */
 export interface OutputSpec {
   readonly type?: ElementType;
@@ -43,6 +49,7 @@ export interface OutputSpec {
 export class GraphBuilder {
   readonly nodes: GraphNode[] = [];
   readonly initializers: Initializer[] = [];
+  readonly residents: Resident[] = [];
   readonly inputs: Value[] = [];
   readonly outputs: Value[] = [];
   readonly #constants = new Map<string, Value>();
@@ -145,6 +152,13 @@ export class GraphBuilder {
   ): Value {
     const value: Value = { name, type, shape, needsGradient: false };
     this.initializers.push({ value, data: place });
+    return value;
+  }
+
+  /** A constant tensor that every run is given where it lies in memory: ONNX Runtime makes no copy of it. */
+  resident(name: string, data: Float32Array, shape: readonly number[]): Value {
+    const value: Value = { name, type: "float32", shape, needsGradient: false };
+    this.residents.push({ value, data });
     return value;
   }
 

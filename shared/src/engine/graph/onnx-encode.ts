@@ -24,7 +24,8 @@ export function encodeOnnx(graph: GraphBuilder): Uint8Array {
     });
     body.text(2, "graph");
     for (const initializer of graph.initializers) body.message(5, (writer) => writeTensor(writer, initializer));
-    for (const input of graph.inputs) body.message(11, (writer) => writeValueInfo(writer, input));
+    for (const input of [...graph.inputs, ...graph.residents.map(({ value }) => value)])
+      body.message(11, (writer) => writeValueInfo(writer, input));
     for (const output of graph.outputs) body.message(12, (writer) => writeValueInfo(writer, output));
   });
   for (const [domain, version] of [

@@ -11,6 +11,7 @@ import {
 } from "@fedmkt/shared/use-cases/evaluate-model.ts";
 import type { TokenizedModel } from "@fedmkt/shared/use-cases/open-model.ts";
 import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "../command.ts";
+import { writeWhole } from "../large-file.ts";
 import { GREEDY, LENGTH_ARGUMENTS, readLength } from "../model/generation-arguments.ts";
 import {
   BATCH_ARGUMENT,
@@ -25,7 +26,6 @@ import {
 import { readQuestions, readScoredSamples } from "../model/read-local-data.ts";
 import { readOnly, withLocalModel } from "../model/with-local-model.ts";
 import { showTask } from "../progress/show-task.ts";
-import { writeWhole } from "../train/large-file.ts";
 
 const TASKS = ["text", "multiple-choice", "generation"] as const;
 
@@ -55,7 +55,7 @@ export const command: Command = {
   examples: [
     "fedmkt evaluate models/smollm2 --data test.jsonl",
     "fedmkt evaluate models/smollm2 --adapter adapters/first --data arc-easy.jsonl --task multiple-choice --limit 200",
-    'fedmkt evaluate models/smollm2 --data answers.jsonl --task generation --stop "\\n" --output answers-given.jsonl',
+    "fedmkt evaluate models/smollm2 --data answers.jsonl --task generation --stop $'\\n' --output answers-given.jsonl",
   ],
   async run(context): Promise<Outcome> {
     const { args, io, dependencies } = context;

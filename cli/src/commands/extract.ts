@@ -10,6 +10,7 @@ import { formatBytes, formatValue } from "@fedmkt/shared/report/table.ts";
 import { extractShards, type ShardExtraction } from "@fedmkt/shared/use-cases/extract-shards.ts";
 import { type Command, JSON_ARGUMENT, type Outcome } from "../command.ts";
 import { count } from "../count.ts";
+import { writeWhole } from "../large-file.ts";
 import {
   BATCH_ARGUMENT,
   MODEL_ARGUMENTS,
@@ -23,7 +24,6 @@ import {
 import { identifyFiles, readScoredSamples } from "../model/read-local-data.ts";
 import { readOnly, withLocalModel } from "../model/with-local-model.ts";
 import { showTask } from "../progress/show-task.ts";
-import { writeWhole } from "../train/large-file.ts";
 
 /** As run.yaml's distillation.topK and samplesPerShard. */
 const TOP_K = { least: 1, most: 4096, otherwise: 128 };

@@ -26,7 +26,7 @@ export const command: Command = {
   },
   examples: [
     'fedmkt generate models/smollm2 --prompt "Gravity is" --max-tokens 64',
-    'fedmkt generate models/smollm2 --adapter adapters/first --prompt-file question.txt --stop "\\n" --json',
+    "fedmkt generate models/smollm2 --adapter adapters/first --prompt-file question.txt --stop $'\\n' --json",
     "fedmkt generate models/stories --temperature 0.8 --top-p 0.9 --seed 7 < beginning.txt",
   ],
   async run(context): Promise<Outcome> {

@@ -1,9 +1,10 @@
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import { widenBfloat16, widenFloat16 } from "@fedmkt/shared/engine/widen-float.ts";
-import { type PeftAdapter, parsePeftAdapter } from "@fedmkt/shared/formats/peft-adapter.ts";
+import { MAX_ADAPTER_CONFIG_BYTES, type PeftAdapter, parsePeftAdapter } from "@fedmkt/shared/formats/peft-adapter.ts";
 import { readSafetensors, type Tensor, writeSafetensors } from "@fedmkt/shared/formats/safetensors.ts";
+import { readWhole } from "../large-file.ts";
 
 const CONFIG = "adapter_config.json";
 const WEIGHTS = "adapter_model.safetensors";
@@ -27,18 +28,21 @@ export function isAdapterFolder(folder: string): boolean {
  * @throws InvalidInputError `FILE_MISSING`, `FILE_TOO_LARGE`, `ADAPTER_INVALID`, `SAFETENSORS_…`
  */
 export function readAdapter(folder: string, what: string): LocalAdapter {
-  for (const name of [CONFIG, WEIGHTS])
-    if (!statSync(join(folder, name), { throwIfNoEntry: false })?.isFile())
-      throw new InvalidInputError("FILE_MISSING", `${what}: expected ${name}, there is none`);
-  const { size } = statSync(join(folder, WEIGHTS));
-  if (size > MAX_WEIGHT_BYTES)
+  const config = readFile(folder, CONFIG, MAX_ADAPTER_CONFIG_BYTES, what);
+  const weights = readFile(folder, WEIGHTS, MAX_WEIGHT_BYTES, what);
+  const adapter = parsePeftAdapter(config, weights, what);
+  return { ...adapter, weights, widened: () => widen(weights, what) };
+}
+
+function readFile(folder: string, name: string, maxBytes: number, what: string): Uint8Array {
+  const stats = statSync(join(folder, name), { throwIfNoEntry: false });
+  if (!stats?.isFile()) throw new InvalidInputError("FILE_MISSING", `${what}: expected ${name}, there is none`);
+  if (stats.size > maxBytes)
     throw new InvalidInputError(
       "FILE_TOO_LARGE",
-      `${what}/${WEIGHTS}: expected at most ${MAX_WEIGHT_BYTES} bytes, got ${size}`,
+      `${what}/${name}: expected at most ${maxBytes} bytes, got ${stats.size}`,
     );
-  const weights = new Uint8Array(readFileSync(join(folder, WEIGHTS)));
-  const adapter = parsePeftAdapter(readFileSync(join(folder, CONFIG)), weights, what);
-  return { ...adapter, weights, widened: () => widen(weights, what) };
+  return readWhole(join(folder, name));
 }
 
 /** The adapter's weights in f32, as the engine takes them: other programs save theirs in 16 bits, too. */

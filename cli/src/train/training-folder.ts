@@ -9,7 +9,7 @@ import {
 } from "@fedmkt/shared/contracts/training-record.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import { LOCK_FILE, lockFolder } from "../folder-lock.ts";
-import { readWhole, writeWhole } from "./large-file.ts";
+import { readWhole, writeWhole } from "../large-file.ts";
 
 const CHECKPOINT = "checkpoint";
 const STATE = "state.safetensors";

@@ -8,7 +8,7 @@ import { adapterCard } from "@fedmkt/shared/formats/adapter-card.ts";
 import { adaptedLayers, adapterConfig } from "@fedmkt/shared/formats/peft-adapter.ts";
 import type { Model } from "@fedmkt/shared/ports/engine.ts";
 import type { TuningOutcome } from "@fedmkt/shared/use-cases/fine-tune.ts";
-import { readWhole } from "./large-file.ts";
+import { readWhole } from "../large-file.ts";
 
 /** What a folder that Hugging Face's libraries load has beside its weights and its config.json. */
 const COPIED = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "generation_config.json"];

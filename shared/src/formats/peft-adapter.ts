@@ -8,7 +8,7 @@ const CONV_1D_LAYERS = ["c_attn", "c_fc", "c_proj"];
 /** Last names that several layers of a block share. */
 const SHARED_NAMES: ReadonlyMap<string, readonly string[]> = new Map([["c_proj", ["attn.c_proj", "mlp.c_proj"]]]);
 /** Longest adapter_config.json; PEFT's own is 1 KB. */
-const MAX_CONFIG_BYTES = 1024 * 1024;
+export const MAX_ADAPTER_CONFIG_BYTES = 1024 * 1024;
 const MAX_RANK = 65_536;
 /** The end of a layer's name, or all of it, as PEFT writes it for `all-linear`. */
 const LAYER_NAME = /^\w{1,64}(\.\w{1,64}){0,15}$/;
@@ -172,7 +172,7 @@ function parseConfig(
   if (typeof baseModel !== "string") throw refuse(`base_model_name_or_path: expected a name, got ${quote(baseModel)}`);
   if (!Number.isInteger(rank) || (rank as number) < 1 || (rank as number) > MAX_RANK)
     throw refuse(`r: expected a whole number from 1 to ${MAX_RANK}, got ${quote(rank)}`);
-  if (typeof alpha !== "number" || !(alpha > 0))
+  if (typeof alpha !== "number" || !(alpha > 0) || !Number.isFinite(alpha))
     throw refuse(`lora_alpha: expected a number above 0, got ${quote(alpha)}`);
   const about = { baseModel, rank: rank as number, alpha };
   if (targets === "all-linear") return { ...about, targets: null };
@@ -182,7 +182,8 @@ function parseConfig(
 }
 
 function parseObject(bytes: Uint8Array, refuse: Refuse): Record<string, unknown> {
-  if (bytes.length > MAX_CONFIG_BYTES) throw refuse(`expected at most ${MAX_CONFIG_BYTES} bytes, got ${bytes.length}`);
+  if (bytes.length > MAX_ADAPTER_CONFIG_BYTES)
+    throw refuse(`expected at most ${MAX_ADAPTER_CONFIG_BYTES} bytes, got ${bytes.length}`);
   let value: unknown;
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));

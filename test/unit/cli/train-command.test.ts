@@ -205,7 +205,7 @@ describe("fedmkt train", () => {
     expect(readdirSync(join(folder, "mine"))).toEqual(["notes.txt"]);
   });
 
-  it("refuses an adapter that is not there, or beside training every weight", async () => {
+  it("refuses an adapter that is not there, or beside training every weight, or too long to be one", async () => {
     const argv = [
       "train",
       "model",
@@ -223,6 +223,10 @@ describe("fedmkt train", () => {
       stderr: expect.stringContaining("gone: expected adapter_config.json, there is none"),
     });
     expect((await callWithEngine(folder, [...argv, "--all-weights"])).stderr).toContain("--adapter is for LoRA");
+    write(folder, "gone/adapter_config.json", " ".repeat(1024 * 1024 + 1));
+    expect((await callWithEngine(folder, argv)).stderr).toContain(
+      "gone/adapter_config.json: expected at most 1048576 bytes, got 1048577",
+    );
   });
 
   it("takes settings from a file, and over them from options", async () => {

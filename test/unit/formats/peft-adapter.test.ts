@@ -136,6 +136,14 @@ describe("an adapter folder", () => {
     expect(parse).toThrow(message);
   });
 
+  it("with an alpha that no float holds is refused", () => {
+    const config = decode(adapterConfig(about)).replace('"lora_alpha": 4', '"lora_alpha": 1e999');
+    expect(config).toContain("1e999");
+    expect(() => parsePeftAdapter(new TextEncoder().encode(config), writeSafetensors(tensors()), "adapter")).toThrow(
+      "lora_alpha: expected a number above 0",
+    );
+  });
+
   it.each<[string, Record<string, Tensor | undefined>, string]>([
     [
       "a matrix without its other half",

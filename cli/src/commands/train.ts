@@ -11,7 +11,7 @@ import { fineTune } from "@fedmkt/shared/use-cases/fine-tune.ts";
 import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "../command.ts";
 import { writeCommandLine } from "../command-line.ts";
 import { RunFailure } from "../failure.ts";
-import { MODEL_ARGUMENTS, readDevice } from "../model/model-arguments.ts";
+import { MAX_THREADS, MODEL_ARGUMENTS, readDevice } from "../model/model-arguments.ts";
 import { type LocalAdapter, readAdapter } from "../model/read-adapter.ts";
 import { identifyFiles, readScoredSamples, readTrainingSamples } from "../model/read-local-data.ts";
 import { loraOf, STOPPED, withLocalModel } from "../model/with-local-model.ts";
@@ -23,8 +23,6 @@ import { TrainingFolder } from "../train/training-folder.ts";
 import { resultFiles } from "../train/training-result.ts";
 
 const DEFAULT_CHECKPOINT_SECONDS = 60;
-/** As run.yaml's `threads`. */
-const MAX_THREADS = 256;
 const DAY_SECONDS = 86_400;
 
 export const command: Command = {

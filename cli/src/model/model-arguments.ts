@@ -6,7 +6,7 @@ import { readNumber } from "../number-argument.ts";
 
 const DEVICES: readonly Device[] = ["cpu", "cuda"];
 /** As run.yaml's `threads`. */
-const MAX_THREADS = 256;
+export const MAX_THREADS = 256;
 const MAX_BATCH = 4096;
 
 /** Every command that works with one model has them. */

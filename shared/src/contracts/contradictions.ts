@@ -46,17 +46,23 @@ export function findContradictions(spec: unknown): SpecIssue[] {
   for (const [path, party] of [
     [["server"], mapping(top.server)] as const,
     ...clients.map((client, index) => [["clients", index], client] as const),
-  ]) {
-    const { microBatchSize, batchSize = PAPER.batchSize } = mapping(party.training);
-    if (typeof microBatchSize === "number" && typeof batchSize === "number" && microBatchSize > batchSize)
-      issues.push({
-        path: [...path, "training", "microBatchSize"],
-        message: `expected at most batchSize (${batchSize}), got ${microBatchSize}`,
-      });
-  }
+  ])
+    issues.push(...findTrainingContradictions(party, path));
   if (top.aggregation === "fedavg" && new Set(clients.map(({ lora }) => writeLora(lora))).size > 1)
     issues.push({ path: ["aggregation"], message: "fedavg needs the same lora settings for every client" });
   return issues;
+}
+
+/**
+ * The same of one model's `training`.
+ * @param settings - what has it, checked or not
+ * @param path - where the settings stand
+ */
+export function findTrainingContradictions(settings: unknown, path: readonly PropertyKey[] = []): SpecIssue[] {
+  const { microBatchSize, batchSize = PAPER.batchSize } = mapping(mapping(settings).training);
+  if (typeof microBatchSize !== "number" || typeof batchSize !== "number" || microBatchSize <= batchSize) return [];
+  const message = `expected at most batchSize (${batchSize}), got ${microBatchSize}`;
+  return [{ path: [...path, "training", "microBatchSize"], message }];
 }
 
 /** Written defaults and left-out ones are the same settings. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { closestName } from "./closest-name.ts";
-import { PAPER } from "./paper-defaults.ts";
+import { findTrainingContradictions } from "./contradictions.ts";
 import { loraSpec, type TrainingSpec, trainingSpec } from "./run-spec.ts";
 import { keysAt } from "./schema-keys.ts";
 import { describeIssues, type SpecIssue } from "./spec-issues.ts";
@@ -24,12 +24,7 @@ export type TrainSpec = z.infer<typeof trainSpec>;
 export function examineTrainSpec(value: unknown): { spec: TrainSpec } | { issues: SpecIssue[] } {
   const parsed = trainSpec.safeParse(value);
   const issues = parsed.success ? [] : describeIssues(parsed.error.issues, value).map(describeUnknownKey);
-  const { microBatchSize, batchSize = PAPER.batchSize } = trainingOf(value);
-  if (typeof microBatchSize === "number" && typeof batchSize === "number" && microBatchSize > batchSize)
-    issues.push({
-      path: ["training", "microBatchSize"],
-      message: `expected at most batchSize (${batchSize}), got ${microBatchSize}`,
-    });
+  issues.push(...findTrainingContradictions(value));
   return parsed.success && issues.length === 0 ? { spec: parsed.data } : { issues };
 }
 
@@ -44,9 +39,4 @@ function describeUnknownKey(issue: SpecIssue): SpecIssue {
   const close = closestName(issue.unknownKey, siblings);
   const hint = close === null ? `expected one of ${siblings.join(", ")}` : `did you mean ${close}?`;
   return { ...issue, message: `unknown key; ${hint}` };
-}
-
-function trainingOf(value: unknown): Record<string, unknown> {
-  const training = (value as { training?: unknown } | null)?.training;
-  return typeof training === "object" && training !== null ? (training as Record<string, unknown>) : {};
 }

@@ -66,12 +66,6 @@ async function modelTimes(workload: Exclude<Workload, { kind: "gemm" }>): Promis
     }),
   );
   const times: number[] = [];
-  let last = performance.now();
-  const tick = () => {
-    const now = performance.now();
-    times.push((now - last) / 1000);
-    last = now;
-  };
   if (workload.kind === "train") {
     const targets = samples.map((sample) =>
       targetOf(sample, Math.min(topK, model.vocabularySize), model.vocabularySize),
@@ -97,12 +91,14 @@ async function modelTimes(workload: Exclude<Workload, { kind: "gemm" }>): Promis
         threads,
         activationCheckpointing: workload.activationCheckpointing,
       } as TrainingSpec,
-      onProgress: tick,
+      // the thread's own clock: its messages may reach this one two at a time
+      onProgress: ({ tokensPerSecond }) => times.push((batch * length) / tokensPerSecond),
     });
   } else
     for (let step = 0; step <= steps; step++) {
+      const begin = performance.now();
       for await (const _ of model.extract(samples, topK, batch));
-      tick();
+      times.push((performance.now() - begin) / 1000);
     }
   await engine.close();
   return times;

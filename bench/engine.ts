@@ -161,7 +161,7 @@ function peerRunner(python: string, script: string): PeerRunner {
 function measuresOf(folder: string, peer: PeerRunner, steps: number) {
   const { architecture } = openCheckpoint(folder);
   const operations = (batch: number, share: number) => {
-    const settings = { lora: LORA, batch, tokens: TOKENS, checkpointing: false, dtypeBytes: 4, headShare: share };
+    const settings = { lora: LORA, batch, tokens: TOKENS, checkpointing: false, headShare: share };
     const { forward, training } = estimateModel(architecture, settings).flopsPerToken;
     return { forward: forward * batch * TOKENS, training: training * batch * TOKENS };
   };

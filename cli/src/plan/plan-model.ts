@@ -12,8 +12,6 @@ import { LOCAL_FILES } from "../model/with-local-model.ts";
 import { drawTextTable } from "../text-table.ts";
 
 const DEFAULT_TOKENS = 512;
-/** 16-bit weights are widened, so that every weight has as many in memory. */
-const WEIGHT_BYTES = 4;
 
 /**
  * What it takes to train a model, from its config.json alone.
@@ -27,7 +25,7 @@ export async function planModel(args: CommandContext["args"], io: Io): Promise<O
   const batch = readWhole("plan", args, "batch", { least: 1, most: 4096, otherwise: 4 });
   const otherwise = Math.min(DEFAULT_TOKENS, contextTokens);
   const tokens = readWhole("plan", args, "tokens", { least: 1, most: contextTokens, otherwise });
-  const settings = { lora: readLora(args), batch, tokens, dtypeBytes: WEIGHT_BYTES };
+  const settings = { lora: readLora(args), batch, tokens };
   const [kept, again] = [false, true].map((checkpointing) =>
     estimateModel(architecture, { ...settings, checkpointing }),
   );
@@ -69,7 +67,7 @@ function readLora(args: CommandContext["args"]) {
     );
   }
   const named = targets === undefined || ["default", "peft-default", "all-linear"].includes(targets);
-  const parsed = loraSpec.safeParse({ rank, dropout: 0, targets: named ? targets : targets.split(",") });
+  const parsed = loraSpec.safeParse({ rank, targets: named ? targets : targets.split(",") });
   if (parsed.success) return parsed.data;
   throw new InvalidInputError("BAD_ARGUMENT", `fedmkt plan: --targets: ${parsed.error.issues[0].message}`);
 }

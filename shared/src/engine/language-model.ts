@@ -83,7 +83,7 @@ export class LanguageModel {
       dropout: this.#dropout(),
       pack: this.#pack,
       session: (loss, largest, mode) => {
-        const settings = { ...largest, lora: this.#parts.lora, dtypeBytes: 4 };
+        const settings = { ...largest, lora: this.#parts.lora };
         const checkpointing = choosesCheckpointing(mode, checkpoint.architecture, settings);
         const options = { ...loss, checkpointing };
         return this.#sessionFor(`train ${JSON.stringify(options)}`, () => trainingGraph(this.#parts, options));

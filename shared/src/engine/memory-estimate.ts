@@ -1,6 +1,7 @@
 import type { OpenModel } from "../ports/engine.ts";
 import type { Architecture } from "./architectures/architecture.ts";
 import { chunksFor } from "./batch.ts";
+import type { LinearSpec } from "./layers/layer-context.ts";
 import { adaptedLinears } from "./lora-bank.ts";
 
 /** What a model is trained with, as far as its memory and its arithmetic depend on it. */
@@ -13,8 +14,6 @@ export interface EstimateSettings {
   tokens: number;
   /** whether blocks are computed once more in the backward pass */
   checkpointing: boolean;
-  /** of a weight in the checkpoint: 4, or 2 */
-  dtypeBytes: number;
   /** of the positions, those that are trained, at which alone the head is computed; 1 unless given */
   headShare?: number;
 }
@@ -51,7 +50,7 @@ const HEAD_COPIES = 5;
 
 /** What training a model takes, from its shapes alone: nothing is opened or run. */
 export function estimateModel(architecture: Architecture, settings: EstimateSettings): ModelEstimate {
-  const { lora, batch, tokens, dtypeBytes, headShare = 1 } = settings;
+  const { lora, batch, tokens, headShare = 1 } = settings;
   const parameters = architecture.weights.reduce((sum, { shape }) => sum + product(shape), 0);
   const adapted = lora ? adaptedLinears(architecture, lora) : [];
   const adapter = adapted.reduce((sum, linear) => sum + (lora?.rank ?? 0) * (linear.in + linear.out), 0);
@@ -61,9 +60,10 @@ export function estimateModel(architecture: Architecture, settings: EstimateSett
   const chunk = Math.ceil(positions / chunksFor(positions, architecture.vocabularySize));
   const memory = {
     process: PROCESS_BYTES,
-    // 16-bit weights are widened once, in memory
-    weights: lora ? parameters * Math.max(FLOAT_BYTES, dtypeBytes) : 0,
-    activations: FLOAT_BYTES * rows * activationsOfRow(architecture, settings),
+    // 16-bit weights are widened once, in memory; trained ones are the optimizer's
+    weights: lora ? FLOAT_BYTES * parameters : 0,
+    // with dropout also what each adapter sees of its input, a byte an element
+    activations: rows * (FLOAT_BYTES * activationsOfRow(architecture, settings) + maskedOfRow(adapted, settings)),
     head: FLOAT_BYTES * chunk * architecture.vocabularySize * HEAD_COPIES,
     // values, their copy in the graph, gradient, its sum over micro-batches, two moments
     optimizer: FLOAT_BYTES * trainable * 6,
@@ -86,6 +86,10 @@ function activationsOfRow(
   const ofBlock = 3 * hiddenSize + 1.5 * outputs + attention.heads * tokens;
   // checkpointed: every block's input, and one block's all
   return checkpointing ? blocks * hiddenSize + 2 * ofBlock : blocks * ofBlock;
+}
+
+function maskedOfRow(adapted: readonly LinearSpec[], { lora }: EstimateSettings): number {
+  return lora && lora.dropout > 0 ? adapted.reduce((sum, linear) => sum + linear.in, 0) : 0;
 }
 
 function countOperations(

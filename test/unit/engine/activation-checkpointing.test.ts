@@ -56,11 +56,20 @@ describe("activation checkpointing", () => {
 
   it("is chosen by `auto` where training needs more memory than there is", () => {
     const { architecture } = openCheckpoint(toyFolder());
-    const settings = { lora: TOY_LORA, batch: 4, tokens: 16, dtypeBytes: 4 };
+    const settings = { lora: TOY_LORA, batch: 4, tokens: 16 };
     const { total } = estimateModel(architecture, { ...settings, checkpointing: false }).memory;
     expect(choosesCheckpointing("auto", architecture, settings, total)).toBe(true);
     expect(choosesCheckpointing("auto", architecture, settings, total * 2)).toBe(false);
     expect(choosesCheckpointing("off", architecture, settings, total / 2)).toBe(false);
     expect(choosesCheckpointing("on", architecture, settings, 64 * GIB)).toBe(true);
+  });
+
+  it("is chosen sooner with dropout, whose masks have a byte for each input of an adapted layer", () => {
+    const { architecture } = openCheckpoint(toyFolder());
+    const settings = { batch: 4, tokens: 16, checkpointing: false };
+    const { total } = estimateModel(architecture, { ...settings, lora: TOY_LORA }).memory;
+    const lora = { ...TOY_LORA, dropout: 0.05 };
+    // two layers of 16 inputs in each of two blocks
+    expect(estimateModel(architecture, { ...settings, lora }).memory.total).toBe(total + 4 * 16 * (2 * 2 * 16));
   });
 });

@@ -82,7 +82,13 @@ export async function createSession(
   const options = sessionOptions(folder, threads, device, weights);
   let profile = onPlacement ? await mkdtemp(join(tmpdir(), "fedmkt-profile-")) : null;
   if (profile) Object.assign(options, { enableProfiling: true, profileFilePrefix: join(profile, "profile") });
-  const session = await InferenceSession.create(encodeOnnx(graph), options);
+  let session: InferenceSession;
+  try {
+    session = await InferenceSession.create(encodeOnnx(graph), options);
+  } catch (error) {
+    if (profile) await rm(profile, { recursive: true });
+    throw error;
+  }
   const residents = Object.fromEntries(
     graph.residents.map(({ value, data }) => [value.name, tensorOf({ data, shape: value.shape as number[] })]),
   );
@@ -90,10 +96,13 @@ export async function createSession(
     if (profile === null) return;
     const ended = profile;
     profile = null;
-    session.endProfiling();
-    const [file] = await readdir(ended);
-    if (hasRun) onPlacement?.(readPlacement(await readFile(join(ended, file), "utf8")));
-    await rm(ended, { recursive: true });
+    try {
+      session.endProfiling();
+      const [file] = await readdir(ended);
+      if (hasRun) onPlacement?.(readPlacement(await readFile(join(ended, file), "utf8")));
+    } finally {
+      await rm(ended, { recursive: true });
+    }
   };
   return {
     async run(feeds) {

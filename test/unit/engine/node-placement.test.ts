@@ -1,3 +1,6 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { GraphBuilder } from "../../../shared/src/engine/graph/builder.ts";
 import { cast, multiply } from "../../../shared/src/engine/graph/operators.ts";
@@ -33,6 +36,27 @@ describe("where nodes are computed", () => {
     const session = await createSession(graph, "", 1, "cpu", "as in the file", (placement) => told.push(placement));
     await session.close();
     expect(told).toEqual([]);
+  });
+
+  it("leaves no profile behind, neither of a session that ran nor of one that cannot be made", async () => {
+    const temporary = mkdtempSync(join(tmpdir(), "profiles-"));
+    const { TMPDIR } = process.env;
+    process.env.TMPDIR = temporary;
+    try {
+      const graph = new GraphBuilder();
+      graph.output("same", graph.input("given", "float32", [1]));
+      const create = () => createSession(graph, "", 1, "cpu", "as in the file", () => {});
+      const session = await create();
+      await session.run({ given: { data: Float32Array.of(1), shape: [1] } });
+      await session.close();
+      graph.output("none", graph.apply("NoSuchOperator", [graph.inputs[0]], { shape: [1] }));
+      await expect(create()).rejects.toThrow("NoSuchOperator");
+      expect(readdirSync(temporary)).toEqual([]);
+    } finally {
+      if (TMPDIR === undefined) delete process.env.TMPDIR;
+      else process.env.TMPDIR = TMPDIR;
+      rmSync(temporary, { recursive: true });
+    }
   });
 
   it("counts each node once, and parts what belongs on the processor from what fell back", () => {

@@ -11,15 +11,15 @@ import type {
 } from "../ports/engine.ts";
 import { choosesCheckpointing } from "./activation-checkpointing.ts";
 import { chunksFor, createPacker } from "./batch.ts";
-import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
+import { openCheckpoint } from "./checkpoint.ts";
 import { type Generation, startGeneration } from "./generation.ts";
 import type { GraphBuilder } from "./graph/builder.ts";
 import { logitsGraph, scoringGraph, trainingGraph } from "./graphs.ts";
-import { adaptedLinears, freshLoraBank, loadLoraBank, saveBank } from "./lora-bank.ts";
+import { adaptedLinears, saveBank } from "./lora-bank.ts";
 import { type LoraDropout, seededMasks } from "./lora-dropout.ts";
 import type { ModelParts } from "./model-graph.ts";
 import type { Placement } from "./node-placement.ts";
-import { createBank, type ParameterBank, viewOf } from "./parameter-bank.ts";
+import { openBank, wholeBank } from "./open-bank.ts";
 import { createSession, type GraphSession, type HostTensor, type WeightLayout } from "./session.ts";
 import type { Trainee, TrainInput, TrainingRecord } from "./trainee.ts";
 import { train } from "./training.ts";
@@ -43,7 +43,7 @@ export class LanguageModel {
   /**
    * @param onPlacement - hears of each graph, once, what a device other than the processor left to it
    * @param isClosing - whether the model is to be closed, so that training stops
-   * @throws InvalidInputError what {@link openCheckpoint} and {@link loadLoraBank} throw; `MODEL_OPTIONS_INVALID`
+   * @throws InvalidInputError what {@link openCheckpoint} and {@link openBank} throw
    */
   constructor(
     options: OpenModel,
@@ -234,27 +234,6 @@ export class LanguageModel {
     this.#session = { key, session };
     return session;
   }
-}
-
-function openBank(checkpoint: Checkpoint, options: OpenModel): ParameterBank {
-  const { folder, lora, adapter, seed, trainable = "lora" } = options;
-  const refuse = (reason: string) => new InvalidInputError("MODEL_OPTIONS_INVALID", `${folder}: ${reason}`);
-  if (trainable === "all") {
-    if (lora || adapter) throw refuse("expected no LoRA where all weights are trained");
-    return wholeBank(checkpoint);
-  }
-  if (!lora) {
-    if (adapter) throw refuse("expected LoRA settings for the adapter, got none");
-    return createBank([]);
-  }
-  if (!adapter) return freshLoraBank(checkpoint.architecture, lora, seed);
-  return loadLoraBank(checkpoint.architecture, lora, adapter, `the adapter given for ${folder}`);
-}
-
-function wholeBank(checkpoint: Checkpoint): ParameterBank {
-  const bank = createBank(checkpoint.architecture.weights);
-  for (const entry of bank.entries) viewOf(bank, entry).set(checkpoint.read(entry.name));
-  return bank;
 }
 
 /** Nats of the rows [begin, end), summed in float64. */

@@ -150,6 +150,11 @@ describe("a config.json of a gated decoder is refused", () => {
       'rope_parameters.full_attention.rope_type: expected "default", "linear" or "llama3", got "yarn"',
     ],
     [
+      "with positions of no kind of gemma3's layers",
+      { model_type: "gemma3_text", rope_parameters: { rope_type: "default", rope_theta: 5 } },
+      'rope_parameters: expected full_attention and sliding_attention, each with its own, got "rope_type"',
+    ],
+    [
       "with a negative θ of gemma3's windowed layers",
       { model_type: "gemma3_text", rope_local_base_freq: -1 },
       "rope_local_base_freq: expected a number above 0, got -1",

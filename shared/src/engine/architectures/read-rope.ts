@@ -21,6 +21,11 @@ export function readRope(config: ConfigReader, headSize: number, contextTokens: 
 export function readRopeByKind(config: ConfigReader, headSize: number, contextTokens: number) {
   const { fields, positive } = config;
   const byKind = readFields(config, "rope_parameters", fields.rope_parameters ?? {});
+  const other = Object.keys(byKind).find((kind) => kind !== "full_attention" && kind !== "sliding_attention");
+  if (other !== undefined)
+    throw config.refuse(
+      `rope_parameters: expected full_attention and sliding_attention, each with its own, got ${showField(other)}`,
+    );
   const read = (kind: string, scaling: Fields, thetaName: string, otherwise: number) => {
     const name = `rope_parameters.${kind}`;
     const rope = { ...readFields(config, name, byKind[kind] ?? {}), ...scaling };

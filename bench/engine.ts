@@ -80,11 +80,11 @@ export async function run(argv: string[]): Promise<object> {
   ];
 
   const best = new Map<string, Measurement>();
-  const keep = (name: string, { seconds, peakMemoryMb }: Measurement) => {
+  const keep = (name: string, { seconds, peakMemoryMib }: Measurement) => {
     const known = best.get(name);
     best.set(name, {
       seconds: Math.min(seconds, known?.seconds ?? seconds),
-      peakMemoryMb: Math.min(peakMemoryMb, known?.peakMemoryMb ?? peakMemoryMb),
+      peakMemoryMib: Math.min(peakMemoryMib, known?.peakMemoryMib ?? peakMemoryMib),
     });
   };
   for (let round = 0; round < rounds; round++) for (const { name, measure } of rows) keep(name, await measure());
@@ -109,7 +109,7 @@ const AIMS: readonly Aim[] = [
     const pair = { ours: `large 2 × 128, ${mode}`, peer: "large 2 × 128, peer tuned" };
     return [
       { ...pair, name: `large step, ${mode}`, of: "seconds", atMost: 0.9 },
-      { ...pair, name: `large peak memory, ${mode}`, of: "peakMemoryMb", atMost: 0.5 },
+      { ...pair, name: `large peak memory, ${mode}`, of: "peakMemoryMib", atMost: 0.5 },
     ];
   }),
   {
@@ -152,7 +152,7 @@ function peerRunner(python: string, script: string): PeerRunner {
     const command = [script, folder, ...options, ...(tuned ? ["--tuned"] : [])];
     const { stdout } = await promisify(execFile)(python, command, { maxBuffer: 1 << 26 });
     const found = JSON.parse(stdout.trim().split("\n").at(-1)!);
-    const of = (seconds: number): Measurement => ({ seconds, peakMemoryMb: found.peak_rss_mb });
+    const of = (seconds: number): Measurement => ({ seconds, peakMemoryMib: found.peak_rss_mb });
     return { train: of(found.train_s), extraction: of(found.export_s) };
   };
 }
@@ -207,9 +207,9 @@ function formatTable(
 ): string {
   const line = (cells: string[]) => cells.map((cell, at) => (at ? cell.padStart(12) : cell.padEnd(46))).join("");
   return [
-    line(["", "ms", "peak MB", "GFLOP/s", "of product"]),
-    ...rows.map(({ name, seconds, peakMemoryMb, gigaflops, shareOfProduct }) =>
-      line([name, (seconds * 1000).toFixed(1), String(peakMemoryMb), gigaflops.toFixed(0), shareOfProduct.toFixed(2)]),
+    line(["", "ms", "peak MiB", "GFLOP/s", "of product"]),
+    ...rows.map(({ name, seconds, peakMemoryMib, gigaflops, shareOfProduct }) =>
+      line([name, (seconds * 1000).toFixed(1), String(peakMemoryMib), gigaflops.toFixed(0), shareOfProduct.toFixed(2)]),
     ),
     "",
     line(["ours / tuned peer", "ratio", "aim"]),

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { TrainingSpec } from "../../shared/src/contracts/run-spec.ts";
 import { createEngine } from "../../shared/src/engine/engine.ts";
@@ -6,6 +5,7 @@ import { GraphBuilder } from "../../shared/src/engine/graph/builder.ts";
 import { gemm } from "../../shared/src/engine/graph/operators.ts";
 import { createSession } from "../../shared/src/engine/session.ts";
 import type { EncodedSample, SampleTarget } from "../../shared/src/ports/engine.ts";
+import { peakMemoryMib } from "./peak-memory.ts";
 
 /** One thing to be measured, in a process of its own, so that its peak memory is that of this thing alone. */
 export type Workload =
@@ -34,7 +34,7 @@ export type Workload =
 
 export interface Measurement {
   seconds: number;
-  peakMemoryMb: number;
+  peakMemoryMib: number;
 }
 
 /** The command that measures a workload and prints the measurement. */
@@ -44,9 +44,8 @@ export function workloadCommand(workload: Workload): string[] {
 
 async function measure(workload: Workload): Promise<Measurement> {
   const times = await (workload.kind === "gemm" ? gemmTimes(workload) : modelTimes(workload));
-  const peak = /VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))!;
   // the first one makes the session
-  return { seconds: Math.min(...times.slice(1)), peakMemoryMb: Math.round(Number(peak[1]) / 1024) };
+  return { seconds: Math.min(...times.slice(1)), peakMemoryMib: peakMemoryMib() };
 }
 
 async function modelTimes(workload: Exclude<Workload, { kind: "gemm" }>): Promise<number[]> {

@@ -1,7 +1,7 @@
-import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { createEngine } from "../../shared/src/engine/engine.ts";
+import { peakMemoryMib } from "./peak-memory.ts";
 
 /** What is asked of a process that generates, one line of JSON each; bench/peers/generate.py understands the same. */
 export interface GenerateRequest {
@@ -51,11 +51,6 @@ async function answerRequests(folder: string, threads: number): Promise<void> {
     console.log(JSON.stringify(answer));
   }
   await engine.close();
-}
-
-function peakMemoryMib(): number {
-  const peak = /VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"));
-  return Math.round(Number(peak![1]) / 1024);
 }
 
 if (process.argv[1] === GENERATE_PROGRAM) await answerRequests(process.argv[2], Number(process.argv[3]));

@@ -10,15 +10,7 @@ import type { Command, CommandContext } from "./command.ts";
 export function parseArguments({ meta, args: definitions }: Command, argv: readonly string[]): CommandContext["args"] {
   const parsed = parse(meta.name, argv, definitions);
   const known = Object.keys(definitions);
-  for (const key of Object.keys(parsed)) {
-    if (key === "_" || known.some((name) => spellings(name, definitions[name]).includes(key))) continue;
-    const options = known.filter((name) => definitions[name].type !== "positional");
-    const close = closestName(key, options);
-    throw new InvalidInputError(
-      "BAD_ARGUMENT",
-      `fedmkt ${meta.name}: unknown option --${key}; ${close === null ? `there are ${options.map((name) => `--${name}`).join(", ")}` : `did you mean --${close}?`}`,
-    );
-  }
+  refuseUnknown(meta.name, parsed, definitions);
   const positionals = known.filter((name) => definitions[name].type === "positional");
   if (parsed._.length > positionals.length)
     throw new InvalidInputError(
@@ -38,18 +30,37 @@ function spellings(name: string, definition: ArgsDef[string]): string[] {
   return [name, camelCase, ...(Array.isArray(alias) ? alias : [alias])];
 }
 
-const MISSING = /^Missing required positional argument: (\S+)$/;
+const MISSING = /^Missing required (?:positional )?argument: (?:--)?(\S+)$/;
 
+/** citty tells of what is missing before the unknown is looked at: nothing is missing whose name is only misspelt. */
 function parse(command: string, argv: readonly string[], definitions: ArgsDef) {
   try {
     return parseArgs([...argv], definitions);
   } catch (error) {
     const missing = MISSING.exec((error as Error).message)?.[1];
     if (missing === undefined) throw error;
-    const { description } = definitions[missing.toLowerCase()] ?? {};
+    const optional = Object.entries(definitions).map(([name, definition]) => [
+      name,
+      { ...definition, required: false },
+    ]);
+    refuseUnknown(command, parseArgs([...argv], Object.fromEntries(optional) as ArgsDef), definitions);
+    const { type, description } = definitions[missing] ?? definitions[missing.toLowerCase()] ?? {};
     throw new InvalidInputError(
       "BAD_ARGUMENT",
-      `fedmkt ${command}: expected ${missing}${description === undefined ? "" : ` (${description})`}, got none`,
+      `fedmkt ${command}: expected ${type === "positional" ? "" : "--"}${missing}${description === undefined ? "" : ` (${description})`}, got none`,
+    );
+  }
+}
+
+function refuseUnknown(command: string, parsed: object, definitions: ArgsDef): void {
+  const known = Object.keys(definitions);
+  for (const key of Object.keys(parsed)) {
+    if (key === "_" || known.some((name) => spellings(name, definitions[name]).includes(key))) continue;
+    const options = known.filter((name) => definitions[name].type !== "positional");
+    const close = closestName(key, options);
+    throw new InvalidInputError(
+      "BAD_ARGUMENT",
+      `fedmkt ${command}: unknown option --${key}; ${close === null ? `there are ${options.map((name) => `--${name}`).join(", ")}` : `did you mean --${close}?`}`,
     );
   }
 }

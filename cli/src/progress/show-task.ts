@@ -7,6 +7,8 @@ const REPAINT_MS = 100;
 const LINE_MS = 10_000;
 const DEFAULT_COLUMNS = 80;
 const BAR_CELLS = 16;
+/** A shorter one shows nothing. */
+const LEAST_BAR_CELLS = 4;
 
 /** How far one piece of work has come. */
 export interface TaskProgress {
@@ -76,8 +78,12 @@ export function showTask({
         return;
       }
       clear();
-      const text = describe(progress, memoryBytes, secondsLeft, live);
-      stderr.write(live ? text.slice(0, (stderr.columns ?? DEFAULT_COLUMNS) - 1) : `${text}\n`);
+      const columns = (stderr.columns ?? DEFAULT_COLUMNS) - 1;
+      stderr.write(
+        live
+          ? describe(progress, memoryBytes, secondsLeft, columns).slice(0, columns)
+          : `${describe(progress, memoryBytes, secondsLeft, null)}\n`,
+      );
       painted = live;
     },
     say(line) {
@@ -88,24 +94,27 @@ export function showTask({
   };
 }
 
+/** @param columns - of a terminal, whose room is for figures first and then for the bar; null: a line of a log */
 function describe(
   { phase, done, of, unit, lossNats, tokensPerSecond }: TaskProgress,
   memoryBytes: number,
   secondsLeft: number | null,
-  bar: boolean,
+  columns: number | null,
 ): string {
-  return [
-    `${phase}${bar ? ` ${drawBar(of === 0 ? 1 : done / of)}` : ""} ${done}/${of}${bar ? "" : ` ${unit}`}`,
+  const figures = [
+    `${done}/${of}${columns === null ? ` ${unit}` : ""}`,
     ...(lossNats === undefined ? [] : [`loss ${lossNats.toFixed(3)}`]),
     ...(tokensPerSecond === undefined ? [] : [`${Math.round(tokensPerSecond)} tokens/s`]),
     formatBytes(memoryBytes),
     ...(secondsLeft === null || done >= of ? [] : [`${formatTime(secondsLeft)} left`]),
   ].join("  ");
+  const cells = Math.min(BAR_CELLS, (columns ?? 0) - phase.length - figures.length - 2);
+  return [phase, ...(cells >= LEAST_BAR_CELLS ? [drawBar(of === 0 ? 1 : done / of, cells)] : []), figures].join(" ");
 }
 
-function drawBar(share: number): string {
-  const full = Math.round(Math.min(1, Math.max(0, share)) * BAR_CELLS);
-  return "█".repeat(full) + "░".repeat(BAR_CELLS - full);
+function drawBar(share: number, cells: number): string {
+  const full = Math.round(Math.min(1, Math.max(0, share)) * cells);
+  return "█".repeat(full) + "░".repeat(cells - full);
 }
 
 /** `0:07`, `12:34`, `3:00:00`. */

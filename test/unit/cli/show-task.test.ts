@@ -1,12 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
 import { showTask } from "../../../cli/src/progress/show-task.ts";
 
-function display(isTTY: boolean, json = false) {
+function display(isTTY: boolean, json = false, columns = 90) {
   const clock = { ms: 0 };
   let written = "";
   const stderr = {
     isTTY,
-    columns: 90,
+    columns,
     write: (text: string) => {
       written += text;
     },
@@ -25,6 +25,18 @@ describe("the progress of one piece of work", () => {
     training(30);
     // twenty steps in twenty seconds, seventy to go
     expect(taken()).toBe("training █████░░░░░░░░░░░ 30/100  loss 2.346  812 tokens/s  1.5 GiB  1:10 left");
+  });
+
+  it.each([
+    [78, "training █████░░░░░░░░░░ 30/100  loss 2.346  812 tokens/s  1.5 GiB  1:10 left"],
+    [64, "training 30/100  loss 2.346  812 tokens/s  1.5 GiB  1:10 left"],
+    [30, "training 30/100  loss 2.346  "],
+  ])("gives up the bar before a figure where a terminal has %i columns", (columns, line) => {
+    const { clock, training, taken } = display(true, false, columns);
+    training(10);
+    clock.ms = 20_000;
+    training(30);
+    expect(taken()).toBe(line);
   });
 
   it("is painted ten times a second at most, but always at the end", () => {

@@ -1,9 +1,11 @@
 import type { Command, CommandContext } from "./command.ts";
+import type { Io } from "./io.ts";
 
-/** A command line that says the same again, with some options more, so that a person can copy it into a shell. */
+/** A command line that says the same again, with some options more, so that a person can copy it into the same shell. */
 export function writeCommandLine(
   { meta, args: definitions }: Pick<Command, "meta" | "args">,
   args: CommandContext["args"],
+  { env }: Pick<Io, "env">,
   more: Readonly<Record<string, string | true>>,
 ): string {
   const values: Record<string, string | boolean | undefined> = { ...args, ...more };
@@ -13,7 +15,9 @@ export function writeCommandLine(
     if (type === "positional") return [quote(String(value))];
     return value === true ? [`--${name}`] : [`--${name}`, quote(String(value))];
   });
-  return ["fedmkt", meta.name, ...words].join(" ");
+  // of a checkout: npx finds there what the shell does not
+  const program = env.npm_command === "exec" ? ["npx", "fedmkt"] : ["fedmkt"];
+  return [...program, meta.name, ...words].join(" ");
 }
 
 function quote(word: string): string {

@@ -24,7 +24,7 @@ import {
   SAMPLE_ARGUMENT,
 } from "../model/model-arguments.ts";
 import { readQuestions, readScoredSamples } from "../model/read-local-data.ts";
-import { readOnly, withLocalModel } from "../model/with-local-model.ts";
+import { readOnly, requireModelFolder, withLocalModel } from "../model/with-local-model.ts";
 import { showTask } from "../progress/show-task.ts";
 
 const TASKS = ["text", "multiple-choice", "generation"] as const;
@@ -60,6 +60,7 @@ export const command: Command = {
   async run(context): Promise<Outcome> {
     const { args, io, dependencies } = context;
     const options = { ...readOnly(context), device: readDevice(args), threads: readThreads("evaluate", args) };
+    await requireModelFolder(options.model, args.model as string);
     const evaluate = await readTask(context, options.model);
     const output = readOutput(context);
     const display = showTask({ io, json: args.json === true, clockMs: dependencies.clockMs });

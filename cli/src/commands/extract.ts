@@ -22,7 +22,7 @@ import {
   SAMPLE_ARGUMENT,
 } from "../model/model-arguments.ts";
 import { identifyFiles, readScoredSamples } from "../model/read-local-data.ts";
-import { readOnly, withLocalModel } from "../model/with-local-model.ts";
+import { readOnly, requireModelFolder, withLocalModel } from "../model/with-local-model.ts";
 import { showTask } from "../progress/show-task.ts";
 
 /** As run.yaml's distillation.topK and samplesPerShard. */
@@ -76,6 +76,7 @@ export const command: Command = {
     const positions = (args.positions ?? "answer") as ShardExtraction["positions"];
     const folder = resolve(io.cwd, args.out as string);
     refuseUsed(folder, args.out as string);
+    await requireModelFolder(model.model, args.model as string);
     const samples = await readScoredSamples(
       context,
       args.data as string,

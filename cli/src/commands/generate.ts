@@ -6,7 +6,7 @@ import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "
 import { count } from "../count.ts";
 import { LENGTH_ARGUMENTS, readLength, readSampling, SAMPLING_ARGUMENTS } from "../model/generation-arguments.ts";
 import { MODEL_ARGUMENTS, readDevice, readThreads } from "../model/model-arguments.ts";
-import { LOCAL_FILES, readOnly, withLocalModel } from "../model/with-local-model.ts";
+import { LOCAL_FILES, readOnly, requireModelFolder, withLocalModel } from "../model/with-local-model.ts";
 
 /** More than any context holds. */
 const MAX_PROMPT_BYTES = 16 * 1024 * 1024;
@@ -34,6 +34,7 @@ export const command: Command = {
     const length = readLength("generate", args);
     const sampling = readSampling("generate", args);
     const options = { ...readOnly(context), device: readDevice(args), threads: readThreads("generate", args) };
+    await requireModelFolder(options.model, args.model as string);
     const prompt = await readPrompt(context);
     const tokens: Omit<GeneratedPiece, "text">[] = [];
     let text = "";

@@ -14,7 +14,7 @@ import { RunFailure } from "../failure.ts";
 import { MAX_THREADS, MODEL_ARGUMENTS, readDevice } from "../model/model-arguments.ts";
 import { type LocalAdapter, readAdapter } from "../model/read-adapter.ts";
 import { identifyFiles, readScoredSamples, readTrainingSamples } from "../model/read-local-data.ts";
-import { loraOf, STOPPED, withLocalModel } from "../model/with-local-model.ts";
+import { loraOf, requireModelFolder, STOPPED, withLocalModel } from "../model/with-local-model.ts";
 import { readNumber } from "../number-argument.ts";
 import { showTask } from "../progress/show-task.ts";
 import { describeHeldOut, introduceTraining, reportTraining } from "../train/describe-training.ts";
@@ -69,6 +69,7 @@ export const command: Command = {
     const { args, io } = context;
     const shown = args.out as string;
     const task = readTask(context);
+    await requireModelFolder(task.model, args.model as string);
     const folder = TrainingFolder.open(resolve(io.cwd, shown), shown, args.resume === true);
     try {
       if (folder.isFinished) {
@@ -76,6 +77,9 @@ export const command: Command = {
         return { data: { folder: resolve(io.cwd, shown), reused: true }, text: "" };
       }
       return await train(context, task, folder);
+    } catch (error) {
+      if (!io.signal.aborted) folder.forget();
+      throw error;
     } finally {
       folder.release();
     }
@@ -128,7 +132,7 @@ async function train(context: CommandContext, task: TrainTask, folder: TrainingF
   const samples = await readTrainingSamples(context, args.data as string, model, sampleBytes);
   const heldOut = heldOutFile === undefined ? [] : await readScoredSamples(context, heldOutFile, model, sampleBytes);
   const origin: TrainingOrigin = {
-    settings: JSON.stringify(spec),
+    settings: spec,
     ...(await identifyFiles(model, { data: samples, "held-out": heldOut, adapter: adapter?.weights })),
   };
   const found = args.resume === true ? folder.find(origin, shown) : null;
@@ -148,6 +152,7 @@ async function train(context: CommandContext, task: TrainTask, folder: TrainingF
     };
     const work = async (open: Parameters<Parameters<typeof withLocalModel>[2]>[0]) => {
       display.say(introduceTraining(samples, heldOut, open.model.trainableParameters, open.model.parameters));
+      if (step > 0) display.say(`goes on after step ${step}`);
       const outcome = await fineTune(open, {
         samples,
         heldOut,
@@ -207,9 +212,14 @@ function attempt(act: () => void): string | null {
 }
 
 /** The same command goes on: its options are what the checkpoint was made with. */
-function stopped({ args }: CommandContext, { training }: TrainSpec, step: number, unsaved: string | null): RunFailure {
+function stopped(
+  { args, io }: CommandContext,
+  { training }: TrainSpec,
+  step: number,
+  unsaved: string | null,
+): RunFailure {
   // threads are counted on the machine unless given, and sums depend on them
-  const again = writeCommandLine(command, args, { threads: String(training.threads), resume: true });
+  const again = writeCommandLine(command, args, io, { threads: String(training.threads), resume: true });
   const kept =
     unsaved === null
       ? `its checkpoint is in ${args.out}`

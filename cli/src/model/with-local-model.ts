@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { FileMaterial } from "@fedmkt/shared/adapters/material/file-material.ts";
 import { openTokenizer } from "@fedmkt/shared/adapters/tokenizers/open-tokenizer.ts";
@@ -24,6 +25,20 @@ export interface LocalModelOptions {
 
 /** Where a single model's files and data are read from: this machine, all that the process may read. */
 export const LOCAL_FILES = { material: new FileMaterial(), openTokenizer };
+
+/**
+ * Looked at before anything is read for the model: a name on a hub is the likeliest mistake.
+ * @param shown - the folder as it was given
+ * @throws InvalidInputError `MODEL_FILE_MISSING`
+ */
+export async function requireModelFolder(model: string, shown: string): Promise<void> {
+  if (!statSync(model, { throwIfNoEntry: false })?.isDirectory())
+    throw new InvalidInputError(
+      "MODEL_FILE_MISSING",
+      `${shown}: expected a model's folder on this machine, found none; of a model on the Hugging Face hub "hf download NAME --local-dir FOLDER" makes one`,
+    );
+  await LOCAL_FILES.material.folder(model);
+}
 
 /**
  * Opens a model on this machine, works with it, and closes the engine however the work ends. Ctrl-C closes the model under the work,

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { encodeJson, parseJson } from "@fedmkt/shared/contracts/json-document.ts";
 import {
@@ -27,12 +27,14 @@ export interface FoundTraining {
 /** The folder that a training writes its result to, and its checkpoints meanwhile. Held against other processes until released. */
 export class TrainingFolder {
   readonly #folder: string;
-  /** lets the folder go */
-  readonly release: () => void;
+  readonly #unlock: () => void;
+  readonly #madeHere: boolean;
+  #begunHere = false;
 
-  private constructor(folder: string, release: () => void) {
+  private constructor(folder: string, unlock: () => void, madeHere: boolean) {
     this.#folder = folder;
-    this.release = release;
+    this.#unlock = unlock;
+    this.#madeHere = madeHere;
   }
 
   /**
@@ -54,7 +56,19 @@ export class TrainingFolder {
           ? `${what}: holds a training that was not finished: go on with --resume, or give another --out`
           : `${what}: expected a new or empty folder, got one with ${names.slice(0, 3).join(", ")}`,
       );
-    return new TrainingFolder(folder, lockFolder(folder));
+    return new TrainingFolder(folder, lockFolder(folder), place === undefined);
+  }
+
+  /** Lets the folder go; one that was made for this and holds nothing is taken away. */
+  release(): void {
+    this.#unlock();
+    if (this.#madeHere && readdirSync(this.#folder).length === 0) rmdirSync(this.#folder);
+  }
+
+  /** Takes away what this process began and has no state of: a mistake that is corrected may be tried again in the same folder. */
+  forget(): void {
+    const checkpoint = join(this.#folder, CHECKPOINT);
+    if (this.#begunHere && !existsSync(join(checkpoint, STATE))) rmSync(checkpoint, { recursive: true, force: true });
   }
 
   /** Whether a training has written its result here already. */
@@ -71,13 +85,11 @@ export class TrainingFolder {
     if (!existsSync(file)) return null;
     const progress = parseJson(readWhole(file), `${what}/${CHECKPOINT}/${PROGRESS}`, trainingProgress);
     const names = new Set([...Object.keys(origin), ...Object.keys(progress.origin)]);
-    const changed = [...names].filter((name) => write(origin[name]) !== write(progress.origin[name]));
+    const changed = [...names].flatMap((name) => differences(name, progress.origin[name], origin[name]));
     if (changed.length > 0)
       throw new InvalidInputError(
         "CHECKPOINT_FOREIGN",
-        `${what}: its checkpoint is of another training; not as then: ${changed
-          .map((name) => `${name} (then ${write(progress.origin[name])}, now ${write(origin[name])})`)
-          .join(", ")}`,
+        `${what}: its checkpoint is of another training; not as then: ${changed.join(", ")}; go on with what it was, or give another --out`,
       );
     const state = join(this.#folder, CHECKPOINT, STATE);
     return { progress, state: existsSync(state) ? readWhole(state) : null };
@@ -86,6 +98,7 @@ export class TrainingFolder {
   /** The record first: of what it has more than the state, nothing is believed. */
   save(origin: TrainingOrigin, record: TrainingRecord, state: Uint8Array | null): void {
     const folder = join(this.#folder, CHECKPOINT);
+    if (!existsSync(folder)) this.#begunHere = true;
     mkdirSync(folder, { recursive: true });
     writeWhole(join(folder, PROGRESS), encodeJson({ version: 1, origin, record } satisfies TrainingProgress));
     if (state !== null) writeWhole(join(folder, STATE), state);
@@ -98,6 +111,19 @@ export class TrainingFolder {
       writeWhole(join(this.#folder, name), files[name]);
     rmSync(join(this.#folder, CHECKPOINT), { recursive: true, force: true });
   }
+}
+
+/** What of a value is not as it was then, each by its path: of settings those that were changed, not all of them. */
+function differences(path: string, then: unknown, now: unknown): string[] {
+  if (isObject(then) && isObject(now))
+    return [...new Set([...Object.keys(then), ...Object.keys(now)])].flatMap((key) =>
+      differences(`${path}.${key}`, then[key], now[key]),
+    );
+  return write(then) === write(now) ? [] : [`${path} (then ${write(then)}, now ${write(now)})`];
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function write(value: unknown): string {

@@ -65,7 +65,9 @@ export function loadLoraBank(architecture: Architecture, lora: Lora, bytes: Uint
     if (!tensor) throw refuse(`expected the tensor ${entry.name}, got none of that name`);
     if (tensor.dtype !== "F32") throw refuse(`tensor ${entry.name}: expected F32, got ${tensor.dtype}`);
     if (tensor.shape.length !== 2 || tensor.shape.some((size, axis) => size !== entry.shape[axis]))
-      throw refuse(`tensor ${entry.name}: expected shape [${entry.shape}], got [${tensor.shape}]`);
+      throw refuse(
+        `tensor ${entry.name}: expected shape [${entry.shape}], got [${tensor.shape}]: is it of another model?`,
+      );
     const bad = tensor.data.findIndex((number) => !Number.isFinite(number));
     if (bad >= 0) throw refuse(`tensor ${entry.name}: expected finite numbers, got ${tensor.data[bad]} at ${bad}`);
     viewOf(bank, entry).set(tensor.data);

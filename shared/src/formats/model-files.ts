@@ -25,9 +25,23 @@ export function modelFiles(names: readonly string[], location: string): string[]
       "MODEL_FILE_MISSING",
       `${location}: expected a model folder with ${REQUIRED.join(", ")} and ${WEIGHT_FILE}, or ${WEIGHT_INDEX} with its files; ${missing.join(", ")} missing, found ${
         names.length === 0 ? "nothing" : names.slice(0, 10).join(", ")
-      }`,
+      }${cureOf(missing, names)}`,
     );
   return [...REQUIRED, ...index, ...weights].sort();
+}
+
+/** What older downloads have instead, and what makes of it what is read here. */
+function cureOf(missing: readonly string[], names: readonly string[]): string {
+  const instead = [
+    ["tokenizer.json", /^(tokenizer\.model|vocab\.json|merges\.txt)$/],
+    [WEIGHT_FILE, /^pytorch_model.*\.bin(\.index\.json)?$/],
+  ] as const;
+  const found = instead.flatMap(([name, older]) =>
+    missing.includes(name) ? names.filter((one) => older.test(one)).slice(0, 1) : [],
+  );
+  return found.length === 0
+    ? ""
+    : `; ${found.join(" and ")}: older forms, from which transformers' save_pretrained (of the model, of its fast tokenizer) writes what is expected`;
 }
 
 /** The weight files among a folder's names, in order of name. As in transformers, one file of all weights goes before several. */

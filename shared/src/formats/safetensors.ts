@@ -5,6 +5,8 @@ import { quote } from "./quote.ts";
 /** The official reader's limit; a longer header is an attack or not a safetensors file. */
 export const MAX_HEADER_BYTES = 100_000_000;
 /** Bytes of the number that says how long the header is. */
+/** "version https://git-lfs…"; as a header's length it would be far too large. */
+const GIT_LFS_START = "version ";
 export const LENGTH_BYTES = 8;
 /** Header, tensor, and its list of numbers. */
 const HEADER_DEPTH = 3;
@@ -80,6 +82,8 @@ export interface SafetensorsHeader {
  */
 export function measureSafetensorsHeader(bytes: Uint8Array, fileBytes: number, what: string): number {
   if (bytes.length < LENGTH_BYTES) throw truncated(what, LENGTH_BYTES, fileBytes, "before the header's length");
+  if (new TextDecoder("latin1").decode(bytes.subarray(0, LENGTH_BYTES)) === GIT_LFS_START)
+    throw invalid(what, "expected a safetensors file, got what Git LFS leaves in its place: git lfs pull fetches it");
   const length = new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getBigUint64(0, true);
   if (length > BigInt(MAX_HEADER_BYTES))
     throw invalid(

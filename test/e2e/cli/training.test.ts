@@ -65,7 +65,7 @@ describe("a training in a process of its own", () => {
       const { exitCode, written } = await signalledAfter("held out, epoch 1:", signal, ...train(signal));
       expect([exitCode, written]).toEqual([
         1,
-        expect.stringMatching(/STOPPED_BY_HAND.*to go on:\nfedmkt train .* --resume\n$/s),
+        expect.stringMatching(/STOPPED_BY_HAND.*to go on:\n(npx )?fedmkt train .* --resume\n$/s),
       ]);
       const command = written.trimEnd().split("\n").at(-1)!;
       expect((await fedmkt(...command.split(" ").slice(1))).exitCode).toBe(0);

@@ -162,11 +162,33 @@ describe("fedmkt evaluate", () => {
     [["--data", "texts.jsonl", "--max-tokens", "3"], "--max-tokens goes with --task generation"],
     [["--data", "texts.jsonl", "--limit", "0"], "expected a whole number from 1"],
     [["--data", "gone.jsonl"], "FILE_MISSING"],
+    [["--data", "model"], "model: expected a file, found a folder"],
     [["--data", "texts.jsonl", "--adapter", "gone"], "FILE_MISSING"],
     [["--data", "texts.jsonl", "--output", "gone/results.jsonl"], "--output: expected a file in a folder"],
-    [[], "Missing required argument"],
+    [[], "fedmkt evaluate: expected --data (texts, completions or questions: docs/data.md), got none"],
+    [["--dta", "texts.jsonl"], "unknown option --dta; did you mean --data?"],
   ])("refuses %j as bad input", async (more, reason) => {
     const { exitCode, stderr } = await callWithEngine(folder, evaluate(...more));
     expect([exitCode, stderr]).toEqual([2, expect.stringContaining(reason)]);
+  });
+
+  it("takes a model of a hub for a folder that is not there, and says how it becomes one", async () => {
+    const { exitCode, stderr } = await callWithEngine(folder, ["evaluate", "owner/tiny", "--data", "texts.jsonl"]);
+    expect([exitCode, stderr]).toEqual([
+      2,
+      expect.stringMatching(/MODEL_FILE_MISSING\): owner\/tiny: expected a model's folder .*hf download/),
+    ]);
+  });
+
+  it("tells of a model in an older form what makes the files that are read", async () => {
+    write(folder, "older/config.json", "{}");
+    for (const name of ["pytorch_model.bin", "vocab.json"]) write(folder, `older/${name}`, "");
+    const { exitCode, stderr } = await callWithEngine(folder, ["evaluate", "older", "--data", "texts.jsonl"]);
+    expect([exitCode, stderr]).toEqual([
+      2,
+      expect.stringMatching(
+        /MODEL_FILE_MISSING.*tokenizer\.json, model\.safetensors missing.*; vocab\.json and pytorch_model\.bin: .*save_pretrained/,
+      ),
+    ]);
   });
 });

@@ -141,9 +141,20 @@ describe("fedmkt train", () => {
       stderr: expect.stringMatching(/FOLDER_IN_USE.*go on with --resume/s),
     });
     const argv = (error.details.resume as string).split(" ").slice(1);
-    const data = await dataOf(folder, argv);
-    expect(data.steps).toBe(9);
+    const { exitCode, stdout, stderr } = await callWithEngine(
+      folder,
+      argv.filter((word) => word !== "--json"),
+    );
+    expect([exitCode, stdout]).toEqual([0, expect.stringContaining("put-down: 9 steps")]);
+    expect(stderr).toContain("goes on after step 4\n");
     expect(contents("put-down")).toEqual(contents("first"));
+  });
+
+  it("tells of the command as it was called: of a checkout with npx, which finds it there", async () => {
+    const controller = new AbortController();
+    const more = { signal: controller.signal, changed: interruptedAt(1, controller), env: { npm_command: "exec" } };
+    const { stderr } = await callWithEngine(folder, train("by-npx"), more);
+    expect(stderr).toMatch(/to go on:\nnpx fedmkt train model .*--resume\n$/s);
   });
 
   it.each([1, 3, 8, 9])(
@@ -178,7 +189,7 @@ describe("fedmkt train", () => {
     const { exitCode, stderr } = await callWithEngine(folder, argv);
     expect([exitCode, stderr]).toEqual([
       2,
-      expect.stringMatching(/CHECKPOINT_FOREIGN.*settings \(then .*0\.02.*now .*0\.03/s),
+      expect.stringContaining("not as then: settings.training.learningRate (then 0.02, now 0.03); go on with"),
     ]);
     write(folder, "others.jsonl", '{"text":"other words"}\n');
     const data = train("other", "--resume").map((word) => (word === "texts.jsonl" ? "others.jsonl" : word));
@@ -257,7 +268,7 @@ describe("fedmkt train", () => {
     ["data that are not there", ["--data", "gone.jsonl"], "FILE_MISSING"],
     ["data without a sample", ["--data", "empty.jsonl"], "TOO_FEW_SAMPLES"],
     ["questions", ["--data", "questions.jsonl"], "NOT_TRAINING_DATA"],
-    ["a folder that is no model's", ["model"], "FILE_MISSING"],
+    ["a folder that is not there", ["model"], "MODEL_FILE_MISSING"],
     ["held-out data that are not there", ["--held-out", "gone.jsonl"], "FILE_MISSING"],
     ["layers that the model has not", ["--targets", "c_attn"], "lora.targets"],
   ])("refuses %s as bad input", async (_, [option, value], code) => {
@@ -268,7 +279,14 @@ describe("fedmkt train", () => {
     else argv.push(option, value);
     const { exitCode, stderr } = await callWithEngine(folder, argv);
     expect([exitCode, stderr]).toEqual([2, expect.stringContaining(code)]);
-    remove(join(folder, "refused"));
+    // so that the same command may be tried again, corrected
+    expect(readdirSync(folder)).not.toContain("refused");
+  });
+
+  it("leaves an empty folder that was there as it was where it refuses", async () => {
+    mkdirSync(join(folder, "prepared"));
+    await callWithEngine(folder, train("prepared", "--targets", "c_attn"));
+    expect(readdirSync(join(folder, "prepared"))).toEqual([]);
   });
 
   it("tells programs of its progress on standard error, and of the end in one envelope", async () => {

@@ -90,6 +90,11 @@ describe("safetensors", () => {
     expect(read.metadata.constructor).toBeUndefined();
   });
 
+  it("tells a file that Git LFS has not fetched from a damaged one", () => {
+    const pointer = new TextEncoder().encode("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n");
+    expect(() => readSafetensors(pointer, "file")).toThrow(/file: expected a safetensors file.*git lfs pull/);
+  });
+
   it("says of a truncated file how many bytes are missing, and in which tensor", () => {
     const file = writeSafetensors({ weight: { dtype: "F32", shape: [4], data: new Float32Array(4) } });
     const error = refusal(file.subarray(0, file.length - 6));

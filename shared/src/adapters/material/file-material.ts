@@ -114,8 +114,12 @@ function readerOf(file: FileHandle) {
 function fileFailure(location: string, expected: string, cause: unknown): Error {
   if (cause instanceof InvalidInputError) return cause;
   const code = (cause as NodeJS.ErrnoException).code ?? "unknown";
-  if (NOT_THERE.has(code))
-    return new InvalidInputError("FILE_MISSING", `${location}: expected ${expected}, found none (${code})`, { cause });
+  if (NOT_THERE.has(code)) {
+    const found = code === "EISDIR" ? "a folder" : "none";
+    return new InvalidInputError("FILE_MISSING", `${location}: expected ${expected}, found ${found} (${code})`, {
+      cause,
+    });
+  }
   if (NOT_ALLOWED.has(code))
     return new InvalidInputError("ACCESS_DENIED", `${location}: may not be read (${code})`, { cause });
   return new TransientError("FILE_UNREADABLE", `${location}: ${(cause as Error).message}`, { cause });

@@ -17,6 +17,8 @@ interface Waiting {
   resolve: (result: unknown) => void;
   reject: (error: Error) => void;
   listener: Listener;
+  /** what hearing of its progress threw: it is given up, and ends in this */
+  failed: { error: unknown } | null;
 }
 
 /** The caller's end of a thread that holds one model at a time. Requests are answered one after the other, in their order. */
@@ -29,12 +31,13 @@ export class EngineThread {
   #closed: Promise<void> = Promise.resolve();
   /** Resolves when the thread has ended. */
   readonly exited: Promise<void>;
-  readonly #closing = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  readonly #stop = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  #isClosing = false;
 
   constructor(device: Device, onPlacement: (graph: string, placement: Placement) => void) {
     this.#onPlacement = onPlacement;
     this.#worker = new Worker(programUrl("engine-thread", "./worker.ts", import.meta.url), {
-      workerData: { closing: this.#closing, device } satisfies ThreadData,
+      workerData: { stop: this.#stop, device } satisfies ThreadData,
     });
     this.#worker.on("message", (reply: ThreadReply) => this.#receive(reply));
     this.#worker.on("error", (error: unknown) =>
@@ -50,7 +53,8 @@ export class EngineThread {
 
   /** Opens a model in this thread, which holds none. @throws what opening throws */
   async open(options: OpenModel): Promise<ReturnType<LanguageModel["describe"]>> {
-    Atomics.store(this.#closing, 0, 0);
+    this.#isClosing = false;
+    Atomics.store(this.#stop, 0, 0);
     this.#worker.ref();
     return this.ask("open", [options]);
   }
@@ -60,11 +64,11 @@ export class EngineThread {
     const answer = this.#last.then(
       () =>
         new Promise<Result>((resolve, reject) => {
-          if (this.#ended || (this.#isClosing() && method !== "close" && method !== "end")) {
+          if (this.#ended || (this.#isClosing && method !== "close" && method !== "end")) {
             reject(this.#ended ?? new InvariantError("ENGINE_CLOSED", "the model has been closed"));
             return;
           }
-          this.#waiting = { resolve: resolve as (result: unknown) => void, reject, listener };
+          this.#waiting = { resolve: resolve as (result: unknown) => void, reject, listener, failed: null };
           this.#worker.postMessage({ method, arguments: values } satisfies ThreadRequest);
         }),
     );
@@ -77,8 +81,9 @@ export class EngineThread {
    * stays, ready for another model, without keeping the process alive. Safe to call twice.
    */
   close(): Promise<void> {
-    if (!this.#isClosing()) {
-      Atomics.store(this.#closing, 0, 1);
+    if (!this.#isClosing) {
+      this.#isClosing = true;
+      Atomics.store(this.#stop, 0, 1);
       this.#closed = this.#last
         .then(() => (this.#ended ? undefined : this.ask<void>("close")))
         .finally(() => this.#worker.unref());
@@ -94,15 +99,11 @@ export class EngineThread {
     await this.exited;
   }
 
-  #isClosing(): boolean {
-    return Atomics.load(this.#closing, 0) === 1;
-  }
-
   #receive(reply: ThreadReply): void {
     const waiting = this.#waiting;
     if (!waiting) return;
     if (reply.kind === "progress") {
-      waiting.listener.onProgress?.(reply.progress as never);
+      this.#tell(waiting, reply.progress);
       return;
     }
     if (reply.kind === "placement") {
@@ -114,8 +115,21 @@ export class EngineThread {
       return;
     }
     this.#waiting = null;
-    if (reply.kind === "result") waiting.resolve(reply.result);
+    if (waiting.failed) {
+      if (!this.#isClosing) Atomics.store(this.#stop, 0, 0);
+      waiting.reject(waiting.failed.error as Error);
+    } else if (reply.kind === "result") waiting.resolve(reply.result);
     else waiting.reject(unpackError(reply.error));
+  }
+
+  #tell(waiting: Waiting, progress: unknown): void {
+    if (waiting.failed) return;
+    try {
+      waiting.listener.onProgress?.(progress as never);
+    } catch (error) {
+      waiting.failed = { error };
+      Atomics.store(this.#stop, 0, 1);
+    }
   }
 
   async #answer(listener: Listener, question: ThreadQuestion): Promise<void> {

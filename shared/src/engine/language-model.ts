@@ -38,22 +38,22 @@ export class LanguageModel {
 
   readonly #device: Device;
   readonly #onPlacement: (graph: string, placement: Placement) => void;
-  readonly #isClosing: () => boolean;
+  readonly #isStopped: () => boolean;
 
   /**
    * @param onPlacement - hears of each graph, once, what a device other than the processor left to it
-   * @param isClosing - whether the model is to be closed, so that training stops
+   * @param isStopped - whether what is under way is to stop
    * @throws InvalidInputError what {@link openCheckpoint} and {@link openBank} throw
    */
   constructor(
     options: OpenModel,
     device: Device,
-    isClosing: () => boolean,
+    isStopped: () => boolean,
     onPlacement: (graph: string, placement: Placement) => void,
   ) {
     this.#device = device;
     this.#onPlacement = onPlacement;
-    this.#isClosing = isClosing;
+    this.#isStopped = isStopped;
     const checkpoint = openCheckpoint(options.folder);
     this.#parts = { checkpoint, bank: openBank(checkpoint, options), lora: options.lora, device };
     this.#threads = options.threads;
@@ -88,7 +88,7 @@ export class LanguageModel {
         const options = { ...loss, checkpointing };
         return this.#sessionFor(`train ${JSON.stringify(options)}`, () => trainingGraph(this.#parts, options));
       },
-      checkGoingOn: () => invariant(!this.#isClosing(), "ENGINE_CLOSED", "the model was closed while it was trained"),
+      checkGoingOn: () => invariant(!this.#isStopped(), "ENGINE_CLOSED", "the model was closed while it was trained"),
     };
     return train(trainee, options, onProgress, record);
   }
@@ -141,7 +141,7 @@ export class LanguageModel {
         folder: checkpoint.folder,
         trainable: () => this.#trainable(),
         session: () => this.#sessionFor("generate", () => logitsGraph(this.#parts, true), "packed"),
-        checkGoingOn: () => invariant(!this.#isClosing(), "ENGINE_CLOSED", "the model was closed while it generated"),
+        checkGoingOn: () => invariant(!this.#isStopped(), "ENGINE_CLOSED", "the model was closed while it generated"),
       },
       options,
     );

@@ -8,8 +8,8 @@ import type { TrainInput } from "./trainee.ts";
 
 /** What an engine's thread is started with. */
 export interface ThreadData {
-  /** [1] 1 while the open model is to be closed */
-  closing: Int32Array;
+  /** [1] 1 where what is under way is to stop: its model is to be closed, or nobody wants it any more */
+  stop: Int32Array;
   device: Device;
 }
 
@@ -50,8 +50,8 @@ export interface TrainRequest extends TrainInput {
 }
 
 const port = parentPort!;
-const { closing, device } = workerData as ThreadData;
-const isClosing = () => Atomics.load(closing, 0) === 1;
+const { stop, device } = workerData as ThreadData;
+const isStopped = () => Atomics.load(stop, 0) === 1;
 const reply = (message: ThreadReply, transferred: ArrayBuffer[] = []) => port.postMessage(message, transferred);
 
 let model: LanguageModel | null = null;
@@ -80,7 +80,7 @@ port.on("message", async (request: ThreadRequest | ThreadAnswer) => {
 async function answer(request: ThreadRequest): Promise<unknown> {
   if (request.method === "end") return port.close();
   if (request.method === "open") {
-    model = new LanguageModel(request.arguments[0] as OpenModel, device, isClosing, (graph, placement) =>
+    model = new LanguageModel(request.arguments[0] as OpenModel, device, isStopped, (graph, placement) =>
       reply({ kind: "placement", graph, placement }),
     );
     return model.describe();

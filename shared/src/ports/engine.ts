@@ -63,6 +63,7 @@ export interface TrainOptions {
   training: TrainingSpec;
   /** order of samples */
   seed: number;
+  /** what it throws ends training, after the micro-batch under way */
   onProgress?: (progress: TrainProgress) => void;
   checkpoint?: TrainCheckpoint;
 }

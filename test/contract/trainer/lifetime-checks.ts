@@ -26,6 +26,21 @@ export const LIFETIME_CHECKS: TrainerCheck[] = [
       }),
   },
   {
+    title: "ends training with what hearing of a step throws, and does other things afterwards",
+    run: (engine) =>
+      withModel(engine, {}, async (model) => {
+        let heard = 0;
+        const onProgress = () => {
+          heard++;
+          throw new Error("nobody listens");
+        };
+        await expect(model.train(toyOptions({ epochs: 10_000, onProgress }))).rejects.toThrow("nobody listens");
+        expect(heard).toBe(1);
+        expect(await model.score(toySamples(4), 1)).toHaveLength(1);
+        expect((await model.train(toyOptions())).lossByEpoch).toHaveLength(2);
+      }),
+  },
+  {
     title: "can be closed twice, and answers nothing afterwards",
     async run(engine) {
       const model = await withModel(engine, {}, async (open) => open);

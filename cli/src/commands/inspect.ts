@@ -1,6 +1,7 @@
-import { statSync } from "node:fs";
-import { resolve } from "node:path";
+import { existsSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { closestName } from "@fedmkt/shared/contracts/closest-name.ts";
+import { shardName } from "@fedmkt/shared/contracts/keys.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import { formatValue } from "@fedmkt/shared/report/table.ts";
 import { type Command, JSON_ARGUMENT, type Outcome } from "../command.ts";
@@ -35,6 +36,7 @@ export const command: Command = {
     "fedmkt inspect runs/quickstart ward/round-1/client-train/knowledge/shard-00000",
     "fedmkt inspect runs/quickstart maps/ward--server",
     "fedmkt inspect runs/quickstart/adapters/server",
+    "fedmkt inspect knowledge/shard-00000.safetensors",
   ],
   async run({ args, io }): Promise<Outcome> {
     const given = args.place as string;
@@ -54,11 +56,17 @@ export const command: Command = {
     if (isFolder && !isAdapterFolder(place))
       throw new InvalidInputError(
         "FILE_UNKNOWN",
-        `${given}: expected a run's folder (run.json), an adapter's (adapter_config.json) or a file, got another folder`,
+        `${given}: expected a run's folder (run.json), an adapter's (adapter_config.json) or a file, got another folder${cureOf(place, given)}`,
       );
     return show(given, isFolder ? inspectAdapter(place, given) : inspectFile(place, given));
   },
 };
+
+/** Of a folder that fedmkt extract wrote: what to look at in it. */
+function cureOf(folder: string, given: string): string {
+  const shard = `${shardName(0)}.safetensors`;
+  return existsSync(join(folder, shard)) ? `: look at its shards, as in fedmkt inspect ${join(given, shard)}` : "";
+}
 
 function list(given: string, run: string, { items }: RunContents): Outcome {
   return {

@@ -5,6 +5,7 @@ import type { Io } from "../io.ts";
 const REPAINT_MS = 100;
 /** Between two lines where no terminal is: a log of a night's training stays readable. */
 const LINE_MS = 10_000;
+/** Of a terminal that does not know its width, or says 0. */
 const DEFAULT_COLUMNS = 80;
 const BAR_CELLS = 16;
 /** A shorter one shows nothing. */
@@ -78,7 +79,7 @@ export function showTask({
         return;
       }
       clear();
-      const columns = (stderr.columns ?? DEFAULT_COLUMNS) - 1;
+      const columns = (stderr.columns || DEFAULT_COLUMNS) - 1;
       stderr.write(
         live
           ? describe(progress, memoryBytes, secondsLeft, columns).slice(0, columns)

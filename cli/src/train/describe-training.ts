@@ -48,7 +48,7 @@ export function reportTraining(
       reused: false,
     },
     text: [
-      `${below.startsWith("..") || below === "" ? folder : below}: ${count(outcome.steps, "step")}, loss ${outcome.lossByEpoch.map(formatValue).join(", ")} nats/token by epoch`,
+      `${below.startsWith("..") || below === "" ? folder : below}: ${count(outcome.steps, "step")}, loss by epoch ${outcome.lossByEpoch.map(formatValue).join(", ")} nats/token`,
       ...outcome.record.heldOut.map((score) => `  ${describeHeldOut(score)}`),
       `  ${(wallTimeMs / 1000).toFixed(1)} s, ${formatBytes(peakMemoryBytes)} at most`,
     ].join("\n"),

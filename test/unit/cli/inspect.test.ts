@@ -182,4 +182,13 @@ describe("fedmkt inspect", () => {
     const { exitCode, error } = await inspect(writeSafetensors(tensors, { format: "fedmkt.knowledge", version: "1" }));
     expect([exitCode, error.code]).toEqual([2, "SHARD_INVALID"]);
   });
+
+  it("leads from a folder of shards to a shard", async () => {
+    write(folder, "knowledge/shard-00000.safetensors", "");
+    const { exitCode, stderr } = await callCli(folder, ["inspect", "knowledge"]);
+    expect([exitCode, stderr]).toEqual([
+      2,
+      expect.stringContaining("look at its shards, as in fedmkt inspect knowledge/shard-00000.safetensors"),
+    ]);
+  });
 });

@@ -30,8 +30,9 @@ describe("the progress of one piece of work", () => {
   it.each([
     [78, "training █████░░░░░░░░░░ 30/100  loss 2.346  812 tokens/s  1.5 GiB  1:10 left"],
     [64, "training 30/100  loss 2.346  812 tokens/s  1.5 GiB  1:10 left"],
+    [0, "training █████░░░░░░░░░░░ 30/100  loss 2.346  812 tokens/s  1.5 GiB  1:10 left"],
     [30, "training 30/100  loss 2.346  "],
-  ])("gives up the bar before a figure where a terminal has %i columns", (columns, line) => {
+  ])("gives up the bar before a figure where a terminal has %i columns (0: it does not know)", (columns, line) => {
     const { clock, training, taken } = display(true, false, columns);
     training(10);
     clock.ms = 20_000;

@@ -8,7 +8,7 @@ import {
   trainingProgress,
 } from "@fedmkt/shared/contracts/training-record.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
-import { LOCK_FILE, lockFolder } from "../folder-lock.ts";
+import { isLocked, LOCK_FILE, lockFolder } from "../folder-lock.ts";
 import { readWhole, writeWhole } from "../large-file.ts";
 
 const CHECKPOINT = "checkpoint";
@@ -49,6 +49,8 @@ export class TrainingFolder {
       throw new InvalidInputError("BAD_ARGUMENT", `fedmkt train: --out: expected a folder, ${what} is a file`);
     const names = place ? readdirSync(folder).filter((name) => name !== LOCK_FILE) : [];
     const isOurs = names.includes(CHECKPOINT) || COMMITTING.some((name) => names.includes(name));
+    // "go on with --resume" would be no help where the training is still going on
+    if (isOurs && isLocked(folder)) lockFolder(folder)();
     if (names.length > 0 && !(resume && isOurs))
       throw new InvalidInputError(
         "FOLDER_IN_USE",

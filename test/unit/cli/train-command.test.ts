@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "@jest/globals";
+import { lockFolder } from "../../../cli/src/folder-lock.ts";
 import { parsePeftAdapter } from "../../../shared/src/formats/peft-adapter.ts";
 import type { Engine } from "../../../shared/src/ports/engine.ts";
 import { remove, write } from "../../support/cli.ts";
@@ -204,6 +205,18 @@ describe("fedmkt train", () => {
     expect(contents("first")).toEqual(before);
     await dataOf(folder, train("new", "--held-out", "held-out.jsonl", "--resume"));
     expect(contents("new")).toEqual(before);
+  });
+
+  it("tells a training that is going on from one that was not finished", async () => {
+    write(folder, "going-on/checkpoint/progress.json", "{}");
+    const release = lockFolder(join(folder, "going-on"));
+    const during = await callWithEngine(folder, train("going-on"));
+    release();
+    const after = await callWithEngine(folder, train("going-on"));
+    expect([during.stderr, after.stderr]).toEqual([
+      expect.stringContaining(`process ${process.pid} is running there`),
+      expect.stringContaining("go on with --resume"),
+    ]);
   });
 
   it("leaves a folder alone that is not its own", async () => {

@@ -91,7 +91,7 @@ async function modelTimes(workload: Exclude<Workload, { kind: "gemm" }>): Promis
         activationCheckpointing: workload.activationCheckpointing,
       } as TrainingSpec,
       // the thread's own clock: its messages may reach this one two at a time
-      onProgress: ({ tokensPerSecond }) => times.push((batch * length) / tokensPerSecond),
+      onProgress: ({ tokensPerSecond }) => times.push((batch * tokens) / tokensPerSecond),
     });
   } else
     for (let step = 0; step <= steps; step++) {

@@ -1,4 +1,4 @@
-import { answerPositions } from "../core/samples/answer-positions.ts";
+import { answerPositions, tokensToRead } from "../core/samples/answer-positions.ts";
 import type { EncodedSample } from "../ports/engine.ts";
 import type { Architecture } from "./architectures/architecture.ts";
 import { wholeText } from "./layers/attention-mask.ts";
@@ -8,7 +8,7 @@ import type { HostTensor } from "./session.ts";
 /** Samples as one run of a graph takes them. P positions of all samples together, without padding. */
 export interface Batch {
   feeds: Record<string, HostTensor>;
-  /** of the longest sample: the others are padded */
+  /** that are read of the longest sample: the others are padded */
   tokens: number;
   /** P */
   positions: number;
@@ -23,11 +23,15 @@ export interface Batch {
 /** Masks and angles of sequence lengths that are kept: mostly the same ones occur. Those that were not used for longest go first. */
 const KEPT_BYTES = 32 * 2 ** 20;
 
+/** @param read - how many of a sample's tokens are read; as many as its answers need unless given */
+export type Packer = (
+  samples: readonly EncodedSample[],
+  chunks: number,
+  read?: (sample: EncodedSample) => number,
+) => Batch;
+
 /** Packs samples, padded on the right to the longest; keeps what depends on the length alone. */
-export function createPacker({
-  positional: spec,
-  attention,
-}: Architecture): (samples: readonly EncodedSample[], chunks: number) => Batch {
+export function createPacker({ positional: spec, attention }: Architecture): Packer {
   const byLength = new Map<number, Record<string, HostTensor>>();
   let keptBytes = 0;
   const positional = (tokens: number): Record<string, HostTensor> => {
@@ -43,8 +47,8 @@ export function createPacker({
     }
     return feeds;
   };
-  return (samples, chunks) => {
-    const tokens = samples.reduce((most, sample) => Math.max(most, sample.ids.length), 1);
+  return (samples, chunks, read = tokensToRead) => {
+    const tokens = samples.reduce((most, sample) => Math.max(most, read(sample)), 1);
     const perSample = samples.map(answerPositions);
     const counts = perSample.map((positions) => positions.length);
     const total = counts.reduce((sum, count) => sum + count, 0);
@@ -54,7 +58,7 @@ export function createPacker({
     const labels = new Int32Array(padded);
     let at = 0;
     samples.forEach((sample, index) => {
-      ids.set(sample.ids, index * tokens);
+      ids.set(sample.ids.subarray(0, read(sample)), index * tokens);
       for (const position of perSample[index]) {
         rows[at] = index * tokens + position;
         labels[at++] = sample.ids[position + 1];

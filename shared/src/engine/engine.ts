@@ -1,7 +1,7 @@
 import { checkGeneration } from "../core/check-generation.ts";
 import { checkSamples, checkTargets } from "../core/check-model-input.ts";
 import { InvariantError } from "../core/errors.ts";
-import { answerPositions } from "../core/samples/answer-positions.ts";
+import { answerPositions, tokensToRead } from "../core/samples/answer-positions.ts";
 import type {
   Device,
   EncodedSample,
@@ -153,7 +153,7 @@ function answerTraining(checkpoint: TrainCheckpoint, question: ThreadQuestion): 
 }
 
 function lengthsOf(samples: readonly EncodedSample[]): number[] {
-  return samples.map(({ ids }) => ids.length);
+  return samples.map(tokensToRead);
 }
 
 /** What of the samples the thread is sent. */

@@ -10,7 +10,7 @@ import type {
   TrainProgress,
 } from "../ports/engine.ts";
 import { choosesCheckpointing } from "./activation-checkpointing.ts";
-import { chunksFor, createPacker } from "./batch.ts";
+import { chunksFor, createPacker, type Packer } from "./batch.ts";
 import { openCheckpoint } from "./checkpoint.ts";
 import { type Generation, startGeneration } from "./generation.ts";
 import type { GraphBuilder } from "./graph/builder.ts";
@@ -31,7 +31,7 @@ import { train } from "./training.ts";
 export class LanguageModel {
   readonly #parts: ModelParts;
   readonly #threads: number;
-  readonly #pack: ReturnType<typeof createPacker>;
+  readonly #pack: Packer;
   #session: { key: string; session: GraphSession } | null = null;
   /** by the caller's number */
   readonly #generations = new Map<number, Generation>();
@@ -128,7 +128,11 @@ export class LanguageModel {
     const sample = { ids, answer: new Uint8Array(ids.length), answerBytes: 0 };
     const session = await this.#sessionFor("logits", () => logitsGraph(this.#parts));
     const rows = { data: Int32Array.from(ids, (_, index) => index), shape: [ids.length] };
-    const results = await session.run({ ...this.#pack([sample], 1).feeds, ...this.#trainable(), rows });
+    const results = await session.run({
+      ...this.#pack([sample], 1, () => ids.length).feeds,
+      ...this.#trainable(),
+      rows,
+    });
     return results.logits.data as Float32Array;
   }
 

@@ -1,6 +1,6 @@
 import type { TrainingSpec } from "../contracts/run-spec.ts";
-import type { EncodedSample, OpenModel, TrainOptions } from "../ports/engine.ts";
-import type { Batch } from "./batch.ts";
+import type { OpenModel, TrainOptions } from "../ports/engine.ts";
+import type { Packer } from "./batch.ts";
 import type { LoraDropout } from "./lora-dropout.ts";
 import type { LossOptions } from "./loss.ts";
 import type { BankEntry } from "./parameter-bank.ts";
@@ -17,7 +17,7 @@ export interface Trainee {
   readonly lora: OpenModel["lora"];
   /** null where adapters see all of their inputs */
   readonly dropout: LoraDropout | null;
-  pack(samples: readonly EncodedSample[], chunks: number): Batch;
+  readonly pack: Packer;
   /** @param largest - the micro-batch that needs most memory */
   session(
     options: LossOptions,

@@ -1,6 +1,6 @@
 import { InvalidInputError } from "../core/errors.ts";
 import { createRandom } from "../core/numeric/random.ts";
-import { answerPositions } from "../core/samples/answer-positions.ts";
+import { answerPositions, tokensToRead } from "../core/samples/answer-positions.ts";
 import type { SampleTarget, TrainProgress } from "../ports/engine.ts";
 import { chunksFor } from "./batch.ts";
 import { batchesByLength } from "./batches-by-length.ts";
@@ -97,7 +97,7 @@ export async function createStep(
   const answersOf = samples.map((sample) => answerPositions(sample).length);
   const most = [...answersOf].sort((a, b) => b - a).slice(0, microBatchSize);
   const chunks = chunksFor(total(most), trainee.vocabularySize);
-  const longest = samples.reduce((tokens, sample) => Math.max(tokens, sample.ids.length), 1);
+  const longest = samples.reduce((tokens, sample) => Math.max(tokens, tokensToRead(sample)), 1);
   const largest = { batch: Math.min(microBatchSize, samples.length), tokens: longest };
   const session = await trainee.session({ knowledge, temperature, chunks }, largest, training.activationCheckpointing);
   const trainable: HostTensor = { data: trainee.values, shape: [trainee.values.length] };
@@ -111,7 +111,7 @@ export async function createStep(
   return async (chosen, step) => {
     const answers = total(chosen.map((index) => answersOf[index]));
     const aligned = total(chosen.map((index) => targets?.[index]?.positions.length ?? 0));
-    const lengths = chosen.map((index) => samples[index].ids.length);
+    const lengths = chosen.map((index) => tokensToRead(samples[index]));
     let loss = 0;
     let gradient: Float32Array | null = null;
     for (const microBatch of batchesByLength(lengths, microBatchSize)) {

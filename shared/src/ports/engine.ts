@@ -89,6 +89,7 @@ export interface TrainProgress {
   /** the step's λ·CE + (1 − λ)·KD, nats: CE averaged over its answer tokens, KD over its aligned positions */
   loss: number;
   learningRate: number;
+  /** tokens that the model read in the step, without padding */
   tokensPerSecond: number;
 }
 

@@ -30,7 +30,7 @@ function peftsMasks(): LoraDropout {
     masks: () => (step, sample, masks) => {
       masks.forEach((mask, layer) => {
         const bits = Buffer.from(wanted.masks[linears[layer].name][step][sample], "base64");
-        expect(bits).toHaveLength(Math.ceil(mask.length / 8));
+        expect(bits.length * 8).toBeGreaterThanOrEqual(mask.length);
         for (let at = 0; at < mask.length; at++) mask[at] = (bits[at >> 3] >> (at & 7)) & 1;
       });
     },

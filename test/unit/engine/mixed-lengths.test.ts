@@ -128,20 +128,29 @@ describe("a sample beside longer ones", () => {
     tail: Float32Array.of(0.2, 0.1),
     partition: -1,
   };
-  /** Teaches nothing, and is longer. */
-  const silent = (length: number) => ({ ...toySamples(length)[0], answer: new Uint8Array(length) });
-
   it.each([
     ["labels", undefined, 0],
     ["knowledge", [knowledge, null], 0],
     ["labels with dropout", undefined, 0.3],
-  ])("has the loss and gradient that it has alone: %s", async (_, targets, dropout) => {
-    const [sample] = toySamples(6);
-    const alone = await stepOf([sample], 1, targets?.slice(0, 1), dropout);
-    const beside = await stepOf([sample, silent(16)], 2, targets, dropout);
-    expect(beside.fed).toEqual([32]);
+  ])("gives the loss and gradient that it gives alone: %s", async (_, targets, dropout) => {
+    const both = toySamples(6, 16);
+    const alone = await stepOf(both, 1, targets, dropout);
+    const beside = await stepOf(both, 2, targets, dropout);
+    // the last token is predicted, not read
+    expect(alone.fed).toEqual([15, 5]);
+    expect(beside.fed).toEqual([2 * 15]);
     expect(relative([beside.loss], [alone.loss])).toBeLessThan(TOLERANCE);
     expect(relative(beside.gradient, alone.gradient)).toBeLessThan(TOLERANCE);
+  });
+
+  it("is read no further than its last answer needs", async () => {
+    const [sample] = toySamples(12);
+    const answer = Uint8Array.from(sample.answer, (flag, token) => (token < 5 ? flag : 0));
+    const early = { ...sample, answer };
+    const cut = { ids: sample.ids.slice(0, 5), answer: answer.slice(0, 5), answerBytes: sample.answerBytes };
+    const [whole, short] = [await stepOf([early], 1), await stepOf([cut], 1)];
+    expect(whole.fed).toEqual([4]);
+    expect(whole).toEqual(short);
   });
 
   const fixtures = resolve(import.meta.dirname, "../../golden/fixtures/architectures");
@@ -177,8 +186,8 @@ describe("a sample beside longer ones", () => {
   it("shares a micro-batch with samples of near length, for less work and the same step", async () => {
     const whole = await stepOf(samples, 8);
     const parted = await stepOf(samples, 2);
-    expect(whole.fed).toEqual([8 * 15]);
-    expect(parted.fed).toEqual([30, 26, 12, 8]);
+    expect(whole.fed).toEqual([8 * 14]);
+    expect(parted.fed).toEqual([28, 24, 10, 6]);
     expect(relative([parted.loss], [whole.loss])).toBeLessThan(TOLERANCE);
     expect(relative(parted.gradient, whole.gradient)).toBeLessThan(TOLERANCE);
   });

@@ -6,6 +6,11 @@ export function answerPositions({ answer }: { readonly answer: Uint8Array }): In
   return positions;
 }
 
+/** @returns how many of its tokens a causal model reads for all answers: those after the last position tell it nothing more */
+export function tokensToRead({ answer }: { readonly answer: Uint8Array }): number {
+  return Math.max(0, answer.lastIndexOf(1));
+}
+
 function countAnswers(answer: Uint8Array): number {
   let count = 0;
   for (const flag of answer) if (flag) count++;

@@ -20,6 +20,8 @@ export type Workload =
       threads: number;
       steps: number;
       activationCheckpointing: TrainingSpec["activationCheckpointing"];
+      /** of LoRA; queries and values of a Llama unless given */
+      targets?: string[];
     }
   | {
       kind: "extract";
@@ -51,7 +53,8 @@ async function measure(workload: Workload): Promise<Measurement> {
 async function modelTimes(workload: Exclude<Workload, { kind: "gemm" }>): Promise<number[]> {
   const { folder, batch, tokens, threads, topK, steps } = workload;
   const engine = createEngine();
-  const lora = { rank: 8, alpha: 16, dropout: 0, targets: ["q_proj", "v_proj"] };
+  const targets = (workload.kind === "train" && workload.targets) || ["q_proj", "v_proj"];
+  const lora = { rank: 8, alpha: 16, dropout: 0, targets };
   const model = await engine.open({ folder, lora, adapter: null, seed: 0, threads });
   // a token more than positions: the last one predicts nothing; a position is trained as the peer's mask says
   const share = workload.kind === "train" ? workload.share : 1;

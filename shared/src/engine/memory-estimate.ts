@@ -20,10 +20,10 @@ export interface EstimateSettings {
 
 /** Resident bytes of a process that trains, where it needs most. */
 export interface MemoryEstimate {
-  /** the program itself, before it has opened a model */
+  /** the program itself, with the graph of the model */
   process: number;
   weights: number;
-  /** what the blocks' backward passes need of their forward passes */
+  /** what the blocks' backward passes need of their forward passes, and the masks of attention */
   activations: number;
   /** logits and what is made of them, of as many positions as are taken at once */
   head: number;
@@ -43,10 +43,24 @@ export interface ModelEstimate {
 }
 
 const FLOAT_BYTES = 4;
-/** Node with ONNX Runtime loaded and a thread of its own; measured. */
-const PROCESS_BYTES = 110e6;
-/** Values of [rows, V] that are alive at once in the loss. */
-const HEAD_COPIES = 5;
+// Measured, as the peak of a process that trains; docs/engine.md has the figures.
+
+/** Node, the program's sources, ONNX Runtime and the engine's thread: what a model of one small block takes. */
+const PROCESS_BYTES = 155e6;
+/** A block's nodes, forward and backward, in ONNX Runtime. */
+const GRAPH_BYTES_OF_BLOCK = 1e6;
+/**
+ * Values of [rows, V] that are alive at once in the loss: logits become exponentials and these the gradient where they lie.
+ * Groups as knowledge, and a temperature, take some more.
+ */
+const HEAD_COPIES = 2;
+/** Values of [heads, T, T] of each sample that one block's attention has beside what is kept: in the backward pass. */
+const SCORE_COPIES = 3;
+/**
+ * Values, their parts in the graph, gradients: one by one, together, and as the graph gives them; two moments; and the sum over
+ * micro-batches, or what is not collected yet.
+ */
+const TRAINED_COPIES = 9;
 
 /** What training a model takes, from its shapes alone: nothing is opened or run. */
 export function estimateModel(architecture: Architecture, settings: EstimateSettings): ModelEstimate {
@@ -59,14 +73,15 @@ export function estimateModel(architecture: Architecture, settings: EstimateSett
   const positions = rows * headShare;
   const chunk = Math.ceil(positions / chunksFor(positions, architecture.vocabularySize));
   const memory = {
-    process: PROCESS_BYTES,
+    process: PROCESS_BYTES + architecture.blocks * GRAPH_BYTES_OF_BLOCK,
     // 16-bit weights are widened once, in memory; trained ones are the optimizer's
     weights: lora ? FLOAT_BYTES * parameters : 0,
     // with dropout also what each adapter sees of its input, a byte an element
-    activations: rows * (FLOAT_BYTES * activationsOfRow(architecture, settings) + maskedOfRow(adapted, settings)),
+    activations:
+      rows * (FLOAT_BYTES * activationsOfRow(architecture, settings) + maskedOfRow(adapted, settings)) +
+      FLOAT_BYTES * attentionMasks(architecture, tokens),
     head: FLOAT_BYTES * chunk * architecture.vocabularySize * HEAD_COPIES,
-    // values, their copy in the graph, gradient, its sum over micro-batches, two moments
-    optimizer: FLOAT_BYTES * trainable * 6,
+    optimizer: FLOAT_BYTES * trainable * TRAINED_COPIES,
   };
   return {
     parameters,
@@ -77,15 +92,26 @@ export function estimateModel(architecture: Architecture, settings: EstimateSett
   };
 }
 
-/** Numbers kept of each row (a token of a sample) between the forward and the backward pass. */
+/**
+ * Numbers of each row (a token of a sample) that are there at once. A block keeps its two residual sums, queries, keys and values,
+ * and what goes into the activation: together as many as its linear layers give. What is cheap, it computes again.
+ */
 function activationsOfRow(
   { attention, blocks, hiddenSize, linears }: Architecture,
   { tokens, checkpointing }: EstimateSettings,
 ): number {
   const outputs = linears.reduce((sum, linear) => sum + linear.out, 0) / blocks;
-  const ofBlock = 3 * hiddenSize + 1.5 * outputs + attention.heads * tokens;
+  const scores = attention.heads * tokens;
+  const ofBlock = outputs + scores;
   // checkpointed: every block's input, and one block's all
-  return checkpointing ? blocks * hiddenSize + 2 * ofBlock : blocks * ofBlock;
+  return (checkpointing ? blocks * hiddenSize + ofBlock : blocks * ofBlock) + SCORE_COPIES * scores;
+}
+
+/** Numbers of the masks that a batch is fed with, whatever its size; with slopes each head has its own. */
+function attentionMasks({ attention, positional }: Architecture, tokens: number): number {
+  const { heads, keyValueHeads } = attention;
+  const ofMask = ({ slopes }: { slopes: readonly number[] | null }) => (slopes ? heads : heads / keyValueHeads);
+  return Object.values(positional.masks).reduce((sum, mask) => sum + ofMask(mask), 0) * tokens * tokens;
 }
 
 function maskedOfRow(adapted: readonly LinearSpec[], { lora }: EstimateSettings): number {

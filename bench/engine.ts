@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
 import { openCheckpoint } from "../shared/src/engine/checkpoint.ts";
 import { estimateModel } from "../shared/src/engine/memory-estimate.ts";
-import { type Measurement, type Workload, workloadCommand } from "./engine/engine-workload.ts";
+import { isTrained, type Measurement, type Workload, workloadCommand } from "./engine/engine-workload.ts";
 
 const THREADS = 2;
 const TOP_K = 128;
@@ -161,7 +161,9 @@ function peerRunner(python: string, script: string): PeerRunner {
 function measuresOf(folder: string, peer: PeerRunner, steps: number) {
   const { architecture } = openCheckpoint(folder);
   const operations = (batch: number, share: number) => {
-    const settings = { lora: LORA, batch, tokens: TOKENS, checkpointing: false, headShare: share };
+    const trained = Array.from({ length: batch * TOKENS }, (_, row) => isTrained(row, share)).filter(Boolean).length;
+    const headShare = trained / (batch * TOKENS);
+    const settings = { lora: LORA, batch, tokens: TOKENS, checkpointing: false, headShare };
     const { forward, training } = estimateModel(architecture, settings).flopsPerToken;
     return { forward: forward * batch * TOKENS, training: training * batch * TOKENS };
   };

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import type { TrainingSpec } from "../../shared/src/contracts/run-spec.ts";
+import { tokensToRead } from "../../shared/src/core/samples/answer-positions.ts";
 import { createEngine } from "../../shared/src/engine/engine.ts";
 import { GraphBuilder } from "../../shared/src/engine/graph/builder.ts";
 import { gemm } from "../../shared/src/engine/graph/operators.ts";
@@ -63,10 +64,11 @@ async function modelTimes(workload: Exclude<Workload, { kind: "gemm" }>): Promis
     { length: batch },
     (_, sample): EncodedSample => ({
       ids: Int32Array.from({ length }, (_, at) => (sample * 7919 + at * 104729 + at * at * 31) % model.vocabularySize),
-      answer: Uint8Array.from({ length }, (_, at) => (at > 0 && (at - 1) % 100 < share * 100 ? 1 : 0)),
+      answer: Uint8Array.from({ length }, (_, at) => (at > 0 && isTrained(sample * tokens + at - 1, share) ? 1 : 0)),
       answerBytes: tokens,
     }),
   );
+  const read = samples.reduce((sum, sample) => sum + tokensToRead(sample), 0);
   const times: number[] = [];
   if (workload.kind === "train") {
     const targets = samples.map((sample) =>
@@ -94,7 +96,7 @@ async function modelTimes(workload: Exclude<Workload, { kind: "gemm" }>): Promis
         activationCheckpointing: workload.activationCheckpointing,
       } as TrainingSpec,
       // the thread's own clock: its messages may reach this one two at a time
-      onProgress: ({ tokensPerSecond }) => times.push((batch * tokens) / tokensPerSecond),
+      onProgress: ({ tokensPerSecond }) => times.push(read / tokensPerSecond),
     });
   } else
     for (let step = 0; step <= steps; step++) {
@@ -104,6 +106,11 @@ async function modelTimes(workload: Exclude<Workload, { kind: "gemm" }>): Promis
     }
   await engine.close();
   return times;
+}
+
+/** Whether a row, counted through all samples, is trained: of each hundred the first ones, as the peer has it. */
+export function isTrained(row: number, share: number): boolean {
+  return row % 100 < share * 100;
 }
 
 /** Evenly spread soft targets: every answer position keeps so many entries. */

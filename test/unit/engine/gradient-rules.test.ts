@@ -35,6 +35,9 @@ interface RuleCase {
 
 const indices = (graph: GraphBuilder) => graph.constant("int32", [4], [2, 0, 2, 1]);
 
+const softmax = (graph: GraphBuilder, scores: Value) =>
+  graph.apply("Softmax", [scores], { shape: scores.shape }, { axis: -1 });
+
 const CASES: RuleCase[] = [
   {
     operator: "Identity",
@@ -129,7 +132,37 @@ const CASES: RuleCase[] = [
     operator: "Softmax",
     what: "rows",
     shapes: [[2, 4]],
-    build: (graph, [a]) => graph.apply("Softmax", [a], { shape: a.shape }, { axis: -1 }),
+    build: (graph, [a]) => softmax(graph, a),
+  },
+  {
+    operator: "Softmax",
+    what: "scores that mix values",
+    shapes: [
+      [2, 2, 3],
+      [2, 3, 4],
+    ],
+    build: (graph, [scores, values]) => batchedMatmul(graph, softmax(graph, scores), values, { scale: 0.5 }),
+  },
+  {
+    operator: "Softmax",
+    what: "scores that mix transposed values, fewer than there are keys",
+    shapes: [
+      [2, 2, 4],
+      [2, 3, 4],
+    ],
+    build: (graph, [scores, values]) => batchedMatmul(graph, softmax(graph, scores), values, { transposeB: true }),
+  },
+  {
+    operator: "Softmax",
+    what: "scores that mix values and are looked at besides",
+    shapes: [
+      [2, 2, 3],
+      [2, 3, 3],
+    ],
+    build: (graph, [scores, values]) => {
+      const weights = softmax(graph, scores);
+      return add(graph, batchedMatmul(graph, weights, values), multiply(graph, weights, weights));
+    },
   },
   {
     operator: "SimplifiedLayerNormalization",
@@ -276,6 +309,26 @@ describe("gradient rules", () => {
     const x = graph.input("x", "float32", [2], true);
     const y = graph.apply("Erf", [x], { shape: [2] });
     expect(() => gradients(graph, [{ value: y, gradient: x }], [x])).toThrow("no gradient rule for the operator Erf");
+  });
+
+  it("sum over what attention gives, not over its weights", () => {
+    const graph = new GraphBuilder();
+    const scores = graph.input("scores", "float32", [2, 5, 7], true);
+    const y = batchedMatmul(graph, softmax(graph, scores), graph.input("values", "float32", [2, 7, 3], true));
+    gradients(graph, [{ value: y, gradient: y }], [scores]);
+    const sums = graph.nodes.filter(({ operator }) => operator === "ReduceSum");
+    expect(sums.map(({ inputs: [summed] }) => summed.shape)).toEqual([[2, 5, 3]]);
+  });
+
+  it("transpose the narrower of two stacks, where a size known only later counts as wide", () => {
+    const graph = new GraphBuilder();
+    const weights = graph.input("weights", "float32", ["batch", "queries", "keys"]);
+    const values = graph.input("values", "float32", ["batch", "keys", 3], true);
+    const y = batchedMatmul(graph, weights, values);
+    const [ofValues] = gradients(graph, [{ value: y, gradient: y }], [values]);
+    expect(ofValues.shape).toEqual(["batch", "keys", 3]);
+    const [product] = graph.nodes.filter(({ attributes }) => attributes.transA === 1);
+    expect(product.inputs[0].shape).toEqual(["batch", "queries", 3]);
   });
 
   it("write nothing for what is frozen", () => {

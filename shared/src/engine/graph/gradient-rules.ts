@@ -30,6 +30,8 @@ export type GradientRule = (
   all: readonly (Value | null)[],
 ) => (Value | null)[];
 
+type PairRule = (graph: GraphBuilder, first: GraphNode, second: GraphNode, gradient: Value) => (Value | null)[];
+
 /** Reverse-mode rules by operator. An operator without a row cannot be trained through: {@link gradients} says which. */
 export const GRADIENT_RULES: Readonly<Record<string, GradientRule>> = {
   Identity: (_graph, _node, gradient) => [gradient],
@@ -81,7 +83,7 @@ export const GRADIENT_RULES: Readonly<Record<string, GradientRule>> = {
     const scale = floatOf(attributes, "alpha");
     const ofA = a.needsGradient ? batchedMatmul(graph, gradient, b, { transposeB: !transposeB, scale }) : null;
     const [left, right] = transposeB ? [gradient, a] : [a, gradient];
-    return [ofA, b.needsGradient ? batchedMatmul(graph, left, right, { transposeA: true, scale }) : null];
+    return [ofA, b.needsGradient ? transposedProduct(graph, left, right, scale) : null];
   },
 
   Softmax: (graph, { outputs: [y] }, gradient) => {
@@ -185,6 +187,38 @@ export const GRADIENT_RULES: Readonly<Record<string, GradientRule>> = {
     return [scatterAdd(graph, zeros, spread, gradient, 0), null];
   },
 };
+
+/**
+ * Rules for two nodes at once, by their operators: the second takes as its first input what the first made, and nothing else does.
+ * They give the gradients of the first node's inputs, then of the second node's.
+ */
+export const PAIR_RULES: Readonly<Record<string, PairRule>> = {
+  /**
+   * Attention: y = s·p·v with p = softmax(x). By p the gradient is s·g·vᵀ, and of it softmax takes away its mean weighted by p;
+   * row by row that is Σ g∘y, which is much narrower than p.
+   */
+  "Softmax FusedMatMul": (graph, softmax, product, gradient) => {
+    const [weights] = softmax.outputs;
+    const [ofWeights, ofValues] = GRADIENT_RULES.FusedMatMul(graph, product, gradient, [gradient]);
+    if (!ofWeights) return [null, ofValues];
+    const mean = reduce(graph, "ReduceSum", multiply(graph, gradient, product.outputs[0]), [-1]);
+    return [multiply(graph, weights, subtract(graph, ofWeights, mean)), ofValues];
+  },
+};
+
+/**
+ * scale·leftᵀ·right of stacks. ONNX Runtime takes three times as long where it has to transpose a wide matrix, as attention's
+ * weights are, as where it transposes a narrow one: then it computes rightᵀ·left, and that is transposed.
+ */
+function transposedProduct(graph: GraphBuilder, left: Value, right: Value, scale: number): Value {
+  const [width, other] = [right.shape.at(-1)!, left.shape.at(-1)!];
+  // a size known only when the graph runs, such as the tokens, counts as wide
+  const isNarrower = typeof width === "number" && (typeof other === "string" || width < other);
+  if (!isNarrower) return batchedMatmul(graph, left, right, { transposeA: true, scale });
+  const axes = left.shape.map((_, axis) => axis);
+  const swapped = [...axes.slice(0, -2), axes.length - 1, axes.length - 2];
+  return transpose(graph, batchedMatmul(graph, right, left, { transposeA: true, scale }), swapped);
+}
 
 function floatOf(attributes: Attributes, name: string): number {
   return (attributes[name] as { float: number }).float;

@@ -1,6 +1,6 @@
 import { InvariantError } from "../../core/errors.ts";
 import type { GraphBuilder, GraphNode, Value } from "./builder.ts";
-import { GRADIENT_RULES } from "./gradient-rules.ts";
+import { GRADIENT_RULES, PAIR_RULES } from "./gradient-rules.ts";
 import { sum, zerosLike } from "./operators.ts";
 
 /** Where a backward pass begins: a value and its gradient, already in the graph. */
@@ -38,26 +38,44 @@ export function gradients(
     collected.set(value.name, [total]);
     return total;
   };
+  const give = (inputs: readonly Value[], ofInputs: readonly (Value | null)[]) =>
+    ofInputs.forEach((gradient, index) => {
+      if (gradient && inputs[index].needsGradient) collect(inputs[index], gradient);
+    });
   for (const seed of seeds) collect(seed.value, seed.gradient);
   const forward = [...graph.nodes];
   const again = repeater(graph, forward.filter(isRepeated));
+  const seen = (node: GraphNode) => ({ ...node, inputs: node.inputs.map(again), outputs: node.outputs.map(again) });
+  const partner = partners(forward);
   for (const node of forward.reverse()) {
     if (!node.outputs[0].needsGradient) continue;
     const found = node.outputs.map(take);
     if (found.every((gradient) => gradient === null)) continue;
+    const first = found[0] ?? zerosLike(graph, node.outputs[0]);
+    const before = partner(node);
+    const pairRule = before && PAIR_RULES[`${before.operator} ${node.operator}`];
+    if (pairRule) {
+      const inputs = [...before.inputs, ...node.inputs.slice(1)];
+      give(inputs, pairRule(graph, seen(before), seen(node), first));
+      continue;
+    }
     const rule = GRADIENT_RULES[node.operator];
     if (!rule) throw new InvariantError("GRADIENT_RULE_MISSING", `no gradient rule for the operator ${node.operator}`);
-    const first = found[0] ?? zerosLike(graph, node.outputs[0]);
-    const seen = { ...node, inputs: node.inputs.map(again), outputs: node.outputs.map(again) };
-    rule(graph, seen, first, found).forEach((ofInput, index) => {
-      if (ofInput && node.inputs[index].needsGradient) collect(node.inputs[index], ofInput);
-    });
+    give(node.inputs, rule(graph, seen(node), first, found));
   }
   return wanted.map((value) => {
     const gradient = take(value);
     if (!gradient) throw new InvariantError("GRADIENT_MISSING", `no path from the loss to ${value.name}`);
     return gradient;
   });
+}
+
+/** @returns from a node the one that made its first input, if nothing else takes that */
+function partners(nodes: readonly GraphNode[]): (node: GraphNode) => GraphNode | null {
+  const makers = new Map(nodes.map((node) => [node.outputs[0].name, node]));
+  const uses = new Map<string, number>();
+  for (const { name } of nodes.flatMap(({ inputs }) => inputs)) uses.set(name, (uses.get(name) ?? 0) + 1);
+  return ({ inputs: [input] }) => (input && uses.get(input.name) === 1 && makers.get(input.name)) || null;
 }
 
 /** @returns from a value the one that takes its place in the backward pass: itself, or what a repeated node gives again */

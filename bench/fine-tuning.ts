@@ -86,13 +86,12 @@ function asCompletion(question: Question): object {
   return { prompt: promptOf(question), completion: ` ${text}` };
 }
 
+/** Two questions of the data name one choice twice. */
 function asChoices(question: Question): object {
   const { choices } = question.question;
-  return {
-    prompt: promptOf(question),
-    choices: choices.map(({ text }) => text),
-    answer: choices.findIndex(({ label }) => label === question.answerKey),
-  };
+  const texts = [...new Set(choices.map(({ text }) => text))];
+  const right = choices.find(({ label }) => label === question.answerKey)!;
+  return { prompt: promptOf(question), choices: texts, answer: texts.indexOf(right.text) };
 }
 
 async function accuracy(model: string, choices: string, adapter?: string): Promise<object> {

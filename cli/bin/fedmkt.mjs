@@ -40,7 +40,10 @@ function findBundledNode() {
 }
 
 function runWith(node) {
-  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: "inherit" });
+  // V8 loses count of code pages now and then where threads come and go and the processor has protection keys: then it aborts
+  const flags = ["--no-memory-protection-keys"];
+  const program = fileURLToPath(import.meta.url);
+  const child = spawn(node, [...flags, program, ...process.argv.slice(2)], { stdio: "inherit" });
   const forward = (signal) => child.kill(signal);
   for (const signal of FORWARDED_SIGNALS) process.on(signal, forward);
   child.on("error", (error) => {

@@ -8,6 +8,9 @@ import { followOutput } from "./output-lines.ts";
 
 const DIE_WITH_PARENT = programUrl("die-with-parent", "./die-with-parent.ts", import.meta.url);
 
+/** Where a processor has protection keys, V8 now and then loses count of code pages as threads come and go, and aborts. */
+const NODE_FLAGS = ["--no-memory-protection-keys"];
+
 /** A worker that is asked to end may still write down where it is; after this time it is made to. */
 export const GRACE_MS = 5_000;
 
@@ -36,7 +39,7 @@ export function startWorkerProcess(options: {
   onEvent: OnLocalEvent;
 }): WorkerProcess {
   const log = logFile(options.logsFolder, options.source); // first: a full disk must not leave a process without an owner
-  const child = spawn(process.execPath, ["--import", DIE_WITH_PARENT.href, options.program], {
+  const child = spawn(process.execPath, [...NODE_FLAGS, "--import", DIE_WITH_PARENT.href, options.program], {
     stdio: ["ignore", "pipe", "pipe", "ipc"],
     env: options.environment,
   });

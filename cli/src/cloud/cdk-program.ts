@@ -1,4 +1,6 @@
+import { mkdtemp, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import type { EnvironmentName } from "@fedmkt/shared/contracts/deployment.ts";
 import { InvalidInputError, TransientError } from "@fedmkt/shared/core/errors.ts";
@@ -16,19 +18,23 @@ export async function runCdk(
   args: readonly string[],
 ): Promise<void> {
   const program = findCdk(checkout);
-  const code = await dependencies.runProgram({
-    command: process.execPath,
-    args: [program, ...args],
-    cwd: checkout,
-    env: {
-      AWS_REGION: cloud.region,
-      NODE_OPTIONS: "",
-      // the app is started as cdk.json says, by the Node that npm installed
-      PATH: [join(checkout, "node_modules/.bin"), dirname(process.execPath), io.env.PATH ?? ""].join(delimiter),
-    },
-    onOutput: (text) => io.stderr.write(text),
-    signal: io.signal,
-  });
+  // of its own: the CDK refuses a folder that another deploy or destroy is writing
+  const output = await mkdtemp(join(tmpdir(), "fedmkt-cdk-out-"));
+  const code = await dependencies
+    .runProgram({
+      command: process.execPath,
+      args: [program, ...args, "--output", output],
+      cwd: checkout,
+      env: {
+        AWS_REGION: cloud.region,
+        NODE_OPTIONS: "",
+        // the app is started as cdk.json says, by the Node that npm installed
+        PATH: [join(checkout, "node_modules/.bin"), dirname(process.execPath), io.env.PATH ?? ""].join(delimiter),
+      },
+      onOutput: (text) => io.stderr.write(text),
+      signal: io.signal,
+    })
+    .finally(() => rm(output, { recursive: true, force: true }));
   if (code !== 0)
     throw new TransientError("CDK_FAILED", `cdk ${args[0]} ended with exit code ${code}; what it said stands above`);
 }

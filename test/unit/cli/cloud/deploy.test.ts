@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { requireCheckout } from "../../../../cli/src/cloud/require-checkout.ts";
 import type { ProgramRun } from "../../../../cli/src/cloud/run-program.ts";
@@ -21,7 +22,8 @@ describe("deploying and destroying", () => {
       ...options,
     });
   /** the CDK's commands, each with its arguments but the program's own file */
-  const commands = () => programs.map(({ args }) => args.slice(1).join(" "));
+  /** Without the program and, at the end, the folder that the CDK writes to. */
+  const commands = () => programs.map(({ args }) => args.slice(1, -2).join(" "));
 
   beforeEach(() => {
     folder = makeToyFolder();
@@ -46,6 +48,7 @@ describe("deploying and destroying", () => {
         ].join(" "),
       ]);
       expect(programs[0].args[0]).toMatch(/aws-cdk\/bin\/cdk$/);
+      expect(programs[0].args.at(-2)).toBe("--output");
       expect(programs[0].env.AWS_REGION).toBe("eu-central-1");
       expect(stderr).toBe("as the CDK says\n");
       expect(stdout).toContain("dev is deployed to account 111122223333, region eu-central-1");
@@ -216,6 +219,9 @@ describe("deploying and destroying", () => {
       programs = [];
       expect((await call(["destroy", "--yes"])).exitCode).toBe(1);
       expect(programs).toHaveLength(3);
+      const folders = programs.map(({ args }) => args.at(-1)!);
+      expect(new Set(folders).size).toBe(3); // two at a time do not meet in one
+      expect(folders.filter((folder) => existsSync(folder))).toEqual([]);
     });
   });
 });

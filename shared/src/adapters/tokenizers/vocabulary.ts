@@ -27,7 +27,7 @@ export function buildVocabulary(definition: TokenizerDefinition, config: JsonObj
     if (id !== null && /^(<.*>|\[.*\])$/su.test(contents[id] ?? "") && !isByteToken(contents[id]!, definition))
       tokens[id] = null;
   if (roles.unknown !== null) tokens[roles.unknown] = null;
-  return { tokens, roles, unwritten: findUnwritten(tokens, contents, definition) };
+  return { tokens, strings: contents, roles, unwritten: findUnwritten(tokens, contents, definition) };
 }
 
 /**

@@ -15,7 +15,6 @@ export type Distribution = (sample: number, position: number) => { ids: number[]
 export function knowledgeOf(
   samples: readonly TextOrCompletion[],
   tokenizer: Tokenizer,
-  topK: number,
   distribution: Distribution,
 ): Knowledge {
   const encoded = samples.map((sample, index) =>
@@ -29,12 +28,13 @@ export function knowledgeOf(
     sampleIds: Uint8Array.from(samples.flatMap((_, index) => new Array<number>(16).fill(index + 1))),
     lossNats: new Float64Array(samples.length),
     answerBytes: Int32Array.from(encoded, ({ answerBytes }) => answerBytes),
+    answerPositions: Int32Array.from(positions, (list) => list.length),
     tokenOffsets: offsets(encoded.map(({ ids }) => ids.length)),
     tokenIds: Int32Array.from(encoded.flatMap(({ ids }) => [...ids])),
     tokenEnds: Int32Array.from(encoded.flatMap(({ ends }) => [...ends])),
     positionOffsets: offsets(positions.map((list) => list.length)),
     positions: Int32Array.from(positions.flat()),
-    topK,
+    entryOffsets: offsets(rows.map(({ ids }) => ids.length)),
     topIds: Int32Array.from(rows.flatMap(({ ids }) => ids)),
     topLogProbs: Float32Array.from(rows.flatMap(({ probabilities }) => probabilities.map(Math.log))),
     tailMass: Float32Array.from(rows, ({ probabilities }) => Math.max(0, 1 - probabilities.reduce((a, b) => a + b, 0))),

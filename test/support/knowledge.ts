@@ -11,6 +11,7 @@ export const shardHeader: ShardHeader = {
   datasetHash: "3".repeat(64),
   vocabularySize: 16,
   topK: 4,
+  topP: 1,
 };
 
 /**
@@ -34,12 +35,13 @@ export function makeKnowledge(
     sampleIds: new Uint8Array(tokensOfSample.length * 16),
     lossNats: new Float64Array(tokensOfSample.length),
     answerBytes: Int32Array.from(tokensOfSample, (count) => count - 1),
+    answerPositions: Int32Array.from(tokensOfSample, (count) => count - 1),
     tokenOffsets,
     tokenIds: Int32Array.from({ length: tokens }, () => Math.floor(Math.abs(next()) * 997) % vocabularySize),
     tokenEnds: new Int32Array(tokens),
     positionOffsets,
     positions: new Int32Array(positions),
-    topK,
+    entryOffsets: Int32Array.from({ length: positions + 1 }, (_, at) => at * topK),
     topIds: new Int32Array(positions * topK),
     topLogProbs: new Float32Array(positions * topK),
     tailMass: new Float32Array(positions),

@@ -15,13 +15,14 @@ export function inspectKnowledge(
   { nameToken }: InspectionContext = { nameToken: plainId },
 ): Inspection {
   const { header, knowledge } = readKnowledgeShard(bytes, what, {});
-  const { lossNats, answerBytes, tokenIds, tokenOffsets, positions, topIds, topLogProbs, tailMass, topK } = knowledge;
+  const { lossNats, answerBytes, tokenIds, tokenOffsets, positions, entryOffsets, topIds, topLogProbs, tailMass } =
+    knowledge;
   const name = (id: number) => nameToken(header.party, id);
   const samples = lossNats.length;
   const answer = answerBytes.reduce((sum, count) => sum + count, 0);
   const nats = lossNats.reduce((sum, loss) => sum + loss, 0);
   const bits = Array.from(lossNats, (loss, sample) => bitsPerByte(loss, answerBytes[sample]));
-  const first = positions.length === 0 ? [] : Array.from(topIds.subarray(0, Math.min(topK, SHOWN_ENTRIES)));
+  const first = positions.length === 0 ? [] : Array.from(topIds.subarray(0, Math.min(entryOffsets[1], SHOWN_ENTRIES)));
   return {
     kind: "knowledge shard",
     facts: {
@@ -37,7 +38,7 @@ export function inspectKnowledge(
       tokens: tokenIds.length,
       "answer positions": positions.length,
       "answer bytes": answer,
-      "K (entries kept a position)": topK,
+      "K (most entries kept a position)": header.topK,
       "mass kept": formatSpread(
         tailMass.map((tail) => 1 - tail),
         formatShare,

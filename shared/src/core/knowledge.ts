@@ -1,6 +1,6 @@
 /**
  * What one model knows about a stretch of the public set, as flat arrays. Dimension letters: S samples, T tokens of all
- * samples together, P answer positions of all samples together, K entries kept at each position.
+ * samples together, P positions of all samples together, E entries kept at all positions together.
  *
  * A position is the index (within its sample) of the token after which the model predicts: position t predicts token t + 1,
  * and is an answer position where token t + 1 is an answer token.
@@ -12,6 +12,8 @@ export interface Knowledge {
   lossNats: Float64Array;
   /** [S] UTF-8 bytes of the answer */
   answerBytes: Int32Array;
+  /** [S] answer positions: the last so many of a sample's positions; those before them, if any, are its prompt's */
+  answerPositions: Int32Array;
   /** [S + 1] where each sample's tokens begin */
   tokenOffsets: Int32Array;
   /** [T] token ids, BOS first */
@@ -22,13 +24,13 @@ export interface Knowledge {
   positionOffsets: Int32Array;
   /** [P] token index within the sample */
   positions: Int32Array;
-  /** K */
-  topK: number;
-  /** [P × K] token ids, likeliest first, ties by lower id */
+  /** [P + 1] where each position's entries begin; at least one each */
+  entryOffsets: Int32Array;
+  /** [E] token ids, likeliest first, ties by lower id */
   topIds: Int32Array;
-  /** [P × K] natural log-probabilities over the whole vocabulary, descending */
+  /** [E] natural log-probabilities over the whole vocabulary, descending within a position */
   topLogProbs: Float32Array;
-  /** [P] probability that top-K cut off */
+  /** [P] probability that was cut off */
   tailMass: Float32Array;
 }
 

@@ -20,16 +20,26 @@ export interface LossBound {
  * Time O(P·K) of the sample.
  */
 export function boundLoss(knowledge: Knowledge, sample: number): LossBound {
-  const { tokenOffsets, tokenIds, positionOffsets, positions, topK, topIds, topLogProbs, tailMass } = knowledge;
+  const {
+    answerPositions,
+    tokenOffsets,
+    tokenIds,
+    positionOffsets,
+    positions,
+    entryOffsets,
+    topIds,
+    topLogProbs,
+    tailMass,
+  } = knowledge;
   let nats = 0;
   let exact = true;
-  for (let at = positionOffsets[sample]; at < positionOffsets[sample + 1]; at++) {
+  for (let at = positionOffsets[sample + 1] - answerPositions[sample]; at < positionOffsets[sample + 1]; at++) {
     const answer = tokenIds[tokenOffsets[sample] + positions[at] + 1];
-    const found = topIds.subarray(at * topK, (at + 1) * topK).indexOf(answer);
-    if (found >= 0) nats -= topLogProbs[at * topK + found];
+    const found = topIds.subarray(entryOffsets[at], entryOffsets[at + 1]).indexOf(answer);
+    if (found >= 0) nats -= topLogProbs[entryOffsets[at] + found];
     else {
       exact = false;
-      const most = Math.min(tailMass[at] + MASS_TOLERANCE, Math.exp(topLogProbs[(at + 1) * topK - 1]));
+      const most = Math.min(tailMass[at] + MASS_TOLERANCE, Math.exp(topLogProbs[entryOffsets[at + 1] - 1]));
       nats -= Math.log(most);
     }
   }
@@ -42,12 +52,11 @@ export function boundLoss(knowledge: Knowledge, sample: number): LossBound {
  * must run without a gap to the sample's last token, and cover the answer's bytes.
  */
 export function checkClaimedLoss(knowledge: Knowledge, refuse: Refuse): void {
-  const { lossNats, answerBytes, tokenOffsets, tokenEnds, positionOffsets, positions } = knowledge;
+  const { lossNats, answerBytes, answerPositions, tokenOffsets, tokenEnds, positionOffsets, positions } = knowledge;
   for (let sample = 0; sample < lossNats.length; sample++) {
-    const count = positionOffsets[sample + 1] - positionOffsets[sample];
+    const count = answerPositions[sample];
     const last = tokenOffsets[sample + 1] - tokenOffsets[sample] - 2;
-    const first = positions[positionOffsets[sample]];
-    if (count === 0) throw refuse(`sample ${sample}: expected answer positions, got none`);
+    const first = positions[positionOffsets[sample + 1] - count];
     if (first !== last - count + 1 || positions[positionOffsets[sample + 1] - 1] !== last)
       throw refuse(
         `sample ${sample}: expected answer positions ${last - count + 1} to ${last} without a gap, got ${count} from ${first}`,

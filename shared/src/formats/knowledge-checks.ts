@@ -10,21 +10,31 @@ export const MASS_TOLERANCE = 1e-3;
 /**
  * Checks what shapes cannot say of {@link Knowledge}: order, ranges, finite numbers, probabilities that sum to 1.
  *
+ * @param limits - vocabularySize: ids are below it; topK: the most entries at a position
  * @param refuse - makes the error; its reason names sample (index in the shard) and position (token index in the sample)
  *
- * Time O(T + P·K); memory O(vocabularySize).
+ * Time O(T + E); memory O(vocabularySize).
  */
-export function checkKnowledge(knowledge: Knowledge, vocabularySize: number, refuse: Refuse): void {
-  const { sampleIds, tokenOffsets, tokenIds, positionOffsets, positions } = knowledge;
+export function checkKnowledge(
+  knowledge: Knowledge,
+  { vocabularySize, topK }: { vocabularySize: number; topK: number },
+  refuse: Refuse,
+): void {
+  const { sampleIds, tokenOffsets, tokenIds, positionOffsets, positions, entryOffsets, topIds } = knowledge;
   checkSampleIds(sampleIds, refuse);
   checkOffsets(tokenOffsets, tokenIds.length, "tokenOffsets", refuse);
   checkOffsets(positionOffsets, positions.length, "positionOffsets", refuse);
+  checkOffsets(entryOffsets, topIds.length, "entryOffsets", refuse);
   const seenAt = new Int32Array(vocabularySize).fill(-1);
   const samples = sampleIds.length / SAMPLE_ID_BYTES;
   for (let sample = 0; sample < samples; sample++) {
     const refuseSample: Refuse = (reason) => refuse(`sample ${sample}${reason}`);
     checkSample(knowledge, sample, vocabularySize, refuseSample);
     const begin = positionOffsets[sample];
+    const count = positionOffsets[sample + 1] - begin;
+    const answers = knowledge.answerPositions[sample];
+    if (answers < 1 || answers > count)
+      throw refuseSample(`: expected from 1 to ${count} answer positions, as there are positions, got ${answers}`);
     const tokens = tokenOffsets[sample + 1] - tokenOffsets[sample];
     for (let at = begin; at < positionOffsets[sample + 1]; at++) {
       const position = positions[at];
@@ -34,7 +44,10 @@ export function checkKnowledge(knowledge: Knowledge, vocabularySize: number, ref
         );
       if (at > begin && position <= positions[at - 1])
         throw refuseSample(`, positions[${at - begin}]: expected more than ${positions[at - 1]}, got ${position}`);
-      checkDistribution(knowledge, at, seenAt, (reason) => refuseSample(`, position ${position}: ${reason}`));
+      const refusePosition: Refuse = (reason) => refuseSample(`, position ${position}: ${reason}`);
+      const entries = entryOffsets[at + 1] - entryOffsets[at];
+      if (entries < 1 || entries > topK) throw refusePosition(`expected from 1 to ${topK} entries, got ${entries}`);
+      checkDistribution(knowledge, at, seenAt, refusePosition);
     }
   }
 }
@@ -56,10 +69,11 @@ function checkSample(knowledge: Knowledge, sample: number, vocabularySize: numbe
 }
 
 function checkDistribution(knowledge: Knowledge, at: number, seenAt: Int32Array, refuse: Refuse): void {
-  const { topK, topIds, topLogProbs, tailMass } = knowledge;
+  const { entryOffsets, topIds, topLogProbs, tailMass } = knowledge;
+  const first = entryOffsets[at];
   let mass = 0;
   let before = LOG_PROBABILITY_TOLERANCE;
-  for (let entry = at * topK; entry < (at + 1) * topK; entry++) {
+  for (let entry = first; entry < entryOffsets[at + 1]; entry++) {
     const id = topIds[entry];
     if (id < 0 || id >= seenAt.length) throw refuse(`expected top-K ids from 0 to ${seenAt.length - 1}, got ${id}`);
     if (seenAt[id] === at) throw refuse(`token ${id} occurs twice among the top-K`);
@@ -68,7 +82,7 @@ function checkDistribution(knowledge: Knowledge, at: number, seenAt: Int32Array,
     if (!Number.isFinite(logProbability)) throw refuse(`log-probability is ${logProbability}`);
     if (logProbability > before)
       throw refuse(
-        entry === at * topK
+        entry === first
           ? `expected log-probabilities of at most 0, got ${logProbability}`
           : `expected log-probabilities to descend, got ${logProbability} after ${before}`,
       );

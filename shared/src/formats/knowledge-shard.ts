@@ -10,6 +10,7 @@ import {
   parseCount,
   parseHash,
   parseIdentifier,
+  parseShare,
   type Refuse,
   refuseWith,
   takeMetadata,
@@ -33,10 +34,13 @@ export interface ShardHeader {
   tokenizerHash: string;
   datasetHash: string;
   vocabularySize: number;
+  /** the most entries kept at a position */
   topK: number;
+  /** the mass at which a position's entries end; 1: only topK ends them */
+  topP: number;
 }
 
-const FORMAT = { format: "fedmkt.knowledge", version: "1" } as const;
+const FORMAT = { format: "fedmkt.knowledge", version: "2" } as const;
 const KEYS = [
   "run",
   "round",
@@ -47,17 +51,20 @@ const KEYS = [
   "datasetHash",
   "vocabularySize",
   "topK",
+  "topP",
 ] as const satisfies (keyof ShardHeader)[];
 
 const DTYPES = {
   sampleIds: "U8",
   lossNats: "F64",
   answerBytes: "I32",
+  answerPositions: "I32",
   tokenOffsets: "I32",
   tokenIds: "I32",
   tokenEnds: "I32",
   positionOffsets: "I32",
   positions: "I32",
+  entryOffsets: "I32",
   topIds: "I32",
   topLogProbs: "F32",
   tailMass: "F32",
@@ -70,11 +77,7 @@ const DTYPES = {
  * @throws InvalidInputError `SHARD_INVALID`, `SHARD_LIE`, `SHARD_TOO_LARGE`
  */
 export function writeKnowledgeShard(knowledge: Knowledge, header: ShardHeader): Uint8Array {
-  const { topK } = knowledge;
-  const samples = knowledge.lossNats.length;
-  const tokens = knowledge.tokenIds.length;
-  const positions = knowledge.positions.length;
-  const shapes = shapesOf(samples, tokens, positions, topK);
+  const shapes = shapesOf(knowledge);
   const tensors = Object.fromEntries(
     Object.entries(DTYPES).map(([name, dtype]) => {
       const field = name as keyof typeof DTYPES;
@@ -114,11 +117,10 @@ export function readKnowledgeShard(
   checkExpected(header, expected, refuseWith("SHARD_MISMATCH", place));
   const refuse = refuseWith("SHARD_INVALID", place);
   const taken = takeTensors(tensors, DTYPES, refuse);
-  const samples = taken.lossNats.data.length;
-  checkShapes(taken, shapesOf(samples, taken.tokenIds.data.length, taken.positions.data.length, header.topK), refuse);
   const arrays = Object.fromEntries(Object.entries(taken).map(([name, { data }]) => [name, data]));
-  const knowledge = { ...arrays, topK: header.topK } as Knowledge;
-  checkKnowledge(knowledge, header.vocabularySize, refuse);
+  const knowledge = arrays as unknown as Knowledge;
+  checkShapes(taken, shapesOf(knowledge), refuse);
+  checkKnowledge(knowledge, header, refuse);
   checkClaimedLoss(knowledge, refuseWith("SHARD_LIE", place));
   return { header, knowledge };
 }
@@ -128,18 +130,22 @@ export function formatParty(party: string): string {
   return party === "server" ? party : `client ${party}`;
 }
 
-function shapesOf(samples: number, tokens: number, positions: number, topK: number) {
+function shapesOf({ lossNats, tokenIds, positions: { length: positions }, topIds: { length: entries } }: Knowledge) {
+  const samples = lossNats.length;
+  const tokens = tokenIds.length;
   return {
     sampleIds: [samples, SAMPLE_ID_BYTES],
     lossNats: [samples],
     answerBytes: [samples],
+    answerPositions: [samples],
     tokenOffsets: [samples + 1],
     tokenIds: [tokens],
     tokenEnds: [tokens],
     positionOffsets: [samples + 1],
     positions: [positions],
-    topIds: [positions, topK],
-    topLogProbs: [positions, topK],
+    entryOffsets: [positions + 1],
+    topIds: [entries],
+    topLogProbs: [entries],
     tailMass: [positions],
   } satisfies Record<keyof typeof DTYPES, number[]>;
 }
@@ -157,5 +163,6 @@ function parseHeader(metadata: Record<string, string>, refuse: Refuse): ShardHea
     datasetHash: parseHash(taken.datasetHash, "datasetHash", refuse),
     vocabularySize,
     topK: parseCount(taken.topK, "topK", { least: 1, most: vocabularySize }, refuse),
+    topP: parseShare(taken.topP, "topP", refuse),
   };
 }

@@ -42,6 +42,14 @@ export function parseCount(
   return value;
 }
 
+/** A share above 0 and at most 1, as JavaScript writes a number. */
+export function parseShare(text: string, name: string, refuse: Refuse): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 1 && String(value) === text))
+    throw refuse(`${name}: expected a number above 0 and at most 1, got ${quote(text)}`);
+  return value;
+}
+
 /** SHA-256 in lower-case hex. */
 export function parseHash(text: string, name: string, refuse: Refuse): string {
   if (!/^[0-9a-f]{64}$/.test(text)) throw refuse(`${name}: expected a SHA-256 in lower-case hex, got ${quote(text)}`);

@@ -12,7 +12,7 @@ export interface ShardExtraction {
   batchSize: number;
   /** "all": the prompt's positions too, so that the loss is the whole sample's */
   positions: "answer" | "all";
-  header: Omit<ShardHeader, "shard" | "topK" | "vocabularySize">;
+  header: Omit<ShardHeader, "shard" | "topK" | "topP" | "vocabularySize">;
   /** is given one shard after the other, and awaited before the next is begun */
   write(shard: number, bytes: Uint8Array): Promise<void>;
 }
@@ -34,7 +34,8 @@ export async function extractShards(
   for (let shard = 0; shard * samplesPerShard < samples.length; shard++) {
     const slice = samples.slice(shard * samplesPerShard, (shard + 1) * samplesPerShard);
     const knowledge = await knowledgeOf(open, slice, extraction);
-    const content = writeKnowledgeShard(knowledge, { ...header, shard, vocabularySize, topK: knowledge.topK });
+    const most = Math.min(extraction.topK, vocabularySize);
+    const content = writeKnowledgeShard(knowledge, { ...header, shard, vocabularySize, topK: most, topP: 1 });
     await write(shard, content);
     nats += knowledge.lossNats.reduce((sum, loss) => sum + loss, 0);
     bytes += knowledge.answerBytes.reduce((sum, count) => sum + count, 0);
@@ -65,12 +66,13 @@ async function knowledgeOf(
     sampleIds: new Uint8Array(samples.length * 16),
     lossNats: new Float64Array(samples.length),
     answerBytes: Int32Array.from(encoded, (text) => text.answerBytes),
+    answerPositions: Int32Array.from(positionCounts),
     tokenOffsets,
     tokenIds: new Int32Array(tokens),
     tokenEnds: new Int32Array(tokens),
     positionOffsets,
     positions: new Int32Array(positions),
-    topK: kept,
+    entryOffsets: Int32Array.from({ length: positions + 1 }, (_, position) => position * kept),
     topIds: new Int32Array(positions * kept),
     topLogProbs: new Float32Array(positions * kept),
     tailMass: new Float32Array(positions),

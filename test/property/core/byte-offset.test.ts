@@ -57,8 +57,8 @@ describe("aligned knowledge", () => {
         fc.constantFrom(1, 2, 0.5),
         (texts, source, target, salt, learn, rule, temperature) => {
           const map = mapVocabulary(source.vocabulary, target.vocabulary, rule);
-          const from = knowledgeOf(texts, source, K, says(source, salt));
-          const to = knowledgeOf(texts, target, K, says(target, salt));
+          const from = knowledgeOf(texts, source, says(source, salt));
+          const to = knowledgeOf(texts, target, says(target, salt));
           const aligned = alignByByteOffset(from, to, map, learn, temperature);
           const { statistics } = aligned;
           let kept = 0;
@@ -94,7 +94,7 @@ describe("aligned knowledge", () => {
         fc.constantFrom("group", "token"),
         (texts, own, salt, learn) => {
           const map = mapVocabulary(own.vocabulary, own.vocabulary, "product");
-          const from = knowledgeOf(texts, own, K, says(own, salt));
+          const from = knowledgeOf(texts, own, says(own, salt));
           const aligned = alignByByteOffset(from, from, map, learn, 1);
           expect(aligned.statistics.alignedPositions).toBe(from.positions.length);
           expect([...aligned.positions]).toEqual([...from.positions]);
@@ -120,8 +120,8 @@ describe("aligned knowledge", () => {
   it("pairs the same places in both directions", () => {
     fc.assert(
       fc.property(sampled, tokenizer, tokenizer, fc.nat(99), (texts, one, other, salt) => {
-        const left = knowledgeOf(texts, one, K, says(one, salt));
-        const right = knowledgeOf(texts, other, K, says(other, salt));
+        const left = knowledgeOf(texts, one, says(one, salt));
+        const right = knowledgeOf(texts, other, says(other, salt));
         const there = alignByByteOffset(
           left,
           right,

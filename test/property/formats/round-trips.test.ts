@@ -72,7 +72,7 @@ describe("what is written is read back", () => {
   it("as knowledge", () => {
     fc.assert(
       fc.property(knowledge, (written) => {
-        const header = { ...shardHeader, topK: written.topK };
+        const header = { ...shardHeader, topK: 16 };
         const file = writeKnowledgeShard(written, header);
         expect(readKnowledgeShard(file, "shard", header)).toEqual({ header, knowledge: written });
       }),

@@ -28,17 +28,18 @@ function makeShard(token: number, shard: number): Uint8Array {
       sampleIds: new Uint8Array(16).fill(7),
       lossNats: Float64Array.of(Math.log(2)),
       answerBytes: Int32Array.of(1),
+      answerPositions: Int32Array.of(1),
       tokenOffsets: Int32Array.of(0, 2),
       tokenIds: Int32Array.of(0, token),
       tokenEnds: Int32Array.of(0, 1),
       positionOffsets: Int32Array.of(0, 1),
       positions: Int32Array.of(0),
-      topK: 1,
+      entryOffsets: Int32Array.of(0, 1),
       topIds: Int32Array.of(token),
       topLogProbs: Float32Array.of(Math.log(0.5)),
       tailMass: Float32Array.of(0.5),
     },
-    { ...header, datasetHash: HASH, vocabularySize: 640, topK: 1 },
+    { ...header, datasetHash: HASH, vocabularySize: 640, topK: 1, topP: 1 },
   );
 }
 

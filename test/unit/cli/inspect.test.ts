@@ -15,12 +15,13 @@ const KNOWLEDGE: Knowledge = {
   sampleIds: new Uint8Array(16).fill(7),
   lossNats: Float64Array.of(-2 * Math.log(0.45)),
   answerBytes: Int32Array.of(2),
+  answerPositions: Int32Array.of(2),
   tokenOffsets: Int32Array.of(0, 3),
   tokenIds: Int32Array.of(0, 1, 2),
   tokenEnds: Int32Array.of(0, 1, 2),
   positionOffsets: Int32Array.of(0, 2),
   positions: Int32Array.of(0, 1),
-  topK: 2,
+  entryOffsets: Int32Array.of(0, 2, 4),
   topIds: Int32Array.of(1, 2, 1, 2),
   topLogProbs: new Float32Array(4).fill(Math.log(0.45)),
   tailMass: Float32Array.of(0.1, 0.1),
@@ -71,7 +72,7 @@ describe("fedmkt inspect", () => {
       tokenizerHash: HASH,
       datasetHash: HASH,
     };
-    const bytes = writeKnowledgeShard(KNOWLEDGE, { ...header, vocabularySize: 4, topK: 2 });
+    const bytes = writeKnowledgeShard(KNOWLEDGE, { ...header, vocabularySize: 4, topK: 2, topP: 1 });
     const { data } = await inspect(bytes);
     expect(data.kind).toBe("knowledge shard");
     expect(data.facts).toMatchObject({
@@ -79,7 +80,7 @@ describe("fedmkt inspect", () => {
       shard: 3,
       samples: 1,
       "answer positions": 2,
-      "K (entries kept a position)": 2,
+      "K (most entries kept a position)": 2,
       "mass kept": "mean 90.0 %, from 90.0 % to 90.0 %",
       "tail (mass cut off)": "mean 10.0 %, from 10.0 % to 10.0 %",
       "bits/byte": "1.152",

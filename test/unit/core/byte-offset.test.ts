@@ -33,8 +33,8 @@ const certain =
   () => ({ ids: [id], probabilities: [1] });
 
 function pairs(source: Tokenizer, target: Tokenizer, samples: TextOrCompletion[]): [number, number][] {
-  const from = knowledgeOf(samples, source, 1, certain(0));
-  const to = knowledgeOf(samples, target, 1, certain(0));
+  const from = knowledgeOf(samples, source, certain(0));
+  const to = knowledgeOf(samples, target, certain(0));
   const { source: left, target: right } = matchPositions(from, to);
   return [...left].map((position, index) => [from.positions[position], to.positions[right[index]]]);
 }
@@ -43,8 +43,8 @@ describe("positions are paired where both have read the same bytes", () => {
   it("knownDivergence (FATE-LLM's DTW): “util” + “ize” is “utilize”, and “the” is “the”", () => {
     const sample = [text("we utilize the dyn")];
     // ▁we ▁util ize ▁the ▁dyn, BOS before them | we Ġutilize Ġthe Ġdyn, EOS as BOS before them
-    expect(knowledgeOf(sample, llama, 1, certain(0)).tokenIds.length).toBe(6);
-    expect(knowledgeOf(sample, gpt, 1, certain(0)).tokenIds.length).toBe(5);
+    expect(knowledgeOf(sample, llama, certain(0)).tokenIds.length).toBe(6);
+    expect(knowledgeOf(sample, gpt, certain(0)).tokenIds.length).toBe(5);
     expect(pairs(llama, gpt, sample)).toEqual([
       [1, 1],
       [3, 2],
@@ -65,8 +65,8 @@ describe("positions are paired where both have read the same bytes", () => {
 
   it("knownDivergence (FATE-LLM's one-hot fallback): a place where the texts part differently teaches nothing", () => {
     const samples = [text("we utilize")];
-    const from = knowledgeOf(samples, gpt, 1, certain(idOf(gpt, " the")));
-    const to = knowledgeOf(samples, llama, 1, certain(0));
+    const from = knowledgeOf(samples, gpt, certain(idOf(gpt, " the")));
+    const to = knowledgeOf(samples, llama, certain(0));
     const map = mapVocabulary(gpt.vocabulary, llama.vocabulary, "product");
     // llama: BOS ▁we ▁util ize. Before the added space, and within "utilize", nothing; after "▁we" what gpt says there.
     expect([...alignByByteOffset(from, to, map, "token", 1).positions]).toEqual([1]);
@@ -119,13 +119,13 @@ describe("positions are paired where both have read the same bytes", () => {
 
   it("keeps samples apart", () => {
     const samples = [text("ab"), text("a b"), text("b")];
-    const from = knowledgeOf(samples, characters(), 1, certain(0));
-    const matched = matchPositions(from, knowledgeOf(samples, openJson(byteLevelTokenizerJson([])), 1, certain(0)));
+    const from = knowledgeOf(samples, characters(), certain(0));
+    const matched = matchPositions(from, knowledgeOf(samples, openJson(byteLevelTokenizerJson([])), certain(0)));
     expect([...matched.offsets]).toEqual([0, 2, 5, 6]);
   });
 
   it("refuses shards of other samples, or of other texts under the same id", () => {
-    const known = (answer: string) => knowledgeOf([text(answer)], characters(), 1, certain(0));
+    const known = (answer: string) => knowledgeOf([text(answer)], characters(), certain(0));
     const other = { ...known("ab"), sampleIds: new Uint8Array(16).fill(9) };
     expect(() => matchPositions(known("ab"), other)).toThrow(
       expect.objectContaining({
@@ -149,9 +149,9 @@ describe("what is carried over", () => {
     { temperature = 1, rule = "product" as "product" | "min-edit", source = llama } = {},
   ): AlignedKnowledge => {
     const samples = [text("w t")];
-    const from = knowledgeOf(samples, source, ids.length, () => ({ ids, probabilities }));
+    const from = knowledgeOf(samples, source, () => ({ ids, probabilities }));
     const map = mapVocabulary(source.vocabulary, target.vocabulary, rule);
-    return alignByByteOffset(from, knowledgeOf(samples, target, 1, certain(0)), map, learn, temperature);
+    return alignByByteOffset(from, knowledgeOf(samples, target, certain(0)), map, learn, temperature);
   };
   const entriesOf = ({ entries, probabilities, entryOffsets, tail }: AlignedKnowledge) => ({
     entries: [...entries.subarray(0, entryOffsets[1])],

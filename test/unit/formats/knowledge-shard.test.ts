@@ -17,7 +17,7 @@ const WHAT = "runs/quickstart/shard-00003.safetensors";
 function spoil(change: (knowledge: Knowledge) => void, metadata: Record<string, string> = {}): Uint8Array {
   const copy = readSafetensors(file.slice(), "test");
   const arrays = Object.fromEntries([...copy.tensors].map(([name, { data }]) => [name, data]));
-  change({ ...arrays, topK: shardHeader.topK } as unknown as Knowledge);
+  change(arrays as unknown as Knowledge);
   return writeSafetensors(Object.fromEntries(copy.tensors), { ...copy.metadata, ...metadata });
 }
 
@@ -129,6 +129,21 @@ describe("a knowledge shard", () => {
     ["offsets that do not begin at 0", (k) => k.tokenOffsets.fill(1, 0, 1), "tokenOffsets: expected to begin at 0"],
     ["offsets that fall", (k) => k.tokenOffsets.fill(9, 1, 2), "tokenOffsets[2]: expected at least 9, got 8"],
     ["offsets that end elsewhere", (k) => k.positionOffsets.fill(8, 3), "positionOffsets: expected to end at 9, got 8"],
+    [
+      "a position without entries",
+      (k) => k.entryOffsets.fill(4, 2, 3),
+      "sample 0, position 1: expected from 1 to 4 entries, got 0",
+    ],
+    [
+      "more answer positions than positions",
+      (k) => k.answerPositions.fill(5, 0, 1),
+      "sample 0: expected from 1 to 4 answer positions, as there are positions, got 5",
+    ],
+    [
+      "no answer positions",
+      (k) => k.answerPositions.fill(0, 1, 2),
+      "sample 1: expected from 1 to 2 answer positions, as there are positions, got 0",
+    ],
     ["one sample twice", (k) => k.sampleIds.copyWithin(16, 0, 16), "sample 1: has the id of sample 0"],
   ])("with %s is refused", (_, change, message) => {
     const error = refusal(spoil(change));
@@ -138,8 +153,10 @@ describe("a knowledge shard", () => {
 
   it.each([
     ["another format", { format: "fedmkt.other" }, 'expected the format "fedmkt.knowledge"'],
-    ["another version", { version: "2" }, 'expected version "1" of fedmkt.knowledge, got "2"'],
-    ["a topK that its tensors lack", { topK: "3" }, "tensor topIds: expected shape [9,3], got [9,4]"],
+    ["another version", { version: "1" }, 'expected version "2" of fedmkt.knowledge, got "1"'],
+    ["a topK that it exceeds", { topK: "3" }, "sample 0, position 0: expected from 1 to 3 entries, got 4"],
+    ["a topP beyond 1", { topP: "1.5" }, 'topP: expected a number above 0 and at most 1, got "1.5"'],
+    ["a topP that is no number", { topP: "0x1" }, 'topP: expected a number above 0 and at most 1, got "0x1"'],
     ["an impossible vocabulary", { vocabularySize: "99999999999" }, "vocabularySize: expected a whole number"],
     ["a round that is no number", { round: "1e3" }, 'round: expected a whole number from 0 to 1000000, got "1e3"'],
     ["a party that is a path", { party: "../server" }, "party: expected an identifier"],
@@ -198,11 +215,21 @@ describe("a claimed loss", () => {
     expect(() => writeKnowledgeShard(knowledge, header)).toThrow(/expected a loss of \d/);
   });
 
+  it("is of the answer alone where the prompt has knowledge too", () => {
+    const knowledge = makeKnowledge([5], NUMBERS);
+    const answers = { ...knowledge, answerPositions: Int32Array.of(2), answerBytes: Int32Array.of(2) };
+    expect(() => writeKnowledgeShard(answers, shardHeader)).not.toThrow();
+    answers.lossNats[0] = 0.01;
+    expect(() => writeKnowledgeShard(answers, shardHeader)).toThrow(/expected a loss of at least/);
+  });
+
   it("cannot leave answer tokens out", () => {
     const knowledge = makeKnowledge([5], NUMBERS);
     const fewer: Knowledge = {
       ...knowledge,
+      answerPositions: Int32Array.of(2),
       positionOffsets: Int32Array.of(0, 2),
+      entryOffsets: Int32Array.of(0, 4, 8),
       positions: Int32Array.of(0, 3),
       topIds: knowledge.topIds.slice(0, 8),
       topLogProbs: knowledge.topLogProbs.slice(0, 8),
@@ -217,7 +244,9 @@ describe("a claimed loss", () => {
     const knowledge = makeKnowledge([5], NUMBERS);
     const fewer: Knowledge = {
       ...knowledge,
+      answerPositions: Int32Array.of(2),
       positionOffsets: Int32Array.of(0, 2),
+      entryOffsets: Int32Array.of(0, 4, 8),
       positions: Int32Array.of(2, 3),
       topIds: knowledge.topIds.slice(8),
       topLogProbs: knowledge.topLogProbs.slice(8),

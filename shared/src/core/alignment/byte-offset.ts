@@ -21,7 +21,7 @@ export const LEAST_MASS = 1e-12;
  * @param learn - `group`: entries are the map's groups; `token`: the target's token ids
  * @throws InvalidInputError `SAMPLES_DIFFER`
  *
- * Time O(tokens + A·K), memory O(A·K).
+ * Time and memory O(tokens + E), E the source's entries.
  */
 export function alignByByteOffset(
   source: Knowledge,
@@ -32,7 +32,7 @@ export function alignByByteOffset(
 ): AlignedKnowledge {
   const matched = matchPositions(source, target);
   const pairs = matched.source.length;
-  const { topK, topIds, topLogProbs, tailMass } = source;
+  const { entryOffsets: sourceOffsets, topIds, topLogProbs, tailMass } = source;
   const destination = learn === "group" ? map.groupOfSource : map.targetOfSource;
   const size = learn === "group" ? map.groups : map.groupOfTarget.length;
   const tokens = destination.length;
@@ -41,7 +41,13 @@ export function alignByByteOffset(
   const positionOffsets = new Int32Array(samples + 1);
   const positions = new Int32Array(pairs);
   const entryOffsets = new Int32Array(pairs + 1);
-  const most = pairs * Math.min(topK, size);
+  let widest = 0;
+  let most = 0;
+  for (const row of matched.source) {
+    const count = sourceOffsets[row + 1] - sourceOffsets[row];
+    widest = Math.max(widest, count);
+    most += Math.min(count, size);
+  }
   const entries = new Int32Array(most);
   const probabilities = new Float32Array(most);
   const tail = new Float32Array(pairs);
@@ -53,27 +59,28 @@ export function alignByByteOffset(
     unmappedMass: 0,
   };
 
-  const masses = new Float64Array(topK);
+  const masses = new Float64Array(widest);
   const sums = new Float64Array(size);
   const seen = new SortedIds(size);
-  const found = new Int32Array(topK);
+  const found = new Int32Array(widest);
   const exponent = 1 / temperature;
   let aligned = 0;
   let entry = 0;
   for (let sample = 0; sample < samples; sample++) {
     for (let pair = matched.offsets[sample]; pair < matched.offsets[sample + 1]; pair++) {
       const row = matched.source[pair];
-      const first = row * topK;
+      const first = sourceOffsets[row];
+      const count = sourceOffsets[row + 1] - first;
       // relative to the likeliest, so that no temperature makes everything vanish
       const peak = temperature === 1 ? 0 : Math.max(topLogProbs[first], Math.log(tailMass[row]));
       let total = temperature === 1 ? tailMass[row] : Math.exp((Math.log(tailMass[row]) - peak) * exponent);
-      for (let k = 0; k < topK; k++) {
+      for (let k = 0; k < count; k++) {
         masses[k] = Math.exp((topLogProbs[first + k] - peak) * exponent);
         total += masses[k];
       }
       let exact = 0;
       let unmapped = 0;
-      for (let k = 0; k < topK; k++) {
+      for (let k = 0; k < count; k++) {
         const id = topIds[first + k];
         const to = id < tokens ? destination[id] : -1;
         if (to < 0) {

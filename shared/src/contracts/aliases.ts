@@ -5,7 +5,7 @@ export interface Alias {
   name: string;
   /** the spec's own place, from the top */
   means: string;
-  /** values that are written differently there */
+  /** values that are written differently there; undefined: what is meant is what holds without it */
   values?: Readonly<Record<string, unknown>>;
 }
 
@@ -14,7 +14,10 @@ const RUN_NAMES: readonly Omit<Alias, "within">[] = [
   { name: "kd_alpha", means: "distillation.lambda" },
   { name: "distill_temperature", means: "distillation.temperature" },
   { name: "top_k_logits_keep", means: "distillation.topK" },
-  { name: "token_align_strategy", means: "distillation.alignment" },
+  { name: "token_align_strategy", means: "distillation.alignment", values: { greedy_dp: "greedy-dp" } },
+  // with one tokenizer all round, equal ends are equal positions: everything is carried over as it is
+  { name: "skip_align", means: "distillation.alignment", values: { true: "byte-offset", false: undefined } },
+  { name: "distill_strategy", means: "distillation.selection", values: { weighted_mean: "weighted-mean" } },
 ];
 
 /** Hugging Face's TrainingArguments. */
@@ -69,4 +72,10 @@ export const ADVICE: Readonly<Record<string, string>> = {
   gradient_accumulation_steps: "give batchSize, the samples in one optimizer step, instead",
   num_train_epochs: "give privateEpochs and publicEpochs instead",
   epochs: "give privateEpochs and publicEpochs instead",
+  distill_loss_type: "leave it out: ce and kl differ by the source's entropy, which no gradient sees",
+  metric_type: "leave it out: distillation.lossMetric: diluted is FATE-LLM's ce",
+  top_k_strategy: "leave it out: the likeliest entries are kept",
+  vocab_mapping_paths: "leave it out: maps are computed, and kept; distillation.vocabularyMap says by which rule",
+  vocab_size: "leave it out: it is read from the model's config.json",
+  llm_training: "give server.training.publicEpochs: 0 where the server is not to learn",
 };

@@ -22,6 +22,11 @@ export function applyAliases(given: unknown): AppliedAliases {
       const holder = readMapping(value, within);
       if (holder === null || !Object.hasOwn(holder, alias.name)) continue;
       const written = [...within, alias.name];
+      const meant = translate(alias, holder[alias.name]);
+      if (meant === undefined) {
+        delete holder[alias.name];
+        continue;
+      }
       const own = ownPath(alias, within);
       const ownName = own.at(-1) as string;
       const target = makeMapping(value, own.slice(0, -1));
@@ -33,7 +38,7 @@ export function applyAliases(given: unknown): AppliedAliases {
           message: `the same as ${writePath(origins.get(writePath(own)) ?? own)}, which is given too; keep one of them`,
         });
       else {
-        target[ownName] = translate(alias, holder[alias.name]);
+        target[ownName] = meant;
         origins.set(writePath(own), written);
       }
       delete holder[alias.name];

@@ -1,3 +1,4 @@
+import { findExcludedChoices } from "./methods.ts";
 import { PAPER } from "./paper-defaults.ts";
 import type { SpecIssue } from "./spec-issues.ts";
 
@@ -48,6 +49,8 @@ export function findContradictions(spec: unknown): SpecIssue[] {
     ...clients.map((client, index) => [["clients", index], client] as const),
   ])
     issues.push(...findTrainingContradictions(party, path));
+  for (const { choice, message } of findExcludedChoices(top.method ?? "product", mapping(top.distillation)))
+    issues.push({ path: ["distillation", choice], message });
   if (top.aggregation === "fedavg" && new Set(clients.map(({ lora }) => writeLora(lora))).size > 1)
     issues.push({ path: ["aggregation"], message: "fedavg needs the same lora settings for every client" });
   return issues;

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { COMPUTES } from "./compute.ts";
 import { findContradictions } from "./contradictions.ts";
 import { identifier, partyName, resourceName } from "./identifier.ts";
+import { choicesInForce, METHOD_NAMES, methodChoices } from "./methods.ts";
 import { PAPER } from "./paper-defaults.ts";
 
 /** Where a folder or file lies: `s3://bucket/key`, or a path on this machine, relative to the spec. */
@@ -102,7 +103,7 @@ const evaluationSet = z.strictObject({
 export const BASELINES = ["zero-shot", "standalone", "standalone+public", "public-only"] as const;
 export type Baseline = (typeof BASELINES)[number];
 
-export const distillationSpec = z.strictObject({
+const distillationSpec = z.strictObject({
   lambda: z
     .number()
     .min(0)
@@ -116,9 +117,13 @@ export const distillationSpec = z.strictObject({
     .max(4096)
     .default(128)
     .describe("entries of the next-token distribution that are kept (FATE-LLM: 128)"),
-  learn: z.enum(["group", "token"]).default("group"),
-  vocabularyMap: z.enum(["product", "min-edit"]).default("product"),
-  alignment: z.enum(["byte-offset"]).default("byte-offset"),
+  topP: z
+    .number()
+    .positive()
+    .max(1)
+    .default(1)
+    .describe("of these, no more than it takes for their mass to reach this; 1: no cut"),
+  ...methodChoices,
 });
 
 /** run.yaml, version 1. Unknown keys are errors. */
@@ -126,7 +131,10 @@ export const runSpec = z
   .strictObject({
     $schema: z.string().optional(),
     name: resourceName.describe("the run's id"),
-    method: z.enum(["product"]).default("product"),
+    method: z
+      .enum(METHOD_NAMES)
+      .default("product")
+      .describe("a row of distillation's choices; single ones override it"),
     seed: z.int().min(0).max(0xffffffff).default(0),
     rounds: z.int().min(1).max(1000),
     simulation: z
@@ -135,6 +143,10 @@ export const runSpec = z
       .describe("all parties' data are yours: every party is scored on every held-out set"),
     sampleBytes: z.int().min(8).max(65536).describe("longest sample in UTF-8 bytes; must fit every party's context"),
     samplesPerShard: z.int().min(1).max(65536).default(64),
+    shardEncoding: z
+      .enum(["packed", "plain"])
+      .default("packed")
+      .describe("how knowledge travels: entropy-coded, or as plain safetensors"),
     server: serverSpec,
     clients: z.array(clientSpec).min(1).max(256),
     public: z.array(dataSpec).min(1).describe("labelled data that every party holds, joined in this order"),
@@ -150,14 +162,19 @@ export const runSpec = z
   })
   .superRefine((spec, context) => {
     for (const { path, message } of findContradictions(spec)) context.addIssue({ code: "custom", path, message });
-  });
+  })
+  // so that whoever reads a spec finds what is in force, wherever it was chosen
+  .transform((spec) => ({
+    ...spec,
+    distillation: { ...spec.distillation, ...choicesInForce(spec.method, spec.distillation) },
+  }));
 
 export type RunSpec = z.infer<typeof runSpec>;
 export type RunSpecInput = z.input<typeof runSpec>;
 export type DataSpec = z.infer<typeof dataSpec>;
 export type LoraSpec = z.infer<typeof loraSpec>;
 export type TrainingSpec = z.infer<typeof trainingSpec>;
-export type DistillationSpec = z.infer<typeof distillationSpec>;
+export type DistillationSpec = RunSpec["distillation"];
 export type EvaluationSet = RunSpec["evaluation"][number];
 
 /** The party's model, LoRA and training settings, whoever it is. */

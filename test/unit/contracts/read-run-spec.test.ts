@@ -126,6 +126,22 @@ post_fedavg: false
     expect(spec.server.lora).toEqual({ rank: 4, alpha: 32, dropout: 0.1, targets: "all-linear" });
   });
 
+  it("takes FATE-LLM's names of the choices that make a method", () => {
+    const chosen = (text: string) => readRunSpec(`${SPEC}\n${text}\n`, "run.yaml").distillation;
+    expect(chosen("method: paper\ntoken_align_strategy: greedy_dp\ndistill_strategy: weighted_mean")).toMatchObject({
+      alignment: "greedy-dp",
+      selection: "weighted-mean",
+      transfer: "paper",
+    });
+    expect(chosen("method: fate\nskip_align: true").alignment).toBe("byte-offset");
+    expect(chosen("method: fate\nskip_align: false").alignment).toBe("dtw");
+    expect(chosen("skip_align: false\ntoken_align_strategy: dtw").alignment).toBe("dtw");
+    expect(mistakesIn(`${SPEC}\nskip_align: true\ntoken_align_strategy: dtw\n`)).toEqual([
+      expect.stringContaining("skip_align: the same as token_align_strategy, which is given too"),
+    ]);
+    expect(mistakesIn(`${SPEC}\ndistill_loss_type: kl\n`).join()).toContain("ce and kl differ by the source's entropy");
+  });
+
   it("refuses a setting given under two names", () => {
     expect(mistakesIn(`${SPEC}\nglobal_epochs: 3\n`)).toEqual([
       "21 global_epochs: the same as rounds, which is given too; keep one of them",

@@ -1,0 +1,101 @@
+import { z } from "zod";
+
+/** The choices that make a method, one by one. docs/method.md says what each does. */
+const CHOICES = {
+  alignment: ["byte-offset", "dtw", "greedy-dp"],
+  transfer: ["product", "paper", "fate"],
+  vocabularyMap: ["product", "min-edit", "reference"],
+  learn: ["group", "token"],
+  lossMetric: ["per-byte", "per-token", "diluted"],
+  selection: ["strict", "greater", "weighted-mean"],
+  positions: ["answer", "all"],
+} as const;
+
+export type MethodChoices = { [Choice in keyof typeof CHOICES]: (typeof CHOICES)[Choice][number] };
+
+/** What each method chooses; a choice that the spec gives itself overrides its own. */
+export const METHODS = {
+  product: {
+    alignment: "byte-offset",
+    transfer: "product",
+    vocabularyMap: "product",
+    learn: "group",
+    lossMetric: "per-byte",
+    selection: "strict",
+    positions: "answer",
+  },
+  paper: {
+    alignment: "dtw",
+    transfer: "paper",
+    vocabularyMap: "min-edit",
+    learn: "token",
+    lossMetric: "per-token",
+    selection: "strict",
+    positions: "answer",
+  },
+  fate: {
+    alignment: "dtw",
+    transfer: "fate",
+    vocabularyMap: "reference",
+    learn: "token",
+    lossMetric: "diluted",
+    selection: "greater",
+    positions: "all",
+  },
+} as const satisfies Record<string, MethodChoices>;
+
+export type Method = keyof typeof METHODS;
+export const METHOD_NAMES = Object.keys(METHODS) as [Method, ...Method[]];
+
+/** Without defaults: what is left out is the method's. */
+export const methodChoices = {
+  alignment: z.enum(CHOICES.alignment).optional().describe("which positions of two tokenisations are paired"),
+  transfer: z
+    .enum(CHOICES.transfer)
+    .optional()
+    .describe("what becomes of a source's probabilities at paired positions"),
+  vocabularyMap: z.enum(CHOICES.vocabularyMap).optional().describe("how a source's token finds the target's"),
+  learn: z.enum(CHOICES.learn).optional().describe("mass on groups of the target's tokens, or on single ones"),
+  lossMetric: z.enum(CHOICES.lossMetric).optional().describe("by which selection compares losses"),
+  selection: z.enum(CHOICES.selection).optional().describe("from whom a public sample is learned"),
+  positions: z
+    .enum(CHOICES.positions)
+    .optional()
+    .describe("which positions carry knowledge: the answer's, or the prompt's too"),
+} satisfies { [Choice in keyof MethodChoices]: z.ZodType<MethodChoices[Choice] | undefined> };
+
+const NAMES = Object.keys(CHOICES) as (keyof MethodChoices)[];
+
+/** What is in force where a method is named and some choices are given. */
+export function choicesInForce(method: Method, given: Readonly<Partial<Record<string, unknown>>>): MethodChoices {
+  const own = NAMES.filter((name) => given[name] !== undefined).map((name) => [name, given[name]]);
+  return { ...METHODS[method], ...(Object.fromEntries(own) as Partial<MethodChoices>) };
+}
+
+/**
+ * Choices that exclude each other, each told at the one that was given. Takes any value, checked or not.
+ * @returns which choice, and why it cannot be
+ */
+export function findExcludedChoices(
+  method: unknown,
+  given: Readonly<Record<string, unknown>>,
+): { choice: keyof MethodChoices; message: string }[] {
+  if (typeof method !== "string" || !Object.hasOwn(METHODS, method)) return [];
+  const { transfer, learn, selection } = choicesInForce(method as Method, given);
+  const found: { choice: keyof MethodChoices; message: string }[] = [];
+  if (learn !== "group") return found;
+  // the choice that the spec does not leave to its method is the one to be changed; of two the one that is not `learn`
+  const told = (other: keyof MethodChoices) => (given[other] === undefined ? "learn" : other);
+  if (transfer === "paper" || transfer === "fate")
+    found.push({
+      choice: told("transfer"),
+      message: `transfer: ${transfer} gives mass to single tokens of the target, learn: group to groups of them; take learn: token, or transfer: product`,
+    });
+  if (selection === "weighted-mean")
+    found.push({
+      choice: told("selection"),
+      message:
+        "selection: weighted-mean mixes what several parties say of one token, but with learn: group each source parts the target's tokens into groups of its own; take learn: token, or another selection",
+    });
+  return found;
+}

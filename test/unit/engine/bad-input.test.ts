@@ -1,7 +1,6 @@
 import { readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
-import { checkSamples, checkTargets } from "../../../shared/src/core/check-model-input.ts";
 import { InvalidInputError } from "../../../shared/src/core/errors.ts";
 import { MAX_CONTEXT, MAX_VOCABULARY } from "../../../shared/src/core/model-limits.ts";
 import { parseArchitecture } from "../../../shared/src/engine/architectures/parse-architecture.ts";
@@ -9,7 +8,6 @@ import { openCheckpoint } from "../../../shared/src/engine/checkpoint.ts";
 import { freshLoraBank, loadLoraBank, saveBank } from "../../../shared/src/engine/lora-bank.ts";
 import { parseModelConfig } from "../../../shared/src/formats/model-config.ts";
 import { readSafetensors, type Tensor, writeSafetensors } from "../../../shared/src/formats/safetensors.ts";
-import type { EncodedSample, SampleTarget } from "../../../shared/src/ports/engine.ts";
 import { TOY_CONFIG, TOY_LORA, toyFolder, toyOptions, toySamples, withModel } from "./toy-model.ts";
 
 const utf8 = (value: object) => new TextEncoder().encode(JSON.stringify(value));
@@ -230,54 +228,6 @@ describe("an adapter", () => {
 });
 
 describe("what a model is asked", () => {
-  const bad = (change: (sample: EncodedSample) => EncodedSample) => [toySamples(4)[0], change(toySamples(5)[0])];
-  const cases: [string, EncodedSample[], string][] = [
-    ["longer than the context", [...toySamples(4, 17)], "sample 1: expected at most 16 tokens"],
-    ["without tokens", bad((s) => ({ ...s, ids: new Int32Array(0) })), "expected at least one token"],
-    ["with a token beyond the vocabulary", bad((s) => ({ ...s, ids: s.ids.fill(29) })), "below 29"],
-    ["with a negative token", bad((s) => ({ ...s, ids: s.ids.fill(-1) })), "got -1"],
-    ["with too few answer flags", bad((s) => ({ ...s, answer: new Uint8Array(2) })), "got 2"],
-    ["that begins with an answer", bad((s) => ({ ...s, answer: s.answer.fill(1) })), "nothing predicts it"],
-  ];
-
-  const bounds = { vocabularySize: 29, contextTokens: 16 };
-
-  it.each(cases)("refuses a sample %s", (_name, samples, message) => {
-    expectRefusal(() => checkSamples(samples, bounds), "SAMPLE_INVALID", "sample 1", message);
-  });
-
-  const target = (changes: Partial<SampleTarget>): SampleTarget => ({
-    positions: Int32Array.of(0, 2),
-    offsets: Int32Array.of(0, 1, 3),
-    entries: Int32Array.of(4, 5, 6),
-    probabilities: Float32Array.of(0.5, 0.2, 0.1),
-    tail: Float32Array.of(0.5, 0.7),
-    partition: -1,
-    ...changes,
-  });
-  const targets: [string, SampleTarget, string][] = [
-    ["of a partition that is not there", target({ partition: 1 }), "expected one of 1 partitions"],
-    ["beyond the vocabulary", target({ entries: Int32Array.of(4, 5, 29) }), "below 29, got 29"],
-    ["beyond its partition's groups", target({ partition: 0 }), "below 3, got 4"],
-    ["that says an entry twice", target({ entries: Int32Array.of(4, 6, 6) }), "expected distinct entries"],
-    [
-      "at a position that is no answer's",
-      target({ positions: Int32Array.of(0, 4) }),
-      "expected ascending answer positions",
-    ],
-    ["out of order", target({ positions: Int32Array.of(2, 0) }), "expected ascending answer positions"],
-    ["that is not a number", target({ probabilities: Float32Array.of(0.5, Number.NaN, 0) }), "got NaN"],
-    ["with a tail above 1", target({ tail: Float32Array.of(2, 0) }), "expected a tail from 0 to 1, got 2"],
-    ["with too few tails", target({ tail: Float32Array.of(0) }), "2 tails"],
-    ["with offsets past its entries", target({ offsets: Int32Array.of(0, 1, 9) }), "expected offsets from 0"],
-  ];
-
-  it.each(targets)("refuses knowledge %s", (_name, wrong, message) => {
-    const partitions = [Int32Array.from({ length: 29 }, (_, token) => token % 3)];
-    const options = toyOptions({ samples: toySamples(5), targets: [wrong], partitions, lambda: 0.5 });
-    expectRefusal(() => checkTargets(options, bounds), "KNOWLEDGE_INVALID", "sample 0", message);
-  });
-
   it("refuses to train a frozen model, and LoRA where all weights are trained", async () => {
     const refused = (promise: Promise<unknown>) => promise.catch((reason: unknown) => reason);
     const frozen = withModel({ lora: null }, (model) => model.train(toyOptions()));

@@ -44,6 +44,9 @@ describe("the edit distance", () => {
   });
 });
 
+/** A byte that is part of no character. */
+const stray = (byte: number) => 0x110000 + byte;
+
 describe("a token's characters", () => {
   it("are the text's code points where the bytes are UTF-8", () => {
     fc.assert(
@@ -52,6 +55,24 @@ describe("a token's characters", () => {
         expect([...codePointsOf(utf8(text))]).toEqual([...text].map((character) => character.codePointAt(0)));
       }),
     );
+  });
+
+  it.each([
+    ["the least and the most of two bytes", [0xc2, 0x80, 0xdf, 0xbf], [0x80, 0x7ff]],
+    ["the least and the most of three bytes", [0xe0, 0xa0, 0x80, 0xef, 0xbf, 0xbf], [0x800, 0xffff]],
+    ["the least and the most of four bytes", [0xf0, 0x90, 0x80, 0x80, 0xf4, 0x8f, 0xbf, 0xbf], [0x10000, 0x10ffff]],
+    ["what stands beside the surrogates", [0xed, 0x9f, 0xbf, 0xee, 0x80, 0x80], [0xd7ff, 0xe000]],
+    ["a surrogate", [0xed, 0xa0, 0x80], [0xed, 0xa0, 0x80].map(stray)],
+    ["two bytes for what fits one", [0xc1, 0xbf], [0xc1, 0xbf].map(stray)],
+    ["three bytes for what fits two", [0xe0, 0x9f, 0xbf], [0xe0, 0x9f, 0xbf].map(stray)],
+    ["four bytes for what fits three", [0xf0, 0x8f, 0xbf, 0xbf], [0xf0, 0x8f, 0xbf, 0xbf].map(stray)],
+    ["a number beyond Unicode", [0xf4, 0x90, 0x80, 0x80], [0xf4, 0x90, 0x80, 0x80].map(stray)],
+    ["a first byte beyond Unicode", [0xf5, 0x80, 0x80, 0x80], [0xf5, 0x80, 0x80, 0x80].map(stray)],
+    ["a character cut short", [0xf0, 0x9f, 0x98], [0xf0, 0x9f, 0x98].map(stray)],
+    ["a character broken off by another", [0xe2, 0x82, 0x61], [stray(0xe2), stray(0x82), 0x61]],
+    ["a rest without its beginning", [0x61, 0x82], [0x61, stray(0x82)]],
+  ])("are bytes of their own exactly where they are no UTF-8: %s", (_, bytes, points) => {
+    expect([...codePointsOf(Uint8Array.from(bytes))]).toEqual(points);
   });
 
   it("are invalid exactly where a decoder says so", () => {

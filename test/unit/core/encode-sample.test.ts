@@ -75,4 +75,19 @@ describe("a completion", () => {
     expect([...ends]).toEqual([0, 4, 4]);
     expect([...answer]).toEqual([0, 1, 1]);
   });
+
+  it("is refused where the tokenizer has no EOS to end it with, a text is not", () => {
+    const withoutEos = {
+      vocabulary: { roles: { bos: 1, eos: null } },
+      encode: () => ({ ids: Int32Array.of(5), ends: Int32Array.of(1), startEnd: 0 as const }),
+    };
+    expect(() => encodeSample(sample("", "b", "completion"), withoutEos, 10, "harbour")).toThrow(
+      expect.objectContaining({
+        name: "InvalidInputError",
+        code: "TOKENIZER_WITHOUT_EOS",
+        message: `harbour: sample ${"ab".repeat(16)} (line 7): a completion ends with EOS, but the tokenizer has none; name one in config.json (eos_token_id)`,
+      }),
+    );
+    expect([...encodeSample(text("b"), withoutEos, 10).ids]).toEqual([1, 5]);
+  });
 });

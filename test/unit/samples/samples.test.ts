@@ -118,4 +118,14 @@ describe("multiple-choice questions", () => {
     );
     expect(() => prepareQuestions([record], { from: 1 }, "file")).toThrow("got 0 of 1");
   });
+
+  it("are refused where a choice is empty once characters were dropped, a white space before it or not", () => {
+    const dropping = { keepCharacters: new Set("2+= 4") };
+    expect(() => prepareQuestions([record], dropping, "file")).toThrow(
+      expect.objectContaining({
+        code: "EMPTY_COMPLETION",
+        message: "file, line 3: expected choice 0 to be text, got none once characters were dropped",
+      }),
+    );
+  });
 });

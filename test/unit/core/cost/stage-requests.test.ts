@@ -1,0 +1,145 @@
+import { describe, expect, it } from "@jest/globals";
+import { planPayloadBytes } from "../../../../shared/src/core/cost/payload.ts";
+import type { RunSize } from "../../../../shared/src/core/cost/run-size.ts";
+import { alignedBytes, knowledgeBytes, stageRequests } from "../../../../shared/src/core/cost/stage-requests.ts";
+import { partySize, runSize } from "../../../support/run-size.ts";
+
+const SMALL = { modelBytes: 1_000, modelFiles: 3, adapterBytes: 100, vocabularySize: 10, publicTokens: 500 };
+const party = (id: string, publicPositions: number, vocabularySize = 10) =>
+  partySize({ ...SMALL, id, publicPositions, vocabularySize });
+
+/** Two clients, two shards, two baselines: small enough to count by hand. */
+const smallRun = (change: Partial<RunSize> = {}) =>
+  runSize({
+    rounds: 2,
+    publicSamples: 100,
+    publicBytes: 10_000,
+    samplesPerShard: 50,
+    topK: 4,
+    maps: 2,
+    averages: true,
+    baselines: [
+      { party: "harbour", trainsOnPrivate: true, trainsOnPublic: true },
+      { party: "server", trainsOnPrivate: false, trainsOnPublic: false },
+    ],
+    server: party("server", 200, 20),
+    clients: [party("harbour", 200), party("quay", 300)],
+    ...change,
+  });
+
+const rowOf = (stage: string, size: RunSize, material?: boolean) =>
+  stageRequests(size, material).find((row) => row.stage === stage)!;
+
+describe("the requests of a run's stages", () => {
+  it("are those that a small run's stages have to make, counted by hand", () => {
+    // stage, runs, reads, writes, bytes read, bytes written. The plan has 4,000 + 3 × 1,000 + 8 × 60 = 7,480 bytes.
+    expect(stageRequests(smallRun()).map((row) => Object.values(row))).toEqual([
+      // the run's file; of each of 3 parties the folder, its tokenizer's 2 files and a fingerprint; public and held-out set
+      ["plan-run", 1, 1 + 3 * 4 + 2, 9, 10_000 + 3 * 2_002_000 + 20_000, 300 + 300 + 7_480 + 20_000],
+      // each: the plan, whether it is done, two tokenizers; 9 bytes a source token and 4 a target token
+      ["map-vocabulary", 2, 2 * 6, 2, 2 * (7_480 + 4_000_000), 2 * (9 * 20 + 4 * 10)],
+      ["run-baseline", 2, 24, 11, 4_060_960, 4_600],
+      ["client-train", 4, 58, 28, 8_126_120, 91_800],
+      ["server-extract", 1, 11, 6, 2_020_480, 1_250 + 19_600],
+      ["align-shard", 16, 224, 48, 64_644_400, 159_200],
+      // each: the plan, and of every source each shard's manifest and losses; the choice is 8 bytes a sample
+      ["select-knowledge", 6, 2 * (1 + 2 * 2 * 3 + 2 * (1 + 2 * 3)), 6, 60_880, 6 * 800],
+      ["server-distil", 2, 55, 14, 4_111_540, 41_900],
+      ["client-distil", 4, 88, 20, 8_166_400, 5_400],
+      ["average-adapters", 2, 2 * (2 + 2 * 5), 4, 2 * (7_480 + 2 * (2_000 + 100)), 2 * (100 + 1_000)],
+      ["evaluate", 6, 84, 30, 12_129_480, 13_500],
+      ["close-round", 2, 77, 8, 49_260, 6_000],
+      ["publish-run", 1, 19, 16, 21_080, 62_600],
+    ]);
+  });
+
+  it("leave out averaging where nothing is averaged, and baselines where there are none", () => {
+    const size = smallRun({ averages: false, baselines: [] });
+    for (const stage of ["average-adapters", "run-baseline"])
+      expect(rowOf(stage, size)).toEqual({ stage, runs: 0, reads: 0, writes: 0, bytesRead: 0, bytesWritten: 0 });
+  });
+
+  it("of a baseline read the sets that it trains on, and write an adapter where it trains on any", () => {
+    const asked = (trainsOnPrivate: boolean, trainsOnPublic: boolean) =>
+      rowOf("run-baseline", smallRun({ baselines: [{ party: "quay", trainsOnPrivate, trainsOnPublic }] }));
+    const none = asked(false, false);
+    expect(asked(true, false)).toMatchObject({ reads: none.reads + 1, writes: none.writes + 1 });
+    expect(asked(false, true)).toMatchObject({ reads: none.reads + 1, writes: none.writes + 1 });
+    expect(asked(true, true)).toMatchObject({ reads: none.reads + 2, writes: none.writes + 1 });
+    expect(asked(true, true).bytesWritten).toBe(none.bytesWritten + 100);
+  });
+
+  it("are fewer by models and data where those lie elsewhere", () => {
+    // asked twice whether it is done, the plan, the public set; its usage, its manifest, two shards
+    expect(rowOf("server-extract", smallRun(), false)).toEqual({
+      stage: "server-extract",
+      runs: 1,
+      reads: 4,
+      writes: 4,
+      bytesRead: 7_480 + 10_000,
+      bytesWritten: 1_250 + 19_600,
+    });
+    expect(rowOf("plan-run", smallRun(), false)).toMatchObject({ reads: 1, writes: 6, bytesRead: 10_000 });
+    expect(rowOf("client-train", smallRun(), false).reads).toBe(2 * 2 * (3 + 1) + 2 * 5);
+  });
+
+  it("write large adapters in parts of 8 MiB", () => {
+    const of = (adapterBytes: number) =>
+      rowOf("average-adapters", smallRun({ clients: [{ ...party("harbour", 200), adapterBytes }] })).writes;
+    expect([0, 1, 8 * 1024 ** 2, 8 * 1024 ** 2 + 1, 80 * 1024 ** 2].map(of)).toEqual([4, 4, 4, 6, 22]);
+  });
+
+  it("look at 64 places of each large weight file, and read small ones whole", () => {
+    const seen = (modelBytes: number, modelFiles: number) => {
+      const server = { ...party("server", 200), modelBytes, modelFiles };
+      const { reads, bytesRead } = rowOf("plan-run", smallRun({ server }));
+      return [reads, bytesRead - 10_000 - 2 * 2_002_000 - 20_000 - 2_001_000];
+    };
+    expect(seen(262_144, 3)).toEqual([15, 262_144]);
+    expect(seen(262_145, 3)).toEqual([14 + 64, 262_144]);
+    expect(seen(600_000, 4)).toEqual([14 + 2 * 64, 2 * 262_144]);
+    expect(seen(2 * 262_144, 4)).toEqual([16, 2 * 262_144]);
+    expect(seen(1_000, 1)).toEqual([15, 1_000]);
+  });
+});
+
+describe("the bytes of knowledge", () => {
+  it("grow with positions and entries, of which no more are kept than the vocabulary has", () => {
+    const size = smallRun();
+    expect(knowledgeBytes(size.server, size)).toBe(200 * (8 + 8 * 4) + 500 * 8 + 100 * 36 + 2 * 2_000);
+    expect(knowledgeBytes(size.clients[1], { ...size, topK: 99 })).toBe(
+      300 * (8 + 8 * 10) + 500 * 8 + 100 * 36 + 2 * 2_000,
+    );
+  });
+
+  it("are the source's entries at the target's positions, once aligned", () => {
+    const size = smallRun();
+    expect(alignedBytes(size.server, size.clients[1], size)).toBe(300 * (12 + 8 * 4) + 100 * 20 + 2 * 2_000);
+    expect(alignedBytes(size.clients[1], size.server, { ...size, topK: 99 })).toBe(
+      200 * (12 + 8 * 10) + 100 * 20 + 2 * 2_000,
+    );
+  });
+});
+
+describe("the bytes of the run machine's state", () => {
+  const bytes = (value: object) => JSON.stringify(value).length + 1;
+
+  it("are a frame and the parties, and an entry for each transfer, baseline and map", () => {
+    const size = smallRun({ maps: 3 });
+    const [clients, parties] = [
+      ["harbour", "quay"],
+      ["server", "harbour", "quay"],
+    ].map((ids) => ids.map((id) => ({ id, compute: "ecs" })));
+    const transfers = ["harbour", "quay"].flatMap((source) =>
+      [0, 1].map((shard) => 2 * bytes({ source, target: "server", shard })),
+    );
+    expect(planPayloadBytes(size)).toBe(
+      700 +
+        (bytes({ clients, parties }) - 1) +
+        transfers.reduce((sum, one) => sum + one, 0) +
+        bytes({ party: "harbour", compute: "worker", baseline: "standalone+public" }) +
+        bytes({ party: "server", compute: "worker", baseline: "standalone+public" }) +
+        3 * bytes({ source: "server", target: "harbour" }),
+    );
+  });
+});

@@ -231,7 +231,7 @@ function workerWork(size: RunSize, accelerator: Accelerator, options: CostOption
 function bytesToSites(size: RunSize, requests: readonly StageRequests[]): number {
   const sites = size.clients.filter(({ compute }) => compute === "worker").length;
   if (sites === 0) return 0;
-  const read = (stage: string) => requests.find((row) => row.stage === stage)?.bytesRead ?? 0;
+  const read = (stage: string) => requests.find((row) => row.stage === stage)!.bytesRead;
   const share = sites / size.clients.length;
   const evaluated = read("evaluate") * (size.clients.length / (size.clients.length + 1));
   const baselines = size.baselines.filter(({ party }) => party !== size.server.id).length;

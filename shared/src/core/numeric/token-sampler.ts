@@ -33,13 +33,11 @@ export function createTokenSampler({
       ids = Int32Array.from(kept, (index) => ids[index]);
       weights = Float64Array.from(kept, (index) => weights[index]);
     }
+    // less than the sum, even rounded, so that the walk ends at the last token at the latest
     const wanted = random.next() * sum(weights);
-    let passed = 0;
-    for (let index = 0; index < ids.length; index++) {
-      passed += weights[index];
-      if (wanted < passed) return ids[index];
-    }
-    return likeliest; // only where rounding left the sum a hair short
+    let drawn = 0;
+    for (let passed = weights[0]; passed <= wanted; passed += weights[drawn]) drawn++;
+    return ids[drawn];
   };
 }
 

@@ -12,7 +12,7 @@ export interface SamplingOptions {
 
 /**
  * Makes a stream of draws: equal options and equal logits give equal tokens. Ties go to the lower id.
- * @returns [V] logits → a token's id. Tokens whose logit is −∞ are never drawn
+ * @returns [V] logits, none of them NaN or ∞ and not all −∞ → a token's id. Tokens whose logit is −∞ are never drawn
  */
 export function createTokenSampler({
   temperature,
@@ -101,12 +101,9 @@ function nucleus(weights: Float64Array, share: number): number[] {
   const order: number[] = [];
   for (let index = 0; index < weights.length; index++) if (weights[index] >= negligible) order.push(index);
   order.sort((a, b) => weights[b] - weights[a] || a - b);
-  let passed = 0;
-  const end = order.findIndex((index) => {
-    passed += weights[index];
-    return passed >= share * mass;
-  });
-  return end < 0 ? order : order.slice(0, end + 1);
+  let kept = 0;
+  for (let passed = 0; kept < order.length && passed < share * mass; kept++) passed += weights[order[kept]];
+  return order.slice(0, kept);
 }
 
 function sum(numbers: Float64Array): number {

@@ -1,21 +1,31 @@
 import { join } from "node:path";
 import type { RunState } from "@fedmkt/shared/contracts/run-state.ts";
 import type { RunSummary } from "@fedmkt/shared/contracts/summary.ts";
-import { exchangedBytes, scoreTable, selectionTable, transferTable } from "@fedmkt/shared/report/run-tables.ts";
+import {
+  describeMethod,
+  emptyTransfers,
+  exchangedBytes,
+  scoreTable,
+  selectionTable,
+  transferTable,
+} from "@fedmkt/shared/report/run-tables.ts";
 import { formatBytes, scoreRows, verdicts } from "@fedmkt/shared/report/table.ts";
 import { RUN_FILES } from "./run-folder.ts";
 import { drawTextTable } from "./text-table.ts";
 
 /** A finished run for the terminal: scores, verdicts, selection, transfer, and where things are. */
 export function describeRun(summary: RunSummary, state: RunState, folder: string, colours: boolean): string {
+  const empty = emptyTransfers(summary);
   return [
     drawTextTable(scoreTable(summary), colours),
     verdicts(summary)
       .map(({ sentence }) => `  ${sentence}`)
       .join("\n"),
     drawTextTable(selectionTable(summary), colours),
+    ...(empty.length === 0 ? [] : [empty.map((sentence) => `  ${sentence}`).join("\n")]),
     drawTextTable(transferTable(summary), colours),
     [
+      `Method:   ${describeMethod(summary)}`,
       `Report:   ${join(folder, RUN_FILES.report)}`,
       ...summary.adapters.map(({ party, folder: adapter }) => `Adapter:  ${join(folder, adapter)} (${party})`),
       `Time:     ${state.wallTimeMs === null ? "not known" : `${(state.wallTimeMs / 1000).toFixed(1)} s`}`,
@@ -36,7 +46,10 @@ export function summariseRun(summary: RunSummary, state: RunState, folder: strin
     adapters: summary.adapters.map(({ party, folder: adapter }) => ({ party, folder: join(folder, adapter) })),
     scores: scoreRows(summary),
     verdicts: verdicts(summary),
+    method: summary.method,
+    distillation: summary.distillation,
     selections: summary.selections,
+    emptyTransfers: emptyTransfers(summary),
     transfers: summary.transfers,
     bytesExchanged: exchangedBytes(summary),
     wallTimeMs: state.wallTimeMs,

@@ -1,3 +1,4 @@
+import { METHODS } from "../../shared/src/contracts/methods.ts";
 import { type RunSummary, runSummary, type Score } from "../../shared/src/contracts/summary.ts";
 
 const SETS = ["harbour", "ward", "common"];
@@ -49,6 +50,7 @@ export const SUMMARY: RunSummary = runSummary.parse({
   run: "toy",
   specHash: "ab".repeat(32),
   method: "product",
+  distillation: { lambda: 0.9, temperature: 1, topK: 128, topP: 1, ...METHODS.product },
   seed: 7,
   rounds: 2,
   simulation: true,
@@ -73,9 +75,9 @@ export const SUMMARY: RunSummary = runSummary.parse({
     ]),
   ),
   selections: [1, 2].flatMap((round) => [
-    { round, target: "server", samples: 120, bySource: { harbour: 14, ward: 9 }, none: 97, meanGap: -0.41 },
-    { round, target: "harbour", samples: 120, bySource: { server: 108 }, none: 12, meanGap: 0.6 },
-    { round, target: "ward", samples: 120, bySource: { server: 101 }, none: 19, meanGap: 0.52 },
+    selection(round, "server", { harbour: 14, ward: 9 }, -0.41),
+    selection(round, "harbour", { server: 108 }, 0.6),
+    selection(round, "ward", { server: 101 }, 0.52),
   ]),
   training: [1, 2].flatMap((round) => [
     { round, party: "server", stage: "server-distil", steps: 30, loss: 2.1 / round },
@@ -88,4 +90,24 @@ export const SUMMARY: RunSummary = runSummary.parse({
 function transfer(round: number, source: string, target: string, positions: number, aligned: number, bytes: number) {
   const kept = { keptMass: 0.93, exactMass: 0.71, unmappedMass: 0.02 };
   return { round, source, target, targetPositions: positions, alignedShare: aligned, ...kept, bytes };
+}
+
+/** Where several are better than the target on the same samples: four more than each wins, half of what it wins it alone. */
+function selection(round: number, target: string, bySource: Record<string, number>, meanGap: number) {
+  const ofEach = (count: (won: number) => number) =>
+    Object.fromEntries(Object.entries(bySource).map(([source, won]) => [source, count(won)]));
+  const won = Object.values(bySource).reduce((sum, count) => sum + count, 0);
+  const isOne = Object.keys(bySource).length === 1;
+  return {
+    round,
+    target,
+    samples: 120,
+    bySource,
+    none: 120 - won,
+    ahead: ofEach((count) => (isOne ? count : count + 4)),
+    alone: ofEach((count) => (isOne ? count : Math.floor(count / 2))),
+    agreement: isOne ? 1 : 0.85,
+    meanGap,
+    gapQuartiles: [-0.9, -0.2, 0, 0.2, 0.9].map((offset) => meanGap + offset),
+  };
 }

@@ -65,7 +65,17 @@ export const command: Command = {
     const assumed = [...assumptions, ...listAssumptions(options)];
     const budget = spec.budget === undefined ? null : { dollars: spec.budget.dollars, stopsAfterRound };
     return {
-      data: { run: spec.name, prices: PRICE_TABLE, options, ...estimate, budget, warnings, assumptions: assumed },
+      data: {
+        run: spec.name,
+        method: spec.method,
+        distillation: spec.distillation,
+        prices: PRICE_TABLE,
+        options,
+        ...estimate,
+        budget,
+        warnings,
+        assumptions: assumed,
+      },
       text: describeEstimate({ spec, size, estimate, budget, warnings, assumptions: assumed, colours: io.colours }),
     };
   },

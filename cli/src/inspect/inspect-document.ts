@@ -45,9 +45,21 @@ const DOCUMENTS = [
     facts: { run, round, stage, party, ...metrics },
     lines: outputs.map(({ name, bytes, sha256 }) => `${name}: ${formatBytes(bytes)}, SHA-256 ${sha256}`),
   })),
-  documentOf("selection", selection, ({ run, round, target, count }) => ({
-    facts: { run, round, target, samples: count.samples, "learned from nobody": count.none, "mean gap": count.meanGap },
-    lines: Object.entries(count.bySource).map(([source, samples]) => `from ${source}: ${samples}`),
+  documentOf("selection", selection, ({ run, round, target, rule, lossMetric, count }) => ({
+    facts: {
+      run,
+      round,
+      target,
+      rule,
+      "loss metric": lossMetric,
+      samples: count.samples,
+      [rule === "strict" ? "learned from nobody" : "won by the target itself"]: count.none,
+      "mean gap": count.meanGap,
+    },
+    lines: Object.entries(count.bySource).map(
+      ([source, samples]) =>
+        `from ${source}: ${samples}; better than ${target} on ${count.ahead[source]}, alone on ${count.alone[source]}`,
+    ),
   })),
   documentOf("run summary", runSummary, ({ run, specHash, rounds, parties, publicSamples, scores }) => ({
     facts: {

@@ -10,7 +10,7 @@ import { STEP_FUNCTIONS_LIMITS } from "@fedmkt/shared/core/cost/machine-states.t
 import { PRICE_TABLE, SPOT_SHARE } from "@fedmkt/shared/core/cost/prices.ts";
 import { type RunSize, shardsOf } from "@fedmkt/shared/core/cost/run-size.ts";
 import { WORKER_ASSUMPTIONS } from "@fedmkt/shared/core/cost/worker-time.ts";
-import type { TextTable } from "@fedmkt/shared/report/run-tables.ts";
+import { describeMethod, type TextTable } from "@fedmkt/shared/report/run-tables.ts";
 import { formatBytes } from "@fedmkt/shared/report/table.ts";
 import { count } from "../count.ts";
 import { drawTextTable } from "../text-table.ts";
@@ -33,6 +33,7 @@ export function describeEstimate({ spec, size, estimate, budget, warnings, assum
   const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
   const summary = [
     `Run ${spec.name}: ${count(size.rounds, "round")}, ${count(size.clients.length, "client")}, ${count(size.publicSamples, "public sample")} in ${count(shardsOf(size), "shard")}.`,
+    `Method:  ${describeMethod(spec).replace(/^method /, "")}`,
     `Work:    ${count(jobs, "worker job")}, ${flops.toExponential(2)} floating-point operations; ${paidHours.toFixed(2)} machine hours in the cluster, ${siteHours.toFixed(2)} h at sites`,
     `States:  ${transitions} transitions; longest history ${longestHistory} of ${STEP_FUNCTIONS_LIMITS.events} events (${percent(history)}), largest state ${formatBytes(payloadBytes)} of ${formatBytes(STEP_FUNCTIONS_LIMITS.payloadBytes)} (${percent(payload)})`,
     ...(budget === null ? [] : [`Budget:  ${describeBudget(budget, estimate)}`]),

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** The choices that make a method, one by one. docs/method.md says what each does. */
-const CHOICES = {
+export const METHOD_CHOICES = {
   alignment: ["byte-offset", "dtw", "greedy-dp"],
   transfer: ["product", "paper", "fate"],
   vocabularyMap: ["product", "min-edit", "reference"],
@@ -11,7 +11,7 @@ const CHOICES = {
   positions: ["answer", "all"],
 } as const;
 
-export type MethodChoices = { [Choice in keyof typeof CHOICES]: (typeof CHOICES)[Choice][number] };
+export type MethodChoices = { [Choice in keyof typeof METHOD_CHOICES]: (typeof METHOD_CHOICES)[Choice][number] };
 
 /** What each method chooses; a choice that the spec gives itself overrides its own. */
 export const METHODS = {
@@ -49,22 +49,22 @@ export const METHOD_NAMES = Object.keys(METHODS) as [Method, ...Method[]];
 
 /** Without defaults: what is left out is the method's. */
 export const methodChoices = {
-  alignment: z.enum(CHOICES.alignment).optional().describe("which positions of two tokenisations are paired"),
+  alignment: z.enum(METHOD_CHOICES.alignment).optional().describe("which positions of two tokenisations are paired"),
   transfer: z
-    .enum(CHOICES.transfer)
+    .enum(METHOD_CHOICES.transfer)
     .optional()
     .describe("what becomes of a source's probabilities at paired positions"),
-  vocabularyMap: z.enum(CHOICES.vocabularyMap).optional().describe("how a source's token finds the target's"),
-  learn: z.enum(CHOICES.learn).optional().describe("mass on groups of the target's tokens, or on single ones"),
-  lossMetric: z.enum(CHOICES.lossMetric).optional().describe("by which selection compares losses"),
-  selection: z.enum(CHOICES.selection).optional().describe("from whom a public sample is learned"),
+  vocabularyMap: z.enum(METHOD_CHOICES.vocabularyMap).optional().describe("how a source's token finds the target's"),
+  learn: z.enum(METHOD_CHOICES.learn).optional().describe("mass on groups of the target's tokens, or on single ones"),
+  lossMetric: z.enum(METHOD_CHOICES.lossMetric).optional().describe("by which selection compares losses"),
+  selection: z.enum(METHOD_CHOICES.selection).optional().describe("from whom a public sample is learned"),
   positions: z
-    .enum(CHOICES.positions)
+    .enum(METHOD_CHOICES.positions)
     .optional()
     .describe("which positions carry knowledge: the answer's, or the prompt's too"),
 } satisfies { [Choice in keyof MethodChoices]: z.ZodType<MethodChoices[Choice] | undefined> };
 
-const NAMES = Object.keys(CHOICES) as (keyof MethodChoices)[];
+const NAMES = Object.keys(METHOD_CHOICES) as (keyof MethodChoices)[];
 
 /** What is in force where a method is named and some choices are given. */
 export function choicesInForce(method: Method, given: Readonly<Partial<Record<string, unknown>>>): MethodChoices {

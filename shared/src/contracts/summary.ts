@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { METHOD_CHOICES } from "./methods.ts";
 
 const share = z.number().min(0).max(1);
 
@@ -32,17 +33,25 @@ export const transfer = z.strictObject({
   bytes: z.int(),
 });
 
-/** DualMinCE's outcome for one target in one round. */
+/** Selection's outcome for one target in one round; losses in the unit of the run's lossMetric. */
 export const selectionCount = z.strictObject({
   round: z.int().min(1),
   target: z.string(),
   samples: z.int(),
-  /** public samples by the source they are learned from */
+  /** public samples by the source that won them */
   bySource: z.record(z.string(), z.int()),
-  /** samples on which nobody was better than the target itself */
+  /** samples that the target itself won: under strict it learns nothing from them, else its own output */
   none: z.int(),
-  /** mean over samples of (target's loss − best source's loss), bits per byte; negative where the target is better */
+  /** by source: samples on which it was better than the target, whoever won */
+  ahead: z.record(z.string(), z.int()),
+  /** by source: samples on which it alone was */
+  alone: z.record(z.string(), z.int()),
+  /** share of pairs of sources that stand on the same side of the target, mean over samples; 1 where there is no pair */
+  agreement: share,
+  /** mean over samples of (target's loss − best source's loss); negative where the target is better */
   meanGap: z.number(),
+  /** the least such gap, the quartiles and the greatest */
+  gapQuartiles: z.array(z.number()).length(5),
 });
 
 /** summary.json of one round, and of the run: everything the table and report.html show. No times, no paths: equal runs, equal bytes. */
@@ -63,6 +72,20 @@ export const runSummary = z.strictObject({
   run: z.string(),
   specHash: z.string(),
   method: z.string(),
+  /** the choices in force, the method's or the spec's own */
+  distillation: z.strictObject({
+    lambda: z.number(),
+    temperature: z.number(),
+    topK: z.int(),
+    topP: z.number(),
+    alignment: z.enum(METHOD_CHOICES.alignment),
+    transfer: z.enum(METHOD_CHOICES.transfer),
+    vocabularyMap: z.enum(METHOD_CHOICES.vocabularyMap),
+    learn: z.enum(METHOD_CHOICES.learn),
+    lossMetric: z.enum(METHOD_CHOICES.lossMetric),
+    selection: z.enum(METHOD_CHOICES.selection),
+    positions: z.enum(METHOD_CHOICES.positions),
+  }),
   seed: z.int(),
   rounds: z.int(),
   simulation: z.boolean(),

@@ -2,7 +2,10 @@ import { InvalidInputError } from "../core/errors.ts";
 import type { Knowledge } from "../core/knowledge.ts";
 import { readSafetensors, writeSafetensors } from "./safetensors.ts";
 
-/** Both sides' losses on a shard's samples: the little that selection needs of two large shards. S samples. */
+/**
+ * Both sides' losses on a shard's samples, with what every metric divides them by: the little that selection needs of two large
+ * shards. S samples.
+ */
 export interface PairedLosses {
   /** [S] nats, summed over the answer */
   sourceNats: Float64Array;
@@ -10,7 +13,29 @@ export interface PairedLosses {
   targetNats: Float64Array;
   /** [S] UTF-8 bytes of the answer, the same for both */
   answerBytes: Int32Array;
+  /** [S] the answer's tokens, EOS among them */
+  sourceAnswerTokens: Int32Array;
+  /** [S] */
+  targetAnswerTokens: Int32Array;
+  /** [S] all tokens, BOS among them: more than the answer's */
+  sourceTokens: Int32Array;
+  /** [S] */
+  targetTokens: Int32Array;
 }
+
+const FORMAT = { format: "fedmkt.paired-losses", version: "2" };
+
+/** The tensors' names in the file. */
+const NAMES = {
+  sourceNats: "source_nats",
+  targetNats: "target_nats",
+  answerBytes: "answer_bytes",
+  sourceAnswerTokens: "source_answer_tokens",
+  targetAnswerTokens: "target_answer_tokens",
+  sourceTokens: "source_tokens",
+  targetTokens: "target_tokens",
+} as const satisfies Record<keyof PairedLosses, string>;
+const FIELDS = Object.keys(NAMES) as (keyof PairedLosses)[];
 
 /** @throws InvalidInputError `SAMPLES_DIFFER` where the two sides count an answer's bytes differently */
 export function writePairedLosses(source: Knowledge, target: Knowledge): Uint8Array {
@@ -22,39 +47,54 @@ export function writePairedLosses(source: Knowledge, target: Knowledge): Uint8Ar
         `sample ${index}: the source counts ${bytes} answer bytes, the target ${target.answerBytes[index]}`,
       );
   });
+  const counts = (data: Int32Array) => ({ dtype: "I32", shape: [samples], data }) as const;
   return writeSafetensors(
     {
-      source_nats: { dtype: "F64", shape: [samples], data: source.lossNats },
-      target_nats: { dtype: "F64", shape: [samples], data: target.lossNats },
-      answer_bytes: { dtype: "I32", shape: [samples], data: source.answerBytes },
+      [NAMES.sourceNats]: { dtype: "F64", shape: [samples], data: source.lossNats },
+      [NAMES.targetNats]: { dtype: "F64", shape: [samples], data: target.lossNats },
+      [NAMES.answerBytes]: counts(source.answerBytes),
+      [NAMES.sourceAnswerTokens]: counts(source.answerPositions),
+      [NAMES.targetAnswerTokens]: counts(target.answerPositions),
+      [NAMES.sourceTokens]: counts(tokensOfEach(source)),
+      [NAMES.targetTokens]: counts(tokensOfEach(target)),
     },
-    { format: "fedmkt.paired-losses", version: "1" },
+    FORMAT,
   );
 }
 
 /** @throws InvalidInputError `LOSSES_INVALID` naming the file */
 export function readPairedLosses(bytes: Uint8Array, what: string): PairedLosses {
   const { tensors, metadata } = readSafetensors(bytes, what);
-  const sourceNats = tensors.get("source_nats")?.data;
-  const targetNats = tensors.get("target_nats")?.data;
-  const answerBytes = tensors.get("answer_bytes")?.data;
-  if (
-    metadata.format !== "fedmkt.paired-losses" ||
-    !(sourceNats instanceof Float64Array) ||
-    !(targetNats instanceof Float64Array) ||
-    !(answerBytes instanceof Int32Array) ||
-    sourceNats.length !== targetNats.length ||
-    sourceNats.length !== answerBytes.length
-  )
+  const taken = Object.fromEntries(
+    FIELDS.map((field) => [field, tensors.get(NAMES[field])?.data]),
+  ) as unknown as PairedLosses;
+  const samples = taken.sourceNats?.length;
+  const isWhole = FIELDS.every((field) => {
+    const type = field.endsWith("Nats") ? Float64Array : Int32Array;
+    return taken[field] instanceof type && taken[field].length === samples;
+  });
+  if (metadata.format !== FORMAT.format || metadata.version !== FORMAT.version || !isWhole)
     throw new InvalidInputError("LOSSES_INVALID", `${what}: expected losses of two parties on the same samples`);
-  const bad = sourceNats.findIndex(
-    (nats, index) =>
-      !Number.isFinite(nats + targetNats[index]) || nats < 0 || targetNats[index] < 0 || answerBytes[index] < 1,
-  );
-  if (bad >= 0)
-    throw new InvalidInputError(
-      "LOSSES_INVALID",
-      `${what}: sample ${bad}: expected finite losses and at least one answer byte, got ${sourceNats[bad]}, ${targetNats[bad]}, ${answerBytes[bad]}`,
-    );
-  return { sourceNats, targetNats, answerBytes };
+  for (let sample = 0; sample < samples; sample++) {
+    const { sourceNats, targetNats, answerBytes } = taken;
+    const areLosses = Number.isFinite(sourceNats[sample] + targetNats[sample]);
+    if (!areLosses || sourceNats[sample] < 0 || targetNats[sample] < 0 || answerBytes[sample] < 1)
+      throw new InvalidInputError(
+        "LOSSES_INVALID",
+        `${what}: sample ${sample}: expected finite losses and at least one answer byte, got ${sourceNats[sample]}, ${targetNats[sample]}, ${answerBytes[sample]}`,
+      );
+    for (const side of ["source", "target"] as const) {
+      const [answer, all] = [taken[`${side}AnswerTokens`][sample], taken[`${side}Tokens`][sample]];
+      if (answer < 1 || answer >= all)
+        throw new InvalidInputError(
+          "LOSSES_INVALID",
+          `${what}: sample ${sample}: expected from 1 to ${all - 1} answer tokens of the ${side}, got ${answer}`,
+        );
+    }
+  }
+  return taken;
+}
+
+function tokensOfEach({ tokenOffsets }: Knowledge): Int32Array {
+  return tokenOffsets.slice(1).map((end, sample) => end - tokenOffsets[sample]);
 }

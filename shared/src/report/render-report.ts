@@ -3,6 +3,8 @@ import { type Bar, drawBars } from "./bar-chart.ts";
 import { type Html, html } from "./html.ts";
 import { drawCurve, drawLegend, type RoundCurve, seriesColor } from "./line-chart.ts";
 import {
+  describeMethod,
+  emptyTransfers,
   exchangedBytes,
   scoreTable,
   selectionTable,
@@ -32,7 +34,7 @@ export function renderReport(summary: RunSummary): string {
 <body>
 <header>
 <h1>FedMKT run ${summary.run}</h1>
-<p class="facts">${summary.rounds} round${summary.rounds === 1 ? "" : "s"}, ${summary.parties.length - 1} client${summary.parties.length === 2 ? "" : "s"}, ${summary.publicSamples} public samples, method ${summary.method}, seed ${summary.seed}, ${formatBytes(exchangedBytes(summary))} of knowledge exchanged. Spec ${summary.specHash.slice(0, 12)}.${summary.simulation ? " A simulation: every party is scored on every held-out set." : ""}${describeStop(summary)}</p>
+<p class="facts">${summary.rounds} round${summary.rounds === 1 ? "" : "s"}, ${summary.parties.length - 1} client${summary.parties.length === 2 ? "" : "s"}, ${summary.publicSamples} public samples, ${describeMethod(summary)}, seed ${summary.seed}, ${formatBytes(exchangedBytes(summary))} of knowledge exchanged. Spec ${summary.specHash.slice(0, 12)}.${summary.simulation ? " A simulation: every party is scored on every held-out set." : ""}${describeStop(summary)}</p>
 </header>
 <main>
 <section aria-labelledby="verdicts"><h2 id="verdicts">What each party learned from the others</h2>
@@ -43,6 +45,7 @@ ${drawLegend("after each round", baselines)}
 <div class="charts">${curves(summary, baselines).map(drawCurve)}</div></section>
 <section aria-labelledby="selection"><h2 id="selection">Selection</h2>
 ${drawBars("Public samples by whose knowledge was learned; grey: nobody's", selectionBars(summary))}
+${emptyTransfers(summary).map((sentence) => html`<p class="note">${sentence}</p>`)}
 ${drawTable(selectionTable(summary))}</section>
 <section aria-labelledby="transfer"><h2 id="transfer">Transfer</h2>
 ${drawBars("Answer positions aligned", transferBars(summary, "alignedShare"))}

@@ -1,4 +1,5 @@
 import type { RunSummary } from "../contracts/summary.ts";
+import { LOSS_UNITS } from "../core/selection/loss-metric.ts";
 import {
   formatBytes,
   formatGain,
@@ -52,11 +53,22 @@ export function scoreTable(summary: RunSummary): TextTable {
 
 const VARIANT_TITLES: Readonly<Record<string, string>> = { "zero-shot": "before", [OWN_VARIANT]: "after" };
 
-/** DualMinCE's outcome by round and target, both sides. */
+/** Who taught whom, by round and target, both sides; how far apart they are, and whether the sources agree. */
 export function selectionTable(summary: RunSummary): TextTable {
+  const { selection, lossMetric } = summary.distillation;
   return {
-    title: "Public samples learned from others' knowledge (DualMinCE)",
-    columns: [right("round"), left("learns"), right("selected"), right("of"), left("from"), right("mean gap")],
+    title: `Public samples learned from others' knowledge (${SELECTION_NAMES[selection]})`,
+    columns: [
+      right("round"),
+      left("learns"),
+      right("selected"),
+      right("of"),
+      left("from"),
+      left("better than it"),
+      right("agree"),
+      right("mean gap"),
+      right("middle half"),
+    ],
     rows: summary.selections.map((count) => [
       plain(count.round),
       plain(count.target),
@@ -67,10 +79,50 @@ export function selectionTable(summary: RunSummary): TextTable {
           .map(([source, samples]) => `${source} ${samples}`)
           .join(", ") || "–",
       ),
+      plain(
+        Object.entries(count.ahead)
+          .map(([source, samples]) => `${source} ${samples} (${count.alone[source]} alone)`)
+          .join(", ") || "–",
+      ),
+      plain(Object.keys(count.ahead).length < 2 ? "–" : formatShare(count.agreement)),
       plain(formatGain(count.meanGap)),
+      plain(`${formatGain(count.gapQuartiles[1])} … ${formatGain(count.gapQuartiles[3])}`),
     ]),
-    note: "mean gap: the target's loss − the best source's, bits/byte; negative where the target is the better one.",
+    note: [
+      OF_THE_REST[selection],
+      "better than it: on how many samples a source's loss was less than the target's, and on how many nobody else's was.",
+      "agree: pairs of sources that stand on the same side of the target.",
+      `mean gap: the target's loss − the best source's, ${LOSS_UNITS[lossMetric]}; negative where the target is the better one. middle half: between its quartiles.`,
+    ].join(" "),
   };
+}
+
+const SELECTION_NAMES = {
+  strict: "DualMinCE",
+  greater: "FATE-LLM's greater",
+  "weighted-mean": "FATE-LLM's weighted mean",
+} as const;
+
+const OF_THE_REST = {
+  strict: "Samples that are not selected are learned from their labels alone.",
+  greater: "From samples that are not selected the target learns its own output.",
+  "weighted-mean": "Every sample is learned from all; selected: where a source has the largest share.",
+} as const;
+
+/** What of the exchange came to nothing, a sentence each: an empty transfer must not go unseen. */
+export function emptyTransfers({ selections, transfers, distillation }: RunSummary): string[] {
+  const unaligned = transfers
+    .filter(({ targetPositions, alignedShare }) => targetPositions > 0 && alignedShare === 0)
+    .map(
+      ({ round, source, target }) => `round ${round}: nothing of ${source} reached ${target}: no position was aligned.`,
+    );
+  const unselected = selections
+    .filter(({ samples, none }) => samples > 0 && none === samples && distillation.selection !== "weighted-mean")
+    .map(
+      ({ round, target, samples }) =>
+        `round ${round}: ${target} learned nothing from others: on none of ${samples} public samples was anyone better.`,
+    );
+  return [...unaligned, ...unselected];
 }
 
 /** What translation kept, both ways. */
@@ -117,6 +169,15 @@ export function trainingTable(summary: RunSummary): TextTable {
     ]),
     note: "loss: mean of the last epoch. client-train: of the labels, nats a token. server-distil and client-distil: λ · that + (1 − λ) · the loss to the knowledge, so compare them with their own stage only.",
   };
+}
+
+/** The choices in force, in the order of the spec's own table. */
+export function describeMethod({ method, distillation }: Pick<RunSummary, "method" | "distillation">): string {
+  const { alignment, transfer, vocabularyMap, learn, lossMetric, selection, positions } = distillation;
+  const choices = { alignment, transfer, vocabularyMap, learn, lossMetric, selection, positions };
+  return `method ${method} (${Object.entries(choices)
+    .map(([name, chosen]) => `${name} ${chosen}`)
+    .join(", ")})`;
 }
 
 /** Knowledge and its translations, over all rounds and both ways. */

@@ -92,6 +92,7 @@ async function summarise(deps: StageDependencies, plan: Plan, rounds: readonly R
     run,
     specHash: plan.specHash,
     method: spec.method,
+    distillation: spec.distillation,
     seed: spec.seed,
     rounds: spec.rounds,
     simulation: spec.simulation,

@@ -4,23 +4,25 @@ import { type Selection, selection } from "../contracts/selection.ts";
 import type { StageInput, StageOutput } from "../contracts/stages.ts";
 import type { Transfer } from "../contracts/summary.ts";
 import { InvariantError } from "../core/errors.ts";
-import { bitsPerByte } from "../core/numeric/bits-per-byte.ts";
-import { selectKnowledge as selectByLoss } from "../core/selection/dual-min-ce.ts";
-import { readPairedLosses } from "../formats/paired-losses.ts";
+import { type LossMetric, measureLosses } from "../core/selection/loss-metric.ts";
+import { selectKnowledge as selectByLoss } from "../core/selection/select-knowledge.ts";
+import { selectionStatistics } from "../core/selection/selection-statistics.ts";
+import { type PairedLosses, readPairedLosses } from "../formats/paired-losses.ts";
 import type { StageDependencies } from "./dependencies.ts";
 import { finishedJob, readListedOutput } from "./job-outputs.ts";
 import { loadPlan } from "./load-plan.ts";
 import { LOSSES, sourcesOf } from "./party-outputs.ts";
 
-/** Chooses, per public sample, the source with the least loss per byte, if it is strictly below the target's own. */
+/** Chooses, per public sample, from whom the target learns: by the spec's metric and rule. */
 export function selectKnowledge(deps: StageDependencies) {
   return async ({ run, round, target }: StageInput<"select-knowledge">): Promise<StageOutput<"select-knowledge">> => {
     const plan = await loadPlan(deps, run);
     const sources = sourcesOf(plan, target);
     const own = new Float64Array(plan.public.samples);
-    const offered = sources.map((party) => ({ party, lossPerByte: new Float64Array(plan.public.samples) }));
+    const offered = sources.map((party) => ({ party, losses: new Float64Array(plan.public.samples) }));
+    const { selection: rule, lossMetric } = plan.spec.distillation;
     const transfers: Transfer[] = [];
-    for (const { party, lossPerByte } of offered) {
+    for (const { party, losses } of offered) {
       const sum = { targetPositions: 0, alignedPositions: 0, keptMass: 0, exactMass: 0, unmappedMass: 0, bytes: 0 };
       for (let shard = 0; shard < plan.public.shards; shard++) {
         const folder = artefactKeys.aligned(run, round, party, target, shard);
@@ -28,18 +30,16 @@ export function selectKnowledge(deps: StageDependencies) {
         if (done === null)
           throw new InvariantError("SHARD_UNALIGNED", `${folder}: selection began before this shard was aligned`);
         for (const name of Object.keys(sum) as (keyof typeof sum)[]) sum[name] += done.metrics[name];
-        const losses = readPairedLosses(await readListedOutput(deps, folder, done, LOSSES), `${folder}/${LOSSES}`);
+        const paired = readPairedLosses(await readListedOutput(deps, folder, done, LOSSES), `${folder}/${LOSSES}`);
         const first = shard * plan.spec.samplesPerShard;
         const expected = Math.min(plan.spec.samplesPerShard, plan.public.samples - first);
-        if (losses.answerBytes.length !== expected)
+        if (paired.answerBytes.length !== expected)
           throw new InvariantError(
             "SHARD_MISSIZED",
-            `${folder}: expected losses of ${expected} samples, got ${losses.answerBytes.length}`,
+            `${folder}: expected losses of ${expected} samples, got ${paired.answerBytes.length}`,
           );
-        losses.sourceNats.forEach((nats, index) => {
-          lossPerByte[first + index] = bitsPerByte(nats, losses.answerBytes[index]);
-          own[first + index] = bitsPerByte(losses.targetNats[index], losses.answerBytes[index]);
-        });
+        losses.set(measure(lossMetric, paired, "source"), first);
+        own.set(measure(lossMetric, paired, "target"), first);
       }
       const ofAligned = (mass: number) => (sum.alignedPositions === 0 ? 0 : Math.min(1, mass / sum.alignedPositions));
       transfers.push({
@@ -54,21 +54,35 @@ export function selectKnowledge(deps: StageDependencies) {
         bytes: sum.bytes,
       });
     }
-    const chosen = selectByLoss(own, offered);
+    const chosen = selectByLoss(rule, own, offered);
+    const { none, agreement, meanGap, gapQuartiles, ...found } = selectionStatistics(own, offered, chosen);
+    const bySource = (counts: readonly number[]) =>
+      Object.fromEntries(sources.map((source, index) => [source, counts[index]]));
+    const width = 1 + sources.length;
     const document: Selection = {
-      version: 1,
+      version: 2,
       run,
       round,
       target,
       sources,
+      rule,
+      lossMetric,
       winners: [...chosen.winner],
+      gaps: [...chosen.gaps],
+      shares: chosen.shares
+        ? Array.from(own, (_, sample) => [...chosen.shares!.subarray(sample * width, (sample + 1) * width)])
+        : null,
       count: {
         round,
         target,
         samples: plan.public.samples,
-        bySource: Object.fromEntries(sources.map((source, index) => [source, chosen.countBySource[index]])),
-        none: chosen.none,
-        meanGap: chosen.meanGap,
+        bySource: bySource(found.countBySource),
+        none,
+        ahead: bySource(found.ahead),
+        alone: bySource(found.alone),
+        agreement,
+        meanGap,
+        gapQuartiles,
       },
       transfers,
     };
@@ -76,4 +90,13 @@ export function selectKnowledge(deps: StageDependencies) {
     await deps.objects.put(deps.buckets.artefacts, key, encodeJson(selection.parse(document)));
     return { key };
   };
+}
+
+function measure(metric: LossMetric, paired: PairedLosses, side: "source" | "target"): Float64Array {
+  return measureLosses(metric, {
+    nats: paired[`${side}Nats`],
+    answerBytes: paired.answerBytes,
+    answerTokens: paired[`${side}AnswerTokens`],
+    tokens: paired[`${side}Tokens`],
+  });
 }

@@ -1,0 +1,112 @@
+import { describe, expect, it } from "@jest/globals";
+import {
+  type SelectionRule,
+  type SourceLosses,
+  selectKnowledge,
+} from "../../../shared/src/core/selection/select-knowledge.ts";
+import { selectionStatistics } from "../../../shared/src/core/selection/selection-statistics.ts";
+
+const losses = (party: string, ...values: number[]): SourceLosses => ({ party, losses: Float64Array.from(values) });
+const winners = (rule: SelectionRule, own: number[], ...sources: SourceLosses[]) => [
+  ...selectKnowledge(rule, Float64Array.from(own), sources).winner,
+];
+
+describe("DualMinCE", () => {
+  it("picks the best source, and only where it beats the target", () => {
+    const chosen = selectKnowledge("strict", Float64Array.of(2, 2, 2, 2), [
+      losses("a", 1, 3, 2, 1.5),
+      losses("b", 1.5, 1, 4, 1.25),
+    ]);
+    expect([...chosen.winner]).toEqual([0, 1, -1, 1]);
+    expect([...chosen.gaps]).toEqual([1, 1, 0, 0.75]);
+    expect(chosen.shares).toBeNull();
+  });
+
+  it("knownDivergence (FATE-LLM's greater): a sample that the target wins is dropped, it teaches nothing to itself", () => {
+    expect(winners("strict", [1], losses("a", 2))).toEqual([-1]);
+  });
+
+  it("does not select a tie with the target, and gives a tie between sources to the first", () => {
+    expect(winners("strict", [1, 2], losses("a", 1, 1), losses("b", 1, 1))).toEqual([-1, 0]);
+  });
+
+  it("knownDivergence (FATE-LLM's bfloat16 rewards): a difference of a thousandth decides", () => {
+    expect(winners("strict", [2.001], losses("a", 2))).toEqual([0]);
+    expect(winners("greater", [2.001], losses("a", 2))).toEqual([-1]);
+  });
+
+  it("refuses losses of other samples", () => {
+    expect(() => winners("strict", [1], losses("harbour", 1, 2))).toThrow(/harbour/);
+  });
+});
+
+describe("FATE-LLM's rules", () => {
+  it("give the sample to the target where it is best, and a tie to the target, then to the first source", () => {
+    expect(winners("greater", [1, 1, 3], losses("a", 2, 1, 2), losses("b", 3, 1, 2))).toEqual([-1, -1, 0]);
+  });
+
+  it("give every candidate a share, the better the more, the target's first", () => {
+    const { shares, winner } = selectKnowledge("weighted-mean", Float64Array.of(3), [losses("a", 0.1), losses("b", 3)]);
+    expect([...winner]).toEqual([0]);
+    expect(shares![1]).toBeGreaterThan(shares![0]);
+    expect(shares![0]).toBe(shares![2]);
+    expect(shares!.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 2);
+  });
+});
+
+describe("A loss that is not a number", () => {
+  it.each(["strict", "greater", "weighted-mean"] as const)("is never selected: %s", (rule) => {
+    expect(winners(rule, [2], losses("a", Number.NaN))).toEqual([-1]);
+    expect(winners(rule, [2], losses("a", Number.NaN), losses("b", 1))).toEqual([1]);
+    expect(winners(rule, [Number.NaN], losses("a", Number.NaN))).toEqual([-1]);
+  });
+
+  it("has no share, and leaves no gap", () => {
+    const { shares, gaps } = selectKnowledge("weighted-mean", Float64Array.of(2), [losses("a", Number.NaN)]);
+    expect([...shares!]).toEqual([1, 0]);
+    expect([...gaps]).toEqual([0]);
+    expect([...selectKnowledge("strict", Float64Array.of(Number.NaN), [losses("a", 1)]).gaps]).toEqual([0]);
+  });
+
+  it("is the target's own: a source with a loss is then better under FATE-LLM's rules", () => {
+    expect(winners("greater", [Number.NaN], losses("a", 5))).toEqual([0]);
+  });
+});
+
+describe("What a selection comes to", () => {
+  const own = Float64Array.of(2, 2, 2, 2);
+  const sources = [losses("a", 1, 3, 1, 1.5), losses("b", 1.5, 3, 2, 1.25), losses("c", 3, 3, 3, 1)];
+  const statistics = selectionStatistics(own, sources, selectKnowledge("strict", own, sources));
+
+  it("counts who wins, and what nobody but the target does", () => {
+    expect(statistics).toMatchObject({ countBySource: [2, 0, 1], none: 1 });
+  });
+
+  it("counts who is better than the target, and who alone is", () => {
+    expect(statistics).toMatchObject({ ahead: [3, 2, 1], alone: [1, 0, 0] });
+  });
+
+  it("says how often two sources stand on the same side of the target", () => {
+    // of three pairs: one in the first sample (a, b ahead), three (all behind), one (b, c behind), three (all ahead)
+    expect(statistics.agreement).toBeCloseTo((1 + 3 + 1 + 3) / 12, 12);
+    expect(selectionStatistics(own, [sources[0]], selectKnowledge("strict", own, [sources[0]])).agreement).toBe(1);
+  });
+
+  it("has the gaps' mean, extremes and quartiles", () => {
+    expect(statistics.meanGap).toBeCloseTo((1 - 1 + 1 + 1) / 4, 12);
+    expect(statistics.gapQuartiles).toEqual([-1, 0.5, 1, 1, 1]);
+  });
+
+  it("is nothing for an empty set", () => {
+    const none = new Float64Array(0);
+    expect(selectionStatistics(none, [losses("a")], selectKnowledge("strict", none, [losses("a")]))).toEqual({
+      countBySource: [0],
+      none: 0,
+      ahead: [0],
+      alone: [0],
+      agreement: 1,
+      meanGap: 0,
+      gapQuartiles: [0, 0, 0, 0, 0],
+    });
+  });
+});

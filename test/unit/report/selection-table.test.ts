@@ -1,0 +1,80 @@
+import { describe, expect, it } from "@jest/globals";
+import { METHODS } from "../../../shared/src/contracts/methods.ts";
+import type { RunSummary } from "../../../shared/src/contracts/summary.ts";
+import { renderReport } from "../../../shared/src/report/render-report.ts";
+import { describeMethod, emptyTransfers, selectionTable } from "../../../shared/src/report/run-tables.ts";
+import { SUMMARY } from "../../support/summary.ts";
+
+const under = (choices: Partial<RunSummary["distillation"]>): RunSummary => ({
+  ...SUMMARY,
+  distillation: { ...SUMMARY.distillation, ...choices },
+});
+const cells = (summary: RunSummary, row: number) => selectionTable(summary).rows[row].map(({ text }) => text);
+
+describe("The table of selection", () => {
+  it("says who taught whom, who was better, whether they agree, and by how much", () => {
+    expect(cells(SUMMARY, 0)).toEqual([
+      "1",
+      "server",
+      "23",
+      "120",
+      "harbour 14, ward 9",
+      "harbour 18 (7 alone), ward 13 (4 alone)",
+      "85.0 %",
+      "−0.410",
+      "−0.610 … −0.210",
+    ]);
+  });
+
+  it("speaks of no agreement where there is one source", () => {
+    expect(cells(SUMMARY, 1)[6]).toBe("–");
+  });
+
+  it("names the rule, and the unit of the metric by which it compared", () => {
+    expect(selectionTable(SUMMARY).title).toContain("DualMinCE");
+    expect(selectionTable(SUMMARY).note).toMatch(/labels alone.*bits\/byte/);
+    const fate = selectionTable(under(METHODS.fate));
+    expect(fate.title).toContain("greater");
+    expect(fate.note).toMatch(/its own output.*the prompt's counted/);
+    expect(selectionTable(under({ selection: "weighted-mean", lossMetric: "per-token" })).note).toMatch(
+      /learned from all.*nats\/token;/,
+    );
+  });
+});
+
+describe("A transfer of which nothing came", () => {
+  const [first, ...others] = SUMMARY.selections;
+  const empty = { ...first, bySource: { harbour: 0, ward: 0 }, none: first.samples };
+
+  it("is said in the report where nobody was selected", () => {
+    const summary = { ...SUMMARY, selections: [empty, ...others] };
+    expect(emptyTransfers(summary)).toEqual([
+      "round 1: server learned nothing from others: on none of 120 public samples was anyone better.",
+    ]);
+    expect(renderReport(summary)).toContain("server learned nothing from others");
+    expect(
+      emptyTransfers({ ...summary, distillation: { ...SUMMARY.distillation, selection: "weighted-mean" } }),
+    ).toEqual([]);
+  });
+
+  it("is said where no position was aligned", () => {
+    const [transfer] = SUMMARY.transfers;
+    expect(emptyTransfers({ ...SUMMARY, transfers: [{ ...transfer, alignedShare: 0 }] })).toEqual([
+      "round 1: nothing of harbour reached server: no position was aligned.",
+    ]);
+  });
+
+  it("is not said of a transfer that brought something, or of no samples at all", () => {
+    expect(emptyTransfers(SUMMARY)).toEqual([]);
+    expect(emptyTransfers({ ...SUMMARY, selections: [{ ...empty, samples: 0, none: 0 }] })).toEqual([]);
+  });
+});
+
+describe("The method in force", () => {
+  it("stands in the report, choice by choice", () => {
+    expect(describeMethod(under({ ...METHODS.fate, alignment: "greedy-dp" }))).toBe(
+      "method product (alignment greedy-dp, transfer fate, vocabularyMap reference, learn token, lossMetric diluted, selection greater, positions all)",
+    );
+    expect(renderReport(SUMMARY)).toContain(describeMethod(SUMMARY));
+  });
+});

@@ -1,6 +1,7 @@
 import { shardName } from "../contracts/keys.ts";
 import type { AlignedKnowledge, AlignmentStatistics } from "../core/knowledge.ts";
 import { SAMPLE_ID_BYTES } from "../core/samples/sample.ts";
+import { findJsonKeyProblem } from "./json-keys.ts";
 import { MASS_TOLERANCE } from "./knowledge-checks.ts";
 import { MAX_SHARD_BYTES } from "./knowledge-shard.ts";
 import {
@@ -8,6 +9,7 @@ import {
   checkOffsets,
   checkSampleIds,
   checkShapes,
+  MAX_OWN_HEADER_BYTES,
   parseCount,
   parseHash,
   parseIdentifier,
@@ -67,6 +69,9 @@ const STATISTICS = [
   "unmappedMass",
 ] as const satisfies (keyof AlignmentStatistics)[];
 
+/** An object of numbers. */
+const STATISTICS_DEPTH = 1;
+
 /**
  * Aligned knowledge as a safetensors file whose tensors are named as {@link AlignedKnowledge}'s fields; its statistics are
  * JSON in the metadata.
@@ -105,7 +110,7 @@ export function readAlignedShard(
 ): { header: AlignedHeader; aligned: AlignedKnowledge } {
   if (bytes.length > MAX_ALIGNED_BYTES)
     throw refuseWith("ALIGNED_TOO_LARGE", what)(`expected at most ${MAX_ALIGNED_BYTES} bytes, got ${bytes.length}`);
-  const { tensors, metadata } = readSafetensors(bytes, what);
+  const { tensors, metadata } = readSafetensors(bytes, what, MAX_OWN_HEADER_BYTES);
   const refuseFile = refuseWith("ALIGNED_INVALID", what);
   const taken = takeMetadata(metadata, { ...FORMAT, keys: [...KEYS, "statistics"] }, refuseFile);
   const header = parseHeader(taken, refuseFile);
@@ -195,6 +200,8 @@ function parseHeader(taken: Record<(typeof KEYS)[number], string>, refuse: Refus
 
 function parseStatistics(json: string, refuse: Refuse): AlignmentStatistics {
   let parsed: unknown;
+  const problem = findJsonKeyProblem(json, STATISTICS_DEPTH, quote);
+  if (problem !== null) throw refuse(`statistics: ${problem}`);
   try {
     parsed = JSON.parse(json);
   } catch {

@@ -1,9 +1,11 @@
 /**
- * What JSON.parse lets pass: a key twice in one object (the last silently wins), and nesting without end.
+ * What JSON.parse lets pass: a key twice in one object (the last silently wins), nesting without end, and values without
+ * number, each of which takes far more memory than text.
  *
  * Runs before JSON.parse, so that neither depth nor a twice-given key costs memory; text that is not JSON passes here and
  * fails there.
  *
+ * @param maxValues - the most members of objects and items of lists in all
  * @param nameKey - a key that occurs twice, in the problem's words; `at` is its index in the text. Keys of data may be private
  * @returns the problem in words, or null
  *
@@ -13,10 +15,15 @@ export function findJsonKeyProblem(
   json: string,
   maxDepth: number,
   nameKey: (key: string, at: number) => string,
+  maxValues = Infinity,
 ): string | null {
   const keysOfOpen: (Set<string> | null)[] = [];
+  let values = 0;
   for (let at = 0; at < json.length; at++) {
     const character = json[at];
+    // each value but a list's first stands behind a comma, and that one behind the bracket
+    if ((character === "," || character === "{" || character === "[") && ++values > maxValues)
+      return `holds more than ${maxValues} values`;
     if (character === "{" || character === "[") {
       if (keysOfOpen.length === maxDepth) return `nested deeper than ${maxDepth}`;
       keysOfOpen.push(character === "{" ? new Set() : null);

@@ -7,6 +7,7 @@ import { checkKnowledge } from "./knowledge-checks.ts";
 import {
   checkExpected,
   checkShapes,
+  MAX_OWN_HEADER_BYTES,
   parseCount,
   parseHash,
   parseIdentifier,
@@ -111,7 +112,7 @@ export function readKnowledgeShard(
       "SHARD_TOO_LARGE",
       what,
     )(`expected a shard of at most ${MAX_SHARD_BYTES} bytes, got ${bytes.length}`);
-  const { tensors, metadata } = readSafetensors(bytes, what);
+  const { tensors, metadata } = readSafetensors(bytes, what, MAX_OWN_HEADER_BYTES);
   const header = parseHeader(metadata, refuseWith("SHARD_INVALID", what));
   const place = `${what}: ${formatParty(header.party)}, ${shardName(header.shard)}`;
   checkExpected(header, expected, refuseWith("SHARD_MISMATCH", place));

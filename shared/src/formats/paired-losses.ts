@@ -1,5 +1,6 @@
 import { InvalidInputError } from "../core/errors.ts";
 import type { Knowledge } from "../core/knowledge.ts";
+import { MAX_OWN_HEADER_BYTES } from "./named-tensors.ts";
 import { readSafetensors, writeSafetensors } from "./safetensors.ts";
 
 /**
@@ -64,7 +65,7 @@ export function writePairedLosses(source: Knowledge, target: Knowledge): Uint8Ar
 
 /** @throws InvalidInputError `LOSSES_INVALID` naming the file */
 export function readPairedLosses(bytes: Uint8Array, what: string): PairedLosses {
-  const { tensors, metadata } = readSafetensors(bytes, what);
+  const { tensors, metadata } = readSafetensors(bytes, what, MAX_OWN_HEADER_BYTES);
   const taken = Object.fromEntries(
     FIELDS.map((field) => [field, tensors.get(NAMES[field])?.data]),
   ) as unknown as PairedLosses;

@@ -1,4 +1,5 @@
 import { adapterCard } from "./adapter-card.ts";
+import { findJsonKeyProblem } from "./json-keys.ts";
 import { type Refuse, refuseWith } from "./named-tensors.ts";
 import { quote } from "./quote.ts";
 import { readSafetensors, type Tensor } from "./safetensors.ts";
@@ -9,9 +10,13 @@ const CONV_1D_LAYERS = ["c_attn", "c_fc", "c_proj"];
 const SHARED_NAMES: ReadonlyMap<string, readonly string[]> = new Map([["c_proj", ["attn.c_proj", "mlp.c_proj"]]]);
 /** Longest adapter_config.json; PEFT's own is 1 KB. */
 export const MAX_ADAPTER_CONFIG_BYTES = 1024 * 1024;
+/** Depth and values of an adapter_config.json: an object, with lists and objects of settings in it. */
+const MAX_CONFIG_DEPTH = 8;
+const MAX_CONFIG_VALUES = 100_000;
 const MAX_RANK = 65_536;
+const MAX_NAME_PARTS = 16;
 /** The end of a layer's name, or all of it, as PEFT writes it for `all-linear`. */
-const LAYER_NAME = /^\w{1,64}(\.\w{1,64}){0,15}$/;
+const LAYER_NAME = new RegExp(`^\\w{1,64}(\\.\\w{1,64}){0,${MAX_NAME_PARTS - 1}}$`);
 const WEIGHT_NAME = /^base_model\.model\.(?<layer>[^\s]+)\.lora_(?<side>[AB])\.weight$/;
 
 /** An adapter as its folder tells of it. */
@@ -111,26 +116,38 @@ export function parsePeftAdapter(configJson: Uint8Array, weights: Uint8Array, wh
   const place = `${what}/adapter_model.safetensors`;
   const refuse = refuseWith("ADAPTER_INVALID", place);
   const halves = new Map<string, { A?: Tensor; B?: Tensor }>();
+  const unused = new Set(targets);
   for (const [name, tensor] of readSafetensors(weights, place).tensors) {
     const { layer, side } = WEIGHT_NAME.exec(name)?.groups ?? {};
-    if (layer === undefined || targets?.some((target) => isTarget(layer, target)) === false)
+    const ends = layer === undefined ? [] : endsOf(layer);
+    if (layer === undefined || (targets !== null && !ends.some((end) => targets.has(end))))
       throw refuse(
-        `tensor ${quote(name)}: expected base_model.model.<layer>.lora_A.weight or lora_B of ${targets?.join(", ") ?? "a linear layer"}`,
+        `tensor ${quote(name)}: expected base_model.model.<layer>.lora_A.weight or lora_B of ${targets === null ? "a linear layer" : quote([...targets])}`,
       );
+    for (const end of ends) unused.delete(end);
     checkWeights(name, tensor, side as "A" | "B", config.rank, refuse);
     halves.set(layer, { ...halves.get(layer), [side]: tensor });
   }
   const layers: PeftAdapter["layers"] = new Map();
   for (const [layer, { A: down, B: up }] of halves) {
     if (!down || !up)
-      throw refuse(`layer ${layer}: expected lora_A and lora_B, got only ${down ? "lora_A" : "lora_B"}`);
+      throw refuse(`layer ${quote(layer)}: expected lora_A and lora_B, got only ${down ? "lora_A" : "lora_B"}`);
     layers.set(layer, { down, up });
   }
-  for (const target of targets ?? [])
-    if (![...layers.keys()].some((layer) => isTarget(layer, target)))
-      throw refuse(`expected weights for ${target}, which adapter_config.json targets, got none`);
+  for (const target of unused)
+    throw refuse(`expected weights for ${quote(target)}, which adapter_config.json targets, got none`);
   if (layers.size === 0) throw refuse("expected weights, got none");
-  return { ...config, targets: targets ?? [...new Set([...layers.keys()].map(lastName))].sort(), layers };
+  return { ...config, targets: [...(targets ?? new Set([...layers.keys()].map(lastName)))].sort(), layers };
+}
+
+/** What may name a layer among target_modules: ends of its name, from the last part to as many as a target has, and all of it. */
+function endsOf(layer: string): string[] {
+  const ends: string[] = [];
+  for (let at = layer.length; at > 0 && ends.length < MAX_NAME_PARTS; ) {
+    at = layer.lastIndexOf(".", at - 1);
+    ends.push(layer.slice(at + 1));
+  }
+  return ends;
 }
 
 /** Whether PEFT adapts a layer by a name among target_modules: the end of the layer's name, or all of it. */
@@ -146,7 +163,7 @@ function lastName(layer: string): string {
 function parseConfig(
   bytes: Uint8Array,
   refuse: Refuse,
-): Omit<PeftAdapter, "layers" | "targets"> & { targets: string[] | null } {
+): Omit<PeftAdapter, "layers" | "targets"> & { targets: ReadonlySet<string> | null } {
   const config = parseObject(bytes, refuse);
   const expect = (key: string, ...allowed: unknown[]) => {
     const value = Object.hasOwn(config, key) ? config[key] : undefined;
@@ -176,9 +193,13 @@ function parseConfig(
     throw refuse(`lora_alpha: expected a number above 0, got ${quote(alpha)}`);
   const about = { baseModel, rank: rank as number, alpha };
   if (targets === "all-linear") return { ...about, targets: null };
-  if (!Array.isArray(targets) || targets.length === 0 || !targets.every((name) => LAYER_NAME.test(String(name))))
+  if (!Array.isArray(targets) || targets.length === 0 || !targets.every(isLayerName))
     throw refuse(`target_modules: expected names of layers, got ${quote(targets)}`);
-  return { ...about, targets: [...new Set(targets.map(String))].sort() };
+  return { ...about, targets: new Set(targets) };
+}
+
+function isLayerName(value: unknown): value is string {
+  return typeof value === "string" && LAYER_NAME.test(value);
 }
 
 function parseObject(bytes: Uint8Array, refuse: Refuse): Record<string, unknown> {
@@ -186,7 +207,10 @@ function parseObject(bytes: Uint8Array, refuse: Refuse): Record<string, unknown>
     throw refuse(`expected at most ${MAX_ADAPTER_CONFIG_BYTES} bytes, got ${bytes.length}`);
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    const problem = findJsonKeyProblem(text, MAX_CONFIG_DEPTH, quote, MAX_CONFIG_VALUES);
+    if (problem !== null) throw new Error(problem);
+    value = JSON.parse(text);
   } catch (error) {
     throw refuse(`expected JSON: ${(error as Error).message}`);
   }
@@ -198,14 +222,18 @@ function parseObject(bytes: Uint8Array, refuse: Refuse): Record<string, unknown>
 function checkWeights(name: string, tensor: Tensor, side: "A" | "B", rank: number, refuse: Refuse): void {
   const { dtype, shape, data } = tensor;
   if (dtype !== "F32" && dtype !== "F16" && dtype !== "BF16")
-    throw refuse(`tensor ${name}: expected F32, F16 or BF16, got ${dtype}`);
+    throw refuse(`tensor ${quote(name)}: expected F32, F16 or BF16, got ${dtype}`);
   if (shape.length !== 2 || shape[side === "A" ? 0 : 1] !== rank)
-    throw refuse(`tensor ${name}: expected shape ${side === "A" ? `[${rank}, in]` : `[out, ${rank}]`}, got [${shape}]`);
+    throw refuse(
+      `tensor ${quote(name)}: expected shape ${side === "A" ? `[${rank}, in]` : `[out, ${rank}]`}, got ${quote(shape)}`,
+    );
   const exponent = dtype === "F16" ? 0x7c00 : 0x7f80;
   const bad =
     dtype === "F32"
       ? data.findIndex((value) => !Number.isFinite(value))
       : data.findIndex((bits) => (bits & exponent) === exponent);
   if (bad >= 0)
-    throw refuse(`tensor ${name}: expected finite weights, got ${dtype === "F32" ? data[bad] : "another"} at ${bad}`);
+    throw refuse(
+      `tensor ${quote(name)}: expected finite weights, got ${dtype === "F32" ? data[bad] : "another"} at ${bad}`,
+    );
 }

@@ -4,10 +4,15 @@ import { quote } from "./quote.ts";
 
 /** The official reader's limit; a longer header is an attack or not a safetensors file. */
 export const MAX_HEADER_BYTES = 100_000_000;
+/**
+ * Values in a header, of which a tensor has eight: more than any file's, while JSON of as many takes some 300 MB of memory.
+ * A header of the greatest length could hold thirty times as many.
+ */
+const MAX_HEADER_VALUES = 1_000_000;
 /** Bytes of the number that says how long the header is. */
+export const LENGTH_BYTES = 8;
 /** "version https://git-lfs…"; as a header's length it would be far too large. */
 const GIT_LFS_START = "version ";
-export const LENGTH_BYTES = 8;
 /** Header, tensor, and its list of numbers. */
 const HEADER_DEPTH = 3;
 const METADATA = "__metadata__";
@@ -79,16 +84,22 @@ export interface SafetensorsHeader {
  *
  * @param bytes - at least the file's first 8 bytes, or all of a shorter file
  * @param what - the file as errors name it
+ * @param maxHeaderBytes - the longest header that such a file has
  */
-export function measureSafetensorsHeader(bytes: Uint8Array, fileBytes: number, what: string): number {
+export function measureSafetensorsHeader(
+  bytes: Uint8Array,
+  fileBytes: number,
+  what: string,
+  maxHeaderBytes = MAX_HEADER_BYTES,
+): number {
   if (bytes.length < LENGTH_BYTES) throw truncated(what, LENGTH_BYTES, fileBytes, "before the header's length");
   if (new TextDecoder("latin1").decode(bytes.subarray(0, LENGTH_BYTES)) === GIT_LFS_START)
     throw invalid(what, "expected a safetensors file, got what Git LFS leaves in its place: git lfs pull fetches it");
   const length = new DataView(bytes.buffer, bytes.byteOffset, LENGTH_BYTES).getBigUint64(0, true);
-  if (length > BigInt(MAX_HEADER_BYTES))
+  if (length > BigInt(maxHeaderBytes))
     throw invalid(
       what,
-      `expected a header of at most ${MAX_HEADER_BYTES} bytes, got ${length}: is it a safetensors file?`,
+      `expected a header of at most ${maxHeaderBytes} bytes, got ${length}: is it a safetensors file?`,
     );
   const headerBytes = LENGTH_BYTES + Number(length);
   if (headerBytes > fileBytes) throw truncated(what, headerBytes, fileBytes, "in the header");
@@ -101,10 +112,16 @@ export function measureSafetensorsHeader(bytes: Uint8Array, fileBytes: number, w
  * @param bytes - the file's beginning: at least the whole header
  * @param fileBytes - length of the whole file
  * @param what - the file as errors name it
+ * @param maxHeaderBytes - the longest header that such a file has
  * @throws InvalidInputError `SAFETENSORS_INVALID`, `SAFETENSORS_TRUNCATED`
  */
-export function parseSafetensorsHeader(bytes: Uint8Array, fileBytes: number, what: string): SafetensorsHeader {
-  const headerBytes = measureSafetensorsHeader(bytes, fileBytes, what);
+export function parseSafetensorsHeader(
+  bytes: Uint8Array,
+  fileBytes: number,
+  what: string,
+  maxHeaderBytes = MAX_HEADER_BYTES,
+): SafetensorsHeader {
+  const headerBytes = measureSafetensorsHeader(bytes, fileBytes, what, maxHeaderBytes);
   if (bytes.length < headerBytes) throw truncated(what, headerBytes, bytes.length, "in the header");
   const fields = parseHeaderJson(bytes.subarray(LENGTH_BYTES, headerBytes), what);
   let metadata: Record<string, string> = Object.create(null);
@@ -133,15 +150,18 @@ export function parseSafetensorsHeader(bytes: Uint8Array, fileBytes: number, wha
 }
 
 /**
- * A whole file in memory. Data are views into `bytes` where their place is aligned, else a copy of that tensor.
+ * A whole file in memory. Data are views into `bytes` where their place is aligned, else a copy of that tensor: at most the
+ * file's length again.
  *
+ * @param maxHeaderBytes - the longest header that such a file has
  * @throws InvalidInputError `SAFETENSORS_INVALID`, `SAFETENSORS_TRUNCATED`
  */
 export function readSafetensors(
   bytes: Uint8Array,
   what: string,
+  maxHeaderBytes = MAX_HEADER_BYTES,
 ): { tensors: Map<string, Tensor>; metadata: Record<string, string> } {
-  const header = parseSafetensorsHeader(bytes, bytes.length, what);
+  const header = parseSafetensorsHeader(bytes, bytes.length, what, maxHeaderBytes);
   const tensors = new Map<string, Tensor>();
   for (const [name, info] of header.tensors) tensors.set(name, readTensor(bytes.subarray(info.begin, info.end), info));
   return { tensors, metadata: header.metadata };
@@ -150,7 +170,8 @@ export function readSafetensors(
 /** A tensor from its bytes: a view where they are aligned, else a copy. The caller has checked the length. */
 export function readTensor(bytes: Uint8Array, info: { dtype: Dtype; shape: readonly number[] }): Tensor {
   const size = dtypeBytes(info.dtype);
-  const place = bytes.byteOffset % size === 0 ? bytes : bytes.slice();
+  // not slice(): that of Node's Buffer is a view, as little aligned as the buffer
+  const place = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
   const data = new ARRAYS[info.dtype](place.buffer as ArrayBuffer, place.byteOffset, place.length / size);
   return { dtype: info.dtype, shape: info.shape, data } as Tensor;
 }
@@ -212,7 +233,7 @@ function parseHeaderJson(bytes: Uint8Array, what: string): object {
   } catch {
     throw invalid(what, "expected the header to be UTF-8, got other bytes");
   }
-  const problem = findJsonKeyProblem(json, HEADER_DEPTH, quote);
+  const problem = findJsonKeyProblem(json, HEADER_DEPTH, quote, MAX_HEADER_VALUES);
   if (problem !== null) throw invalid(what, `header: ${problem}`);
   try {
     return JSON.parse(json) as object;
@@ -247,7 +268,7 @@ function checkTensor(name: string, value: unknown, headerBytes: number, what: st
   const expected = countElements(shape) * dtypeBytes(dtype as Dtype);
   const [begin, end] = offsets;
   if (end - begin !== expected)
-    throw refuse(`expected ${expected} bytes for ${dtype} of shape [${shape}], got ${end - begin}`);
+    throw refuse(`expected ${expected} bytes for ${dtype} of shape ${quote(shape)}, got ${end - begin}`);
   if (!Number.isSafeInteger(headerBytes + end)) throw refuse(`data_offsets beyond any file: ${quote(offsets)}`);
   return { dtype: dtype as Dtype, shape, begin: headerBytes + begin, end: headerBytes + end };
 }

@@ -29,6 +29,8 @@ const DTYPES = { values: "F32", mean: "F32", variance: "F32", loss_by_epoch: "F6
 const MAX_STEPS = 2 ** 40;
 /** The outcome of some ten thousand training phases. */
 const MAX_NOTE_CHARACTERS = 1024 * 1024;
+/** The note as JSON, six bytes for a control character, and what else there is. */
+const MAX_HEADER_BYTES = 6 * MAX_NOTE_CHARACTERS + 64 * 1024;
 
 export function writeTrainingState(state: TrainingState): Uint8Array {
   const { belongsTo, step, values, mean, variance, lossByEpoch, epoch, note } = state;
@@ -51,7 +53,7 @@ export function writeTrainingState(state: TrainingState): Uint8Array {
  */
 export function readTrainingState(bytes: Uint8Array, what: string): TrainingState {
   const refuse = refuseWith("CHECKPOINT_INVALID", what);
-  const { tensors, metadata } = asCheckpoint(() => readSafetensors(bytes, what));
+  const { tensors, metadata } = asCheckpoint(() => readSafetensors(bytes, what, MAX_HEADER_BYTES));
   const found = takeTensors(tensors, DTYPES, refuse);
   const { belongsTo, step, note } = readMetadata(metadata, refuse);
   for (const name of ["mean", "variance"] as const)
@@ -90,7 +92,7 @@ export function readTrainingStep(bytes: Uint8Array, what: string): number {
 }
 
 function readHeader(bytes: Uint8Array, what: string) {
-  const { metadata } = asCheckpoint(() => parseSafetensorsHeader(bytes, bytes.length, what));
+  const { metadata } = asCheckpoint(() => parseSafetensorsHeader(bytes, bytes.length, what, MAX_HEADER_BYTES));
   return readMetadata(metadata, refuseWith("CHECKPOINT_INVALID", what));
 }
 

@@ -6,6 +6,8 @@ import { quote } from "./quote.ts";
 /** Some hundred thousand tensors; the largest models' indexes have a fourth of it. */
 export const MAX_INDEX_BYTES = 32 * 1024 * 1024;
 
+/** A name and a file each; JSON of as many takes some 300 MB of memory. */
+const MAX_VALUES = 1_000_000;
 /** The object itself, and the objects in it. */
 const DEPTH = 4;
 
@@ -24,7 +26,7 @@ export function parseWeightIndex(bytes: Uint8Array, what: string): ReadonlyMap<s
   let index: unknown;
   try {
     const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    const problem = findJsonKeyProblem(text, DEPTH, quote);
+    const problem = findJsonKeyProblem(text, DEPTH, quote, MAX_VALUES);
     if (problem !== null) throw new Error(problem);
     index = JSON.parse(text);
   } catch (cause) {

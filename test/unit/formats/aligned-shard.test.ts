@@ -2,6 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { InvalidInputError } from "../../../shared/src/core/errors.ts";
 import type { AlignedKnowledge } from "../../../shared/src/core/knowledge.ts";
 import { readAlignedShard, writeAlignedShard } from "../../../shared/src/formats/aligned-shard.ts";
+import { readSafetensors, writeSafetensors } from "../../../shared/src/formats/safetensors.ts";
 import { alignedHeader, makeAligned } from "../../support/aligned.ts";
 
 describe("an aligned shard", () => {
@@ -81,5 +82,12 @@ describe("an aligned shard", () => {
     change(aligned);
     expect(() => writeAlignedShard(aligned, alignedHeader)).toThrow(InvalidInputError);
     expect(() => writeAlignedShard(aligned, alignedHeader)).toThrow(message);
+  });
+
+  it("with statistics that are nested without end is refused", () => {
+    const { tensors, metadata } = readSafetensors(writeAlignedShard(makeAligned(), alignedHeader), "it");
+    const statistics = `{"targetPositions":${"[".repeat(10_000)}${"]".repeat(10_000)}}`;
+    const file = writeSafetensors(Object.fromEntries(tensors), { ...metadata, statistics });
+    expect(() => readAlignedShard(file, "it", {})).toThrow("statistics: nested deeper than 1");
   });
 });

@@ -116,17 +116,22 @@ describe("an adapter folder", () => {
     [
       "another rank than its weights",
       { r: 3 },
-      "adapter_model.safetensors: tensor base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight: expected shape [3, in], got [2,3]",
+      'adapter_model.safetensors: tensor "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight": expected shape [3, in], got [2,3]',
     ],
     [
       "a target without weights",
       { target_modules: ["q_proj", "v_proj", "o_proj"] },
-      "expected weights for o_proj, which adapter_config.json targets, got none",
+      'expected weights for "o_proj", which adapter_config.json targets, got none',
     ],
     [
       "a target less than weights",
       { target_modules: ["q_proj"] },
-      "expected base_model.model.<layer>.lora_A.weight or lora_B of q_proj",
+      'expected base_model.model.<layer>.lora_A.weight or lora_B of ["q_proj"]',
+    ],
+    [
+      "a target that is no text",
+      { target_modules: [{ toString: 0 }] },
+      'expected names of layers, got [{"toString":0}]',
     ],
   ])("with %s is refused", (_, change, message) => {
     const config = new TextEncoder().encode(JSON.stringify({ ...JSON.parse(decode(adapterConfig(about))), ...change }));
@@ -134,6 +139,24 @@ describe("an adapter folder", () => {
     expect(parse).toThrow(InvalidInputError);
     expect(parse).toThrow(/^adapter\/adapter_(config\.json|model\.safetensors): /);
     expect(parse).toThrow(message);
+  });
+
+  it("is found by a layer's last name, by more of its end, and by all of it", () => {
+    for (const target of ["q_proj", "self_attn.q_proj", "model.layers.0.self_attn.q_proj"]) {
+      const config = JSON.parse(decode(adapterConfig(about)));
+      config.target_modules = [target, "v_proj"];
+      const json = new TextEncoder().encode(JSON.stringify(config));
+      expect(parsePeftAdapter(json, writeSafetensors(tensors()), "adapter").targets).toEqual([target, "v_proj"].sort());
+    }
+  });
+
+  it.each([
+    ["nested without end", "[".repeat(50_000) + "]".repeat(50_000), "nested deeper than 8"],
+    ["of values without number", `[${new Array(100_001).fill(0)}]`, "holds more than 100000 values"],
+    ["that says something twice", '0,"r":2,"r":3', 'the key "r" occurs twice'],
+  ])("with settings %s is refused", (_, value, message) => {
+    const config = new TextEncoder().encode(decode(adapterConfig(about)).replace('"LORA"', value));
+    expect(() => parsePeftAdapter(config, writeSafetensors(tensors()), "adapter")).toThrow(message);
   });
 
   it("with an alpha that no float holds is refused", () => {
@@ -148,7 +171,7 @@ describe("an adapter folder", () => {
     [
       "a matrix without its other half",
       { [name("q_proj", "B")]: undefined },
-      "layer model.layers.0.self_attn.q_proj: expected lora_A and lora_B, got only lora_A",
+      'layer "model.layers.0.self_attn.q_proj": expected lora_A and lora_B, got only lora_A',
     ],
     [
       "a weight that is NaN",

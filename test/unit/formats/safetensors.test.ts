@@ -69,6 +69,18 @@ describe("safetensors", () => {
     expect(copy.data).toEqual(new Float32Array([1.5]));
   });
 
+  it("copies what is not aligned in one of Node's buffers, too, whose slices are views", () => {
+    const file = Buffer.from(fileOf(`{"a":${tensor(0, 4, "[1]", "F32")}}`, 4));
+    file.writeFloatLE(1.5, file.length - 4);
+    expect((file.byteOffset + file.length) % 4).not.toBe(0);
+    expect(readSafetensors(file, "file").tensors.get("a")!.data).toEqual(new Float32Array([1.5]));
+  });
+
+  it("refuses a header longer than its reader expects of such a file, before it looks at it", () => {
+    const file = writeSafetensors({ weight: { dtype: "U8", shape: [0], data: new Uint8Array() } });
+    expect(() => readSafetensors(file, "file", 16)).toThrow("file: expected a header of at most 16 bytes, got 64");
+  });
+
   it("gives absolute offsets from the header alone, so that data may stay on disk", () => {
     const file = writeSafetensors({ a: { dtype: "F32", shape: [1, 2], data: new Float32Array(2) } });
     const headerBytes = measureSafetensorsHeader(file.subarray(0, 8), file.length, "file");
@@ -114,6 +126,7 @@ describe("safetensors", () => {
     ["a header that is not UTF-8", fileOf(new Uint8Array([0x7b, 0xff, 0x7d])), "UTF-8"],
     ["a header that is not JSON", fileOf('{"a":}'), "JSON"],
     ["a tensor twice", fileOf(`{"a":${tensor(0, 1)},"\\u0061":${tensor(1, 2)}}`, 2), 'the key "a" occurs twice'],
+    ["values without number", fileOf(`{"a":[${"0,".repeat(1e6)}0]}`), "holds more than 1000000 values"],
     ["deep nesting", fileOf(`{"a":${"[".repeat(1000)}`), "nested deeper than 3"],
     [
       "metadata that are not strings",
@@ -141,6 +154,11 @@ describe("safetensors", () => {
       "a shape whose product overflows",
       fileOf(`{"a":${tensor(0, 4, "[9007199254740991,9007199254740991]")}}`, 4),
       "expected 8.1",
+    ],
+    [
+      "a shape without end",
+      fileOf(`{"a":${tensor(0, 4, `[${"1,".repeat(1e5)}9]`)}}`, 4),
+      "expected 9 bytes for U8 of shape [1,1,",
     ],
     ["an overlap", fileOf(`{"a":${tensor(0, 2)},"b":${tensor(1, 3)}}`, 3), "overlap"],
     ["a hole", fileOf(`{"a":${tensor(0, 2)},"b":${tensor(3, 4)}}`, 4), "bytes belong to none"],

@@ -1,0 +1,62 @@
+import { parentPort, workerData } from "node:worker_threads";
+import fc from "fast-check";
+import { FUZZED_FORMATS } from "../../test/support/fuzz/formats.ts";
+import { casesOf, strike, strikeWith, type Verdict } from "../../test/support/fuzz/strike.ts";
+
+/** What one thread does. */
+export interface FuzzOrder {
+  /** of one of FUZZED_FORMATS */
+  name: string;
+  /** drawn by fast-check, besides the bits and lengths */
+  cases: number;
+  seed: number;
+  /** counts the cases, so that a hanging one is noticed */
+  beat: Int32Array;
+}
+
+export interface FuzzResult {
+  cases: number;
+  harmless: number;
+  /** by code */
+  refusals: Record<string, number>;
+  /** the first case that failed, or null */
+  failure: string | null;
+}
+
+const { name, cases, seed, beat } = workerData as FuzzOrder;
+const format = FUZZED_FORMATS.find((one) => one.name === name)!;
+const result: FuzzResult = { cases: 0, harmless: 0, refusals: {}, failure: null };
+
+function count(verdict: Verdict): void {
+  result.cases = Atomics.add(beat, 0, 1) + 1;
+  if (verdict.outcome === "harmless") result.harmless++;
+  else result.refusals[verdict.code] = (result.refusals[verdict.code] ?? 0) + 1;
+}
+
+function strikeEachBit(file: Uint8Array): void {
+  for (let bit = 0; bit < 8 * file.length; bit++) {
+    const bytes = file.slice();
+    bytes[bit >>> 3] ^= 1 << (bit & 7);
+    attempt(`bit ${bit} turned`, bytes);
+  }
+  for (let length = 0; length < file.length; length++) attempt(`cut after ${length} bytes`, file.slice(0, length));
+}
+
+function attempt(what: string, bytes: Uint8Array): void {
+  if (result.failure !== null) return;
+  try {
+    count(strikeWith(format, bytes));
+  } catch (error) {
+    result.failure = `${what}: ${error}`;
+  }
+}
+
+for (const file of format.examples) strikeEachBit(file);
+if (result.failure === null) {
+  const details = fc.check(
+    fc.property(casesOf(format), (one) => count(strike(format, one))),
+    { numRuns: cases, seed },
+  );
+  if (details.failed) result.failure = `${JSON.stringify(details.counterexample)}: ${details.errorInstance}`;
+}
+parentPort!.postMessage(result);

@@ -1,0 +1,178 @@
+import { readAlignedShard, writeAlignedShard } from "../../../shared/src/formats/aligned-shard.ts";
+import { readKnowledgeShard, writeKnowledgeShard } from "../../../shared/src/formats/knowledge-shard.ts";
+import { readPairedLosses, writePairedLosses } from "../../../shared/src/formats/paired-losses.ts";
+import { adapterConfig, parsePeftAdapter } from "../../../shared/src/formats/peft-adapter.ts";
+import { readSafetensors, type Tensor, writeSafetensors } from "../../../shared/src/formats/safetensors.ts";
+import { readTrainingState, writeTrainingState } from "../../../shared/src/formats/training-state.ts";
+import { readVocabularyMap, writeVocabularyMap } from "../../../shared/src/formats/vocabulary-map.ts";
+import { parseWeightIndex } from "../../../shared/src/formats/weight-index.ts";
+import { alignedHeader, makeAligned, makeMap, mapHeader } from "../aligned.ts";
+import { makeKnowledge, shardHeader } from "../knowledge.ts";
+import type { Framing } from "./changes.ts";
+import {
+  checkAdapterHolds,
+  checkAlignedHolds,
+  checkIndexHolds,
+  checkKnowledgeHolds,
+  checkLossesHold,
+  checkMapHolds,
+  checkTensorsHold,
+  checkTrainingHolds,
+} from "./invariants.ts";
+
+/** A format as it is fuzzed. */
+export interface FuzzedFormat {
+  name: string;
+  framing: Framing;
+  /** sound files, which are changed */
+  examples: readonly Uint8Array[];
+  /** codes with which its reader may refuse */
+  codes: RegExp;
+  /** Reads as the product does. @returns the naive check of what was read */
+  read(bytes: Uint8Array, what: string): () => void;
+}
+
+const NUMBERS = [0.3, 2.1, -0.7, 1.9, 0.1, -1.3, 0.8];
+const KNOWLEDGE = [makeKnowledge([4, 3], NUMBERS), makeKnowledge([2, 6, 3], NUMBERS, { vocabularySize: 16, topK: 1 })];
+const SAFETENSORS = "SAFETENSORS_(INVALID|TRUNCATED)";
+
+const LAYER = "base_model.model.model.layers.0.self_attn";
+const LORA = { rank: 2, alpha: 4, dropout: 0, targets: ["q_proj", "v_proj"] };
+const CONFIG = adapterConfig({ baseModel: "b", lora: LORA });
+
+function adapterWeights(): Uint8Array {
+  const half = (shape: [number, number]): Tensor => ({
+    dtype: "F32",
+    shape,
+    data: new Float32Array(shape[0] * shape[1]).fill(0.5),
+  });
+  return writeSafetensors(
+    Object.fromEntries(
+      LORA.targets.flatMap((target) => [
+        [`${LAYER}.${target}.lora_A.weight`, half([2, 3])],
+        [`${LAYER}.${target}.lora_B.weight`, half([4, 2])],
+      ]),
+    ),
+  );
+}
+
+const WEIGHT_INDEX = {
+  metadata: { total_size: 12 },
+  weight_map: { "a.weight": "model-00001-of-00002.safetensors", "b.weight": "model-00002-of-00002.safetensors" },
+};
+
+/** Every binary or structured format that a party may be handed by another, or by whoever made its model. */
+export const FUZZED_FORMATS: readonly FuzzedFormat[] = [
+  {
+    name: "safetensors",
+    framing: "safetensors",
+    examples: [
+      writeSafetensors(
+        {
+          a: { dtype: "F32", shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) },
+          b: { dtype: "U8", shape: [3], data: Uint8Array.of(1, 2, 3) },
+          c: { dtype: "BF16", shape: [0, 4], data: new Uint16Array(0) },
+          d: { dtype: "I64", shape: [], data: BigInt64Array.of(-1n) },
+        },
+        { format: "pt" },
+      ),
+      writeSafetensors({}),
+    ],
+    codes: new RegExp(`^${SAFETENSORS}$`),
+    read(bytes, what) {
+      const { tensors } = readSafetensors(bytes, what);
+      return () => checkTensorsHold(bytes, tensors);
+    },
+  },
+  {
+    name: "plain knowledge shard",
+    framing: "safetensors",
+    examples: KNOWLEDGE.map((knowledge) => writeKnowledgeShard(knowledge, shardHeader)),
+    codes: new RegExp(`^(SHARD_(INVALID|LIE)|${SAFETENSORS})$`),
+    read(bytes, what) {
+      const { header, knowledge } = readKnowledgeShard(bytes, what, {});
+      return () => checkKnowledgeHolds(knowledge, header.vocabularySize, header.topK);
+    },
+  },
+  {
+    name: "aligned shard",
+    framing: "safetensors",
+    examples: [writeAlignedShard(makeAligned(), alignedHeader)],
+    codes: new RegExp(`^(ALIGNED_INVALID|${SAFETENSORS})$`),
+    read(bytes, what) {
+      const { aligned } = readAlignedShard(bytes, what, {});
+      return () => checkAlignedHolds(aligned);
+    },
+  },
+  {
+    name: "vocabulary map",
+    framing: "safetensors",
+    examples: [writeVocabularyMap(makeMap(), mapHeader)],
+    codes: new RegExp(`^(MAP_INVALID|${SAFETENSORS})$`),
+    read(bytes, what) {
+      const map = readVocabularyMap(bytes, what, {});
+      return () => checkMapHolds(map);
+    },
+  },
+  {
+    name: "paired losses",
+    framing: "safetensors",
+    examples: [writePairedLosses(KNOWLEDGE[0], KNOWLEDGE[0])],
+    codes: new RegExp(`^(LOSSES_INVALID|${SAFETENSORS})$`),
+    read(bytes, what) {
+      const losses = readPairedLosses(bytes, what);
+      return () => checkLossesHold(losses);
+    },
+  },
+  {
+    name: "training state",
+    framing: "safetensors",
+    examples: [
+      writeTrainingState({
+        belongsTo: "5".repeat(64),
+        step: 3,
+        values: Float32Array.of(0.5, -1, 2),
+        mean: Float32Array.of(0.1, 0.2, 0.3),
+        variance: Float32Array.of(0.1, 0.2, 0.3),
+        lossByEpoch: [2.5],
+        epoch: { weightedLoss: 7.5, answers: 3 },
+        note: "round 1",
+      }),
+    ],
+    codes: /^CHECKPOINT_INVALID$/,
+    read(bytes, what) {
+      const state = readTrainingState(bytes, what);
+      return () => checkTrainingHolds(state);
+    },
+  },
+  {
+    name: "adapter's weights",
+    framing: "safetensors",
+    examples: [adapterWeights()],
+    codes: new RegExp(`^(ADAPTER_INVALID|${SAFETENSORS})$`),
+    read(bytes, what) {
+      const adapter = parsePeftAdapter(CONFIG, bytes, what);
+      return () => checkAdapterHolds(adapter);
+    },
+  },
+  {
+    name: "adapter's settings",
+    framing: "json",
+    examples: [CONFIG],
+    codes: /^ADAPTER_INVALID$/,
+    read(bytes, what) {
+      const adapter = parsePeftAdapter(bytes, adapterWeights(), what);
+      return () => checkAdapterHolds(adapter);
+    },
+  },
+  {
+    name: "weight index",
+    framing: "json",
+    examples: [new TextEncoder().encode(JSON.stringify(WEIGHT_INDEX))],
+    codes: /^MODEL_WEIGHTS_INVALID$/,
+    read(bytes, what) {
+      const files = parseWeightIndex(bytes, what);
+      return () => checkIndexHolds(files);
+    },
+  },
+];

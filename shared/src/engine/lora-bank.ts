@@ -1,6 +1,7 @@
 import { InvalidInputError } from "../core/errors.ts";
 import { createRandom } from "../core/numeric/random.ts";
 import { isTarget } from "../formats/peft-adapter.ts";
+import { quote } from "../formats/quote.ts";
 import { readSafetensors, type Tensor, writeSafetensors } from "../formats/safetensors.ts";
 import type { OpenModel } from "../ports/engine.ts";
 import type { Architecture } from "./architectures/architecture.ts";
@@ -66,7 +67,7 @@ export function loadLoraBank(architecture: Architecture, lora: Lora, bytes: Uint
     if (tensor.dtype !== "F32") throw refuse(`tensor ${entry.name}: expected F32, got ${tensor.dtype}`);
     if (tensor.shape.length !== 2 || tensor.shape.some((size, axis) => size !== entry.shape[axis]))
       throw refuse(
-        `tensor ${entry.name}: expected shape [${entry.shape}], got [${tensor.shape}]: is it of another model?`,
+        `tensor ${entry.name}: expected shape [${entry.shape}], got ${quote(tensor.shape)}: is it of another model?`,
       );
     const bad = tensor.data.findIndex((number) => !Number.isFinite(number));
     if (bad >= 0) throw refuse(`tensor ${entry.name}: expected finite numbers, got ${tensor.data[bad]} at ${bad}`);
@@ -75,7 +76,7 @@ export function loadLoraBank(architecture: Architecture, lora: Lora, bytes: Uint
   if (tensors.size > bank.entries.length) {
     const expected = new Set(bank.entries.map(({ name }) => name));
     const extra = [...tensors.keys()].find((name) => !expected.has(name));
-    throw refuse(`expected ${bank.entries.length} tensors for these LoRA settings, got also ${extra}`);
+    throw refuse(`expected ${bank.entries.length} tensors for these LoRA settings, got also ${quote(extra)}`);
   }
   return bank;
 }

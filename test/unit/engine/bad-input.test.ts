@@ -205,7 +205,7 @@ describe("an adapter", () => {
       (tensors) => {
         tensors.more = { dtype: "F32", shape: [1], data: new Float32Array(1) };
       },
-      "got also more",
+      'got also "more"',
     ],
   ];
 

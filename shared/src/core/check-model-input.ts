@@ -68,8 +68,9 @@ export function checkTargets(lessons: Lessons, bounds: ModelBounds): void {
       );
     const bound = partition < 0 ? bounds.vocabularySize : groups[partition];
     positions.forEach((position, at) => {
-      if (!samples[index].answer[position + 1] || (at > 0 && position <= positions[at - 1]))
-        throw refuse(`expected ascending answer positions, got ${position} at ${at}`);
+      const [least, most] = [at > 0 ? positions[at - 1] + 1 : 0, samples[index].ids.length - 2];
+      if (position < least || position > most)
+        throw refuse(`expected ascending positions that a token follows, up to ${most}, got ${position} at ${at}`);
       if (offsets[at + 1] < offsets[at]) throw refuse(`position ${position}: expected ascending offsets`);
       const seen = new Set<number>();
       for (let entry = offsets[at]; entry < offsets[at + 1]; entry++) {

@@ -1,4 +1,4 @@
-import { answerPositions, tokensToRead } from "../core/samples/answer-positions.ts";
+import { answerPositions } from "../core/samples/answer-positions.ts";
 import type { EncodedSample } from "../ports/engine.ts";
 import type { Architecture } from "./architectures/architecture.ts";
 import { wholeText } from "./layers/attention-mask.ts";
@@ -12,10 +12,12 @@ export interface Batch {
   tokens: number;
   /** P */
   positions: number;
-  /** [S] positions of each sample */
-  counts: number[];
+  /** [S] the positions of each sample, ascending */
+  rows: readonly Int32Array[];
   /** [P] what each position predicts */
   labels: Int32Array;
+  /** [P] 1 where that is an answer token */
+  answers: Uint8Array;
   /** P with padding: a multiple of the graph's chunks */
   padded: number;
 }
@@ -23,12 +25,20 @@ export interface Batch {
 /** Masks and angles of sequence lengths that are kept: mostly the same ones occur. Those that were not used for longest go first. */
 const KEPT_BYTES = 32 * 2 ** 20;
 
-/** @param read - how many of a sample's tokens are read; as many as its answers need unless given */
-export type Packer = (
-  samples: readonly EncodedSample[],
-  chunks: number,
-  read?: (sample: EncodedSample) => number,
-) => Batch;
+/** What of the samples is computed. */
+export interface Packing {
+  /** [S] the positions of each; the answers' unless given */
+  rows?: readonly Int32Array[];
+  /** whether all tokens are read; unless it is so, as many as the positions need */
+  whole?: boolean;
+}
+
+export type Packer = (samples: readonly EncodedSample[], chunks: number, packing?: Packing) => Batch;
+
+/** @returns how many tokens a causal model reads for these positions: what comes after the last tells it nothing more */
+export function tokensReadFor(rows: Int32Array): number {
+  return rows.length === 0 ? 0 : rows[rows.length - 1] + 1;
+}
 
 /** Packs samples, padded on the right to the longest; keeps what depends on the length alone. */
 export function createPacker({ positional: spec, attention }: Architecture): Packer {
@@ -47,20 +57,21 @@ export function createPacker({ positional: spec, attention }: Architecture): Pac
     }
     return feeds;
   };
-  return (samples, chunks, read = tokensToRead) => {
-    const tokens = samples.reduce((most, sample) => Math.max(most, read(sample)), 1);
-    const perSample = samples.map(answerPositions);
-    const counts = perSample.map((positions) => positions.length);
-    const total = counts.reduce((sum, count) => sum + count, 0);
+  return (samples, chunks, { rows: perSample = samples.map(answerPositions), whole = false } = {}) => {
+    const read = (index: number) => (whole ? samples[index].ids.length : tokensReadFor(perSample[index]));
+    const tokens = samples.reduce((most, _, index) => Math.max(most, read(index)), 1);
+    const total = perSample.reduce((sum, { length }) => sum + length, 0);
     const padded = Math.ceil(total / chunks) * chunks;
     const ids = new Int32Array(samples.length * tokens);
     const rows = new Int32Array(padded);
     const labels = new Int32Array(padded);
+    const answers = new Uint8Array(padded);
     let at = 0;
     samples.forEach((sample, index) => {
-      ids.set(sample.ids.subarray(0, read(sample)), index * tokens);
+      ids.set(sample.ids.subarray(0, read(index)), index * tokens);
       for (const position of perSample[index]) {
         rows[at] = index * tokens + position;
+        answers[at] = sample.answer[position + 1];
         labels[at++] = sample.ids[position + 1];
       }
     });
@@ -72,8 +83,9 @@ export function createPacker({ positional: spec, attention }: Architecture): Pac
       },
       tokens,
       positions: total,
-      counts,
+      rows: perSample,
       labels,
+      answers,
       padded,
     };
   };

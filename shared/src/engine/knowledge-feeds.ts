@@ -1,5 +1,4 @@
-import { answerPositions } from "../core/samples/answer-positions.ts";
-import type { EncodedSample, SampleTarget } from "../ports/engine.ts";
+import type { SampleTarget } from "../ports/engine.ts";
 import type { Batch } from "./batch.ts";
 import type { KnowledgeKind } from "./loss.ts";
 import type { HostTensor } from "./session.ts";
@@ -29,10 +28,10 @@ export function partitionsFeed(partitions: readonly Int32Array[], vocabularySize
 /**
  * A micro-batch's knowledge, row by row of its positions; rows without any have weight 0.
  *
+ * @param targets - of the batch's samples; their positions are among the batch's
  * @param weight - of each aligned position
  */
 export function knowledgeFeeds(
-  samples: readonly EncodedSample[],
   targets: readonly (SampleTarget | null)[],
   batch: Batch,
   weight: number,
@@ -47,10 +46,9 @@ export function knowledgeFeeds(
   const partitionOfRow = new Int32Array(rows);
   const grouped = new Float32Array(rows);
   let first = 0;
-  samples.forEach((sample, index) => {
-    const target = targets[index];
+  targets.forEach((target, index) => {
     if (target) {
-      const rowOf = new Map(Array.from(answerPositions(sample), (position, row) => [position, first + row]));
+      const rowOf = new Map(Array.from(batch.rows[index], (position, row) => [position, first + row]));
       target.positions.forEach((position, aligned) => {
         const row = rowOf.get(position)!;
         const [begin, end] = [target.offsets[aligned], target.offsets[aligned + 1]];
@@ -62,7 +60,7 @@ export function knowledgeFeeds(
         grouped[row] = target.partition < 0 ? 0 : 1;
       });
     }
-    first += batch.counts[index];
+    first += batch.rows[index].length;
   });
   return {
     entries: { data: entries, shape: [rows, width] },

@@ -129,7 +129,7 @@ export class LanguageModel {
     const session = await this.#sessionFor("logits", () => logitsGraph(this.#parts));
     const rows = { data: Int32Array.from(ids, (_, index) => index), shape: [ids.length] };
     const results = await session.run({
-      ...this.#pack([sample], 1, () => ids.length).feeds,
+      ...this.#pack([sample], 1, { whole: true }).feeds,
       ...this.#trainable(),
       rows,
     });

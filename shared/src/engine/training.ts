@@ -1,8 +1,8 @@
 import { InvalidInputError } from "../core/errors.ts";
 import { createRandom } from "../core/numeric/random.ts";
-import { answerPositions, tokensToRead } from "../core/samples/answer-positions.ts";
+import { answerPositions, learnedPositions } from "../core/samples/answer-positions.ts";
 import type { SampleTarget, TrainProgress } from "../ports/engine.ts";
-import { chunksFor } from "./batch.ts";
+import { chunksFor, tokensReadFor } from "./batch.ts";
 import { batchesByLength } from "./batches-by-length.ts";
 import { knowledgeFeeds, knowledgeKind, partitionsFeed } from "./knowledge-feeds.ts";
 import { createMaskFeeds } from "./lora-dropout.ts";
@@ -95,9 +95,13 @@ export async function createStep(
   const knowledge = knowledgeKind(targets);
   const microBatchSize = training.microBatchSize ?? training.batchSize;
   const answersOf = samples.map((sample) => answerPositions(sample).length);
-  const most = [...answersOf].sort((a, b) => b - a).slice(0, microBatchSize);
+  const rowsOf = samples.map((sample, index) => learnedPositions(sample, targets?.[index]?.positions ?? NOWHERE));
+  const most = rowsOf
+    .map(({ length }) => length)
+    .sort((a, b) => b - a)
+    .slice(0, microBatchSize);
   const chunks = chunksFor(total(most), trainee.vocabularySize);
-  const longest = samples.reduce((tokens, sample) => Math.max(tokens, tokensToRead(sample)), 1);
+  const longest = rowsOf.reduce((tokens, rows) => Math.max(tokens, tokensReadFor(rows)), 1);
   const largest = { batch: Math.min(microBatchSize, samples.length), tokens: longest };
   const session = await trainee.session({ knowledge, temperature, chunks }, largest, training.activationCheckpointing);
   const trainable: HostTensor = { data: trainee.values, shape: [trainee.values.length] };
@@ -111,7 +115,7 @@ export async function createStep(
   return async (chosen, step) => {
     const answers = total(chosen.map((index) => answersOf[index]));
     const aligned = total(chosen.map((index) => targets?.[index]?.positions.length ?? 0));
-    const lengths = chosen.map((index) => tokensToRead(samples[index]));
+    const lengths = chosen.map((index) => tokensReadFor(rowsOf[index]));
     let loss = 0;
     let gradient: Float32Array | null = null;
     for (const microBatch of batchesByLength(lengths, microBatchSize)) {
@@ -119,9 +123,9 @@ export async function createStep(
       trainee.checkGoingOn();
       const indices = microBatch.map((place) => chosen[place]);
       const ofBatch = indices.map((index) => samples[index]);
-      const batch = trainee.pack(ofBatch, chunks);
+      const batch = trainee.pack(ofBatch, chunks, { rows: indices.map((index) => rowsOf[index]) });
       if (batch.positions === 0) continue;
-      const labelWeights = new Float32Array(batch.padded).fill(lambda / answers, 0, batch.positions);
+      const labelWeights = Float32Array.from(batch.answers, (isAnswer) => (isAnswer ? lambda / answers : 0));
       const feeds: Record<string, HostTensor> = {
         ...batch.feeds,
         ...shared,
@@ -135,7 +139,7 @@ export async function createStep(
       if (knowledge !== "none") {
         const learned = indices.map((index): SampleTarget | null => targets?.[index] ?? null);
         const weight = aligned === 0 ? 0 : (1 - lambda) / aligned;
-        Object.assign(feeds, knowledgeFeeds(ofBatch, learned, batch, weight, knowledge));
+        Object.assign(feeds, knowledgeFeeds(learned, batch, weight, knowledge));
       }
       const results = await session.run(feeds);
       loss += results.loss.data[0];
@@ -144,6 +148,8 @@ export async function createStep(
     return { loss, gradient: gradient ?? new Float32Array(trainee.values.length), answers, tokens: total(lengths) };
   };
 }
+
+const NOWHERE = new Int32Array(0);
 
 /** The sum so far becomes the sum with another addend; the first addend is the sum itself, not a copy. */
 function sumInto(sum: Float32Array | null, addend: Float32Array): Float32Array {

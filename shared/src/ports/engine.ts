@@ -36,7 +36,7 @@ export interface EncodedSample {
 
 /** What one sample's positions learn from knowledge. Position t is the token index whose output predicts token t + 1. */
 export interface SampleTarget {
-  /** [A] aligned answer positions, ascending */
+  /** [A] aligned positions, ascending, before the last token; they need not be the answer's */
   positions: Int32Array;
   /** [A + 1] where each position's entries begin in `entries` and `probabilities` */
   offsets: Int32Array;

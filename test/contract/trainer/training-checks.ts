@@ -1,6 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { expect } from "@jest/globals";
+import type { SparseTarget } from "../../../shared/src/core/distillation/sparse-distillation-loss.ts";
+import { stepLoss } from "../../../shared/src/core/distillation/step-loss.ts";
 import { readSafetensors } from "../../../shared/src/formats/safetensors.ts";
 import type { SampleTarget, TrainOptions } from "../../../shared/src/ports/engine.ts";
 import {
@@ -57,6 +59,29 @@ const NOTHING: SampleTarget = {
   tail: new Float32Array(0),
   partition: -1,
 };
+
+/** Of the first sample and the third: two positions of the prompt, one of the answer. */
+const TAUGHT: SampleTarget = {
+  positions: Int32Array.of(0, 1, 4),
+  offsets: Int32Array.of(0, 2, 3, 5),
+  entries: Int32Array.of(4, 2, 3, 0, 1),
+  probabilities: Float32Array.of(0.5, 0.25, 0.75, 0.125, 0.625),
+  tail: Float32Array.of(0.25, 0.25, 0.25),
+  partition: -1,
+};
+
+function taughtAt(target: SampleTarget | null): Map<number, SparseTarget> {
+  const found = new Map<number, SparseTarget>();
+  target?.positions.forEach((position, at) => {
+    const [begin, end] = [target.offsets[at], target.offsets[at + 1]];
+    found.set(position, {
+      entries: target.entries.subarray(begin, end),
+      probabilities: target.probabilities.subarray(begin, end),
+      tail: target.tail[at],
+    });
+  });
+  return found;
+}
 
 export const TRAINING_CHECKS: TrainerCheck[] = [
   {
@@ -214,6 +239,64 @@ export const TRAINING_CHECKS: TrainerCheck[] = [
       };
       const halved = await firstLoss(0.25, [NOTHING, null, NOTHING, null, null]);
       expect(Math.abs(halved - 0.25 * (await firstLoss(1)))).toBeLessThan(SAME_LOSS_NATS);
+    },
+  },
+  {
+    title: "learns from knowledge at a prompt's positions, whose labels weigh nothing",
+    async run(engine) {
+      const folder = toyFolder();
+      const samples = toySamples(7, 5, 6).map((sample, index) => ({
+        ...sample,
+        answer: sample.answer.map((flag, token) => (token > index + 2 ? flag : 0)),
+      }));
+      const targets = [TAUGHT, null, { ...TAUGHT, partition: 0 }];
+      const partitions = [Int32Array.from({ length: 29 }, (_, token) => token % 5)];
+      const losses: number[] = [];
+      const logits = await withModel(engine, { folder }, async (model) => {
+        const rows: Float32Array[] = [];
+        for (const { ids } of samples) rows.push(await model.logits(ids));
+        await model.train(
+          toyOptions({
+            samples,
+            targets,
+            partitions,
+            lambda: 0.4,
+            epochs: 1,
+            training: { ...TOY_TRAINING, batchSize: 3 },
+            onProgress: ({ loss }) => losses.push(loss),
+          }),
+        );
+        return rows;
+      });
+      const expected = stepLoss(
+        samples.map(({ ids, answer }, index) => ({
+          ids,
+          answer,
+          logits: Array.from(ids, (_, token) => logits[index].subarray(29 * token, 29 * (token + 1))),
+          taught: taughtAt(targets[index]),
+          groupOfToken: targets[index]?.partition === 0 ? partitions[0] : null,
+        })),
+        0.4,
+        1,
+      );
+      expect(Math.abs(losses[0] - expected.loss)).toBeLessThan(SAME_LOSS_NATS);
+    },
+  },
+  {
+    title: "learns the same at λ = 0 whether a position is a prompt's or an answer's",
+    async run(engine) {
+      const folder = toyFolder();
+      const answered = toySamples(7, 7);
+      const prompted = answered.map((sample) => ({ ...sample, answer: sample.answer.map((_, token) => +(token > 5)) }));
+      const everywhere: SampleTarget = {
+        ...TAUGHT,
+        positions: Int32Array.of(0, 1, 2, 3, 4, 5),
+        offsets: Int32Array.of(0, 1, 1, 2, 3, 3, 5),
+        tail: Float32Array.of(0.5, 1, 0.25, 0.75, 1, 0.25),
+      };
+      const learn = (samples: typeof answered) =>
+        train(engine, { folder }, toyOptions({ samples, targets: [everywhere, everywhere], lambda: 0 }));
+      expect(worstDifference((await learn(prompted)).adapter, (await learn(answered)).adapter)).toBeLessThan(TOLERANCE);
     },
   },
   {

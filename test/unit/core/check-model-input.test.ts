@@ -57,6 +57,7 @@ describe("the knowledge that a model is taught", () => {
 
   it.each<[string, Partial<Target>]>([
     ["of tokens", {}],
+    ["at a prompt's position", { positions: Int32Array.of(0, 1) }],
     ["of groups", { partition: 0, entries: Int32Array.of(2, 1, 0) }],
     [
       "whose masses are a rounding off",
@@ -82,6 +83,7 @@ describe("the knowledge that a model is taught", () => {
     expect(() => checkTargets({ samples: [GOOD, GOOD], targets: [null, target] }, BOUNDS)).not.toThrow();
   });
 
+  const FOLLOWED = "expected ascending positions that a token follows, up to 2";
   const offsets = (got: string) => `expected offsets from 0 to the 3 entries and as many probabilities, got ${got}`;
   it.each<[string, Partial<Target>, string]>([
     ["of a partition that is not there", { partition: 1 }, "expected one of 1 partitions or −1, got 1"],
@@ -92,13 +94,10 @@ describe("the knowledge that a model is taught", () => {
     ["with offsets that begin late", { offsets: Int32Array.of(1, 1, 3) }, offsets("1 to 3 and 3")],
     ["with offsets past its entries", { offsets: Int32Array.of(0, 1, 9) }, offsets("0 to 9 and 3")],
     ["with too few probabilities", { probabilities: Float32Array.of(0.5, 0.5) }, offsets("0 to 3 and 2")],
-    [
-      "at a position that is no answer's",
-      { positions: Int32Array.of(0, 1) },
-      "expected ascending answer positions, got 1 at 1",
-    ],
-    ["out of order", { positions: Int32Array.of(2, 0) }, "expected ascending answer positions, got 0 at 1"],
-    ["twice at a position", { positions: Int32Array.of(2, 2) }, "expected ascending answer positions, got 2 at 1"],
+    ["at the last position", { positions: Int32Array.of(0, 3) }, `${FOLLOWED}, got 3 at 1`],
+    ["at a position below 0", { positions: Int32Array.of(-1, 2) }, `${FOLLOWED}, got -1 at 0`],
+    ["out of order", { positions: Int32Array.of(2, 0) }, `${FOLLOWED}, got 0 at 1`],
+    ["twice at a position", { positions: Int32Array.of(2, 2) }, `${FOLLOWED}, got 2 at 1`],
     ["whose offsets fall", { offsets: Int32Array.of(0, -1, 3) }, "position 0: expected ascending offsets"],
     [
       "beyond the vocabulary",

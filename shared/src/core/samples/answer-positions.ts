@@ -6,6 +6,20 @@ export function answerPositions({ answer }: { readonly answer: Uint8Array }): In
   return positions;
 }
 
+/**
+ * @param taught - positions at which knowledge is learned, ascending; they need not be an answer's
+ * @returns the positions at which a sample is learned at all, ascending: the answer's and those
+ */
+export function learnedPositions(sample: { readonly answer: Uint8Array }, taught: Int32Array): Int32Array {
+  const answers = answerPositions(sample);
+  const others = taught.filter((position) => !sample.answer[position + 1]);
+  if (others.length === 0) return answers;
+  const all = new Int32Array(answers.length + others.length);
+  all.set(answers);
+  all.set(others, answers.length);
+  return all.sort();
+}
+
 /** @returns how many of its tokens a causal model reads for all answers: those after the last position tell it nothing more */
 export function tokensToRead({ answer }: { readonly answer: Uint8Array }): number {
   return Math.max(0, answer.lastIndexOf(1));

@@ -12,6 +12,7 @@ import { finishedJob, JobOutputs, readOutput } from "./job-outputs.ts";
 import { loadPlan, partyOf } from "./load-plan.ts";
 import { loadVocabularyMap } from "./map-vocabulary.ts";
 import { ALIGNED, type KnowledgeOf, knowledgeName, knowledgeOffered, knowledgeOwned, LOSSES } from "./party-outputs.ts";
+import { partyTokenizer } from "./party-tokenizer.ts";
 import { loadPublicShard } from "./public-set.ts";
 
 /**
@@ -61,7 +62,7 @@ async function loadKnowledge(
   samples: readonly Sample[],
 ) {
   const bytes = await readOutput(deps, folder, knowledgeName(shard));
-  const { tokenizerHash, vocabularySize } = partyOf(plan, party);
+  const { tokenizerHash, vocabularySize, contextTokens } = partyOf(plan, party);
   const what = `${party}: ${folder}/${knowledgeName(shard)}`;
   const { knowledge } = readKnowledgeShard(bytes, what, {
     run: plan.run,
@@ -72,6 +73,8 @@ async function loadKnowledge(
     vocabularySize,
     datasetHash: plan.public.hash,
   });
-  await checkTokens(deps, plan, party, samples, knowledge, what);
+  const tokenizer = await partyTokenizer(deps, plan.spec, party);
+  const { positions } = plan.spec.distillation;
+  checkTokens(knowledge, { party, tokenizer, contextTokens, samples, positions }, what);
   return { knowledge, bytes: bytes.length };
 }

@@ -1,27 +1,29 @@
-import type { Plan } from "../contracts/plan.ts";
+import type { MethodChoices } from "../contracts/methods.ts";
 import { encodeSample } from "../core/alignment/encode-sample.ts";
 import { InvalidInputError } from "../core/errors.ts";
 import type { Knowledge } from "../core/knowledge.ts";
 import { formatSampleId, type Sample } from "../core/samples/sample.ts";
-import type { StageDependencies } from "./dependencies.ts";
-import { partyOf } from "./load-plan.ts";
-import { partyTokenizer } from "./party-tokenizer.ts";
+import type { Tokenizer } from "../ports/tokenizer.ts";
+
+/** Whose shard, and what it must be about. */
+export interface ExpectedTokens {
+  party: string;
+  tokenizer: Tokenizer;
+  contextTokens: number;
+  samples: readonly Sample[];
+  positions: MethodChoices["positions"];
+}
 
 /**
  * Reads a shard's public samples again with the party's tokenizer and refuses a shard whose tokens are not those. A shard's losses are
  * checked against its own tokens: only with the true tokens does that check bind the losses to the text.
  * @throws InvalidInputError `SHARD_LIE` naming party, shard and sample
  */
-export async function checkTokens(
-  deps: StageDependencies,
-  plan: Plan,
-  party: string,
-  samples: readonly Sample[],
+export function checkTokens(
   knowledge: Knowledge,
+  { party, tokenizer, contextTokens, samples, positions }: ExpectedTokens,
   what: string,
-): Promise<void> {
-  const tokenizer = await partyTokenizer(deps, plan.spec, party);
-  const { contextTokens } = partyOf(plan, party);
+): void {
   const refuse = (index: number, reason: string) =>
     new InvalidInputError("SHARD_LIE", `${what}, sample ${index}: ${reason}`);
   if (samples.length !== knowledge.lossNats.length)
@@ -39,7 +41,10 @@ export async function checkTokens(
     if (knowledge.answerBytes[index] !== expected.answerBytes)
       throw refuse(index, `expected ${expected.answerBytes} answer bytes, got ${knowledge.answerBytes[index]}`);
     const answers = expected.answer.reduce((sum, flag) => sum + flag, 0);
-    if (to - from !== answers) throw refuse(index, `expected ${answers} answer positions, got ${to - from}`);
+    if (knowledge.answerPositions[index] !== answers)
+      throw refuse(index, `expected ${answers} answer positions, got ${knowledge.answerPositions[index]}`);
+    const all = positions === "all" ? expected.ids.length - 1 : answers;
+    if (to - from !== all) throw refuse(index, `expected ${all} positions, got ${to - from}`);
   }
 }
 

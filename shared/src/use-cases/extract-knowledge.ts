@@ -15,7 +15,7 @@ export async function extractKnowledge(
     samplesPerShard: plan.spec.samplesPerShard,
     topK: plan.spec.distillation.topK,
     batchSize: open.training.batchSize,
-    positions: "answer",
+    positions: plan.spec.distillation.positions,
     header: {
       run: plan.run,
       round: identity.round,

@@ -10,7 +10,7 @@ export interface ShardExtraction {
   topK: number;
   /** samples in one forward pass */
   batchSize: number;
-  /** "all": the prompt's positions too, so that the loss is the whole sample's */
+  /** "all": the prompt's positions too; the loss stays the answer's */
   positions: "answer" | "all";
   header: Omit<ShardHeader, "shard" | "topK" | "topP" | "vocabularySize">;
   /** is given one shard after the other, and awaited before the next is begun */
@@ -45,8 +45,12 @@ export async function extractShards(
 }
 
 /** The sample as if its prompt were to be answered too: every position after BOS predicts. */
-function asAnswer({ ids, ends }: EncodedText): EncodedText {
-  return { ids, ends, answer: new Uint8Array(ids.length).fill(1, 1), answerBytes: ends.at(-1)! };
+function wholly(text: EncodedText): EncodedText {
+  return { ...text, answer: new Uint8Array(text.ids.length).fill(1, 1) };
+}
+
+function answersOf({ answer }: EncodedText): number {
+  return answer.reduce((sum, flag) => sum + flag, 0);
 }
 
 async function knowledgeOf(
@@ -55,18 +59,17 @@ async function knowledgeOf(
   { topK, batchSize, positions: wanted }: Pick<ShardExtraction, "topK" | "batchSize" | "positions">,
 ): Promise<Knowledge> {
   const texts = samples.map(encodeScored);
-  const encoded = wanted === "all" ? texts.map(asAnswer) : texts;
+  const encoded = wanted === "all" ? texts.map(wholly) : texts;
   const kept = Math.min(topK, model.vocabularySize);
   const tokenOffsets = offsetsOf(encoded.map((text) => text.ids.length));
-  const positionCounts = encoded.map((text) => text.answer.reduce((sum, flag) => sum + flag, 0));
-  const positionOffsets = offsetsOf(positionCounts);
+  const positionOffsets = offsetsOf(encoded.map(answersOf));
   const tokens = tokenOffsets[samples.length];
   const positions = positionOffsets[samples.length];
   const knowledge: Knowledge = {
     sampleIds: new Uint8Array(samples.length * 16),
     lossNats: new Float64Array(samples.length),
     answerBytes: Int32Array.from(encoded, (text) => text.answerBytes),
-    answerPositions: Int32Array.from(positionCounts),
+    answerPositions: Int32Array.from(texts, answersOf),
     tokenOffsets,
     tokenIds: new Int32Array(tokens),
     tokenEnds: new Int32Array(tokens),
@@ -96,6 +99,12 @@ async function knowledgeOf(
     }
     index++;
   }
+  // with positions of a prompt the loss just found is prompt's and answer's together
+  const prompted = [...texts.keys()].filter((at) => answersOf(texts[at]) < answersOf(encoded[at]));
+  if (prompted.length === 0) return knowledge;
+  const prompts = prompted.map((at) => texts[at]);
+  for (const [place, nats] of (await model.score(prompts, batchSize)).entries())
+    knowledge.lossNats[prompted[place]] = nats;
   return knowledge;
 }
 

@@ -17,8 +17,11 @@ export function tokenizerText(tokenizer: TokenizerFile): string {
 }
 
 /** config.json of a LLaMA checkpoint with tied embeddings, in Hugging Face's names. */
-export function modelConfig(party: ToyParty, tokenizer: TokenizerFile): object {
-  const { hiddenSize, intermediateSize, layers, heads, keyValueHeads } = party.model;
+export function modelConfig(
+  { hiddenSize, intermediateSize, layers, heads, keyValueHeads }: ToyParty["model"],
+  tokenizer: TokenizerFile,
+  contextTokens: number,
+): object {
   return {
     architectures: ["LlamaForCausalLM"],
     model_type: "llama",
@@ -30,7 +33,7 @@ export function modelConfig(party: ToyParty, tokenizer: TokenizerFile): object {
     num_key_value_heads: keyValueHeads,
     head_dim: hiddenSize / heads,
     hidden_act: "silu",
-    max_position_embeddings: CONTEXT_TOKENS,
+    max_position_embeddings: contextTokens,
     rms_norm_eps: 1e-5,
     rope_theta: 10000,
     attention_bias: false,
@@ -50,7 +53,10 @@ if (import.meta.main) {
     const folder = new URL(`../../examples/quickstart/models/${party.id}/`, import.meta.url);
     mkdirSync(folder, { recursive: true });
     writeFileSync(new URL("tokenizer.json", folder), tokenizerText(tokenizer));
-    writeFileSync(new URL("config.json", folder), `${JSON.stringify(modelConfig(party, tokenizer), null, 2)}\n`);
+    writeFileSync(
+      new URL("config.json", folder),
+      `${JSON.stringify(modelConfig(party.model, tokenizer, CONTEXT_TOKENS), null, 2)}\n`,
+    );
     process.stdout.write(`${party.id}: ${party.tokenizer.kind}, ${tokenizer.vocabularySize} tokens\n`);
   }
 }

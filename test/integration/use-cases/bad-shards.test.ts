@@ -11,7 +11,8 @@ import { clientTrain } from "../../../shared/src/use-cases/client-train.ts";
 import { readOutput } from "../../../shared/src/use-cases/job-outputs.ts";
 import { mapVocabulary } from "../../../shared/src/use-cases/map-vocabulary.ts";
 import { serverExtract } from "../../../shared/src/use-cases/server-extract.ts";
-import { plan, type StageRun, stageRun } from "../../support/run-stages.ts";
+import { type StageRun, stageRun } from "../../support/run-stages.ts";
+import { plan } from "../../support/stage-order.ts";
 import { writeTinyFederation } from "../../support/tiny-federation.ts";
 
 const ANY = 1 << 30;

@@ -7,7 +7,8 @@ import { runStatus } from "../../../shared/src/contracts/run-status.ts";
 import { failRun } from "../../../shared/src/use-cases/fail-run.ts";
 import { readJson } from "../../../shared/src/use-cases/read-json.ts";
 import { EXECUTION, executionArn } from "../../support/execution-arn.ts";
-import { plan, type StageRun, stageRun } from "../../support/run-stages.ts";
+import { type StageRun, stageRun } from "../../support/run-stages.ts";
+import { plan } from "../../support/stage-order.ts";
 import { type TinySpec, writeTinyFederation } from "../../support/tiny-federation.ts";
 
 const OTHER = executionArn("second");

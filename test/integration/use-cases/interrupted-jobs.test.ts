@@ -9,7 +9,8 @@ import { readTrainingState, writeTrainingState } from "../../../shared/src/forma
 import { clientTrain } from "../../../shared/src/use-cases/client-train.ts";
 import type { WorkerDependencies } from "../../../shared/src/use-cases/dependencies.ts";
 import { runBaseline } from "../../../shared/src/use-cases/run-baseline.ts";
-import { plan, type StageRun, stageRun } from "../../support/run-stages.ts";
+import { type StageRun, stageRun } from "../../support/run-stages.ts";
+import { plan } from "../../support/stage-order.ts";
 import { type TinySpec, writeTinyFederation } from "../../support/tiny-federation.ts";
 
 let folder: string;

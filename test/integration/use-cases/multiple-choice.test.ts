@@ -6,8 +6,9 @@ import { FileMaterial } from "../../../shared/src/adapters/material/file-materia
 import { openTokenizer } from "../../../shared/src/adapters/tokenizers/open-tokenizer.ts";
 import { readOutput } from "../../../shared/src/use-cases/job-outputs.ts";
 import { runBaseline } from "../../../shared/src/use-cases/run-baseline.ts";
-import { plan, type StageRun, stageRun } from "../../support/run-stages.ts";
+import { type StageRun, stageRun } from "../../support/run-stages.ts";
 import { engine } from "../../support/shared-engine.ts";
+import { plan } from "../../support/stage-order.ts";
 import { type TinySpec, writeTinyFederation } from "../../support/tiny-federation.ts";
 
 const QUESTIONS = [

@@ -6,7 +6,8 @@ import { artefactKeys, controlKeys } from "../../../shared/src/contracts/keys.ts
 import { clientTrain } from "../../../shared/src/use-cases/client-train.ts";
 import { JobOutputs, readOutput } from "../../../shared/src/use-cases/job-outputs.ts";
 import { mapVocabulary } from "../../../shared/src/use-cases/map-vocabulary.ts";
-import { plan, type StageRun, stageRun } from "../../support/run-stages.ts";
+import { type StageRun, stageRun } from "../../support/run-stages.ts";
+import { plan } from "../../support/stage-order.ts";
 import { type TinySpec, writeTinyFederation, writeTinyModel } from "../../support/tiny-federation.ts";
 import { characterTokenizerJson } from "../../support/tiny-tokenizers.ts";
 

@@ -8,7 +8,8 @@ import { stageRequests } from "../../../shared/src/core/cost/stage-requests.ts";
 import { workerJobs } from "../../../shared/src/core/cost/worker-time.ts";
 import type { ObjectStore } from "../../../shared/src/ports/object-store.ts";
 import { recordUsage } from "../../../shared/src/use-cases/record-usage.ts";
-import { runStages, stageRun } from "../../support/run-stages.ts";
+import { stageRun } from "../../support/run-stages.ts";
+import { runStages } from "../../support/stage-order.ts";
 import { writeTinyFederation } from "../../support/tiny-federation.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "fedmkt-requests-"));

@@ -8,7 +8,8 @@ import { readKnowledgeShard } from "../../../shared/src/formats/knowledge-shard.
 import { parsePeftAdapter } from "../../../shared/src/formats/peft-adapter.ts";
 import { sha256 } from "../../../shared/src/formats/sha256.ts";
 import { readOutput } from "../../../shared/src/use-cases/job-outputs.ts";
-import { plan, runStages, type StageRun, stageRun } from "../../support/run-stages.ts";
+import { type StageRun, stageRun } from "../../support/run-stages.ts";
+import { plan, runStages } from "../../support/stage-order.ts";
 import { type TinySpec, writeTinyFederation } from "../../support/tiny-federation.ts";
 
 const ANY = 1 << 30;

@@ -16,7 +16,8 @@ import { readJson } from "../../../shared/src/use-cases/read-json.ts";
 import { recordUsage } from "../../../shared/src/use-cases/record-usage.ts";
 import { runDollars } from "../../../shared/src/use-cases/run-cost.ts";
 import { EXECUTION } from "../../support/execution-arn.ts";
-import { plan, runStages, type StageRun, stageRun } from "../../support/run-stages.ts";
+import { type StageRun, stageRun } from "../../support/run-stages.ts";
+import { plan, runStages } from "../../support/stage-order.ts";
 import { type TinySpec, writeTinyFederation } from "../../support/tiny-federation.ts";
 
 const MACHINE = "g5.xlarge";

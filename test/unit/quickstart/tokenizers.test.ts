@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { buildCorpora, QUICKSTART_SEED } from "../../../scripts/quickstart/corpora.ts";
-import { PARTIES } from "../../../scripts/quickstart/parties.ts";
+import { CONTEXT_TOKENS, PARTIES } from "../../../scripts/quickstart/parties.ts";
 import { modelConfig, tokenizerText, trainTokenizer } from "../../../scripts/quickstart/train-tokenizers.ts";
 import { openTokenizer } from "../../../shared/src/adapters/tokenizers/open-tokenizer.ts";
 
@@ -20,7 +20,7 @@ describe.each(PARTIES.map((party) => [party.id, party] as const))("the quickstar
   it("is trained again byte for byte from the corpora, with its config", () => {
     const trained = trainTokenizer(party, corpora.pretraining.get(id)!);
     expect(tokenizerText(trained)).toBe(read("tokenizer.json").toString());
-    expect(JSON.parse(read("config.json").toString())).toEqual(modelConfig(party, trained));
+    expect(JSON.parse(read("config.json").toString())).toEqual(modelConfig(party.model, trained, CONTEXT_TOKENS));
     expect(trained.vocabularySize).toBe(party.tokenizer.vocabularySize);
   });
 

@@ -93,7 +93,7 @@ export async function measureRun(spec: RunSpec): Promise<MeasuredRun> {
       ...(party === undefined ? assumedModel(id) : await measureModel(model, lora)),
       vocabularySize: party?.vocabularySize ?? ASSUMED.vocabularySize,
       publicTokens: tokens(publicSet).all,
-      publicPositions: tokens(publicSet).answer,
+      publicPositions: spec.distillation.positions === "all" ? tokens(publicSet).all : tokens(publicSet).answer,
       privateTokens: index === 0 ? 0 : tokens(privateSets[index - 1]).all,
       heldOutTokens: visible.reduce((sum, set) => sum + tokens(set).all, 0),
       privateEpochs: training.privateEpochs,

@@ -1,87 +1,150 @@
 import { artefactKeys } from "../contracts/keys.ts";
+import type { Plan } from "../contracts/plan.ts";
 import { selection } from "../contracts/selection.ts";
 import { InvalidInputError } from "../core/errors.ts";
-import type { AlignedKnowledge } from "../core/knowledge.ts";
+import type { Knowledge } from "../core/knowledge.ts";
 import type { Sample } from "../core/samples/sample.ts";
+import { KnowledgeMixture } from "../core/selection/knowledge-mixture.ts";
+import { ownKnowledge, type TaughtKnowledge } from "../core/selection/own-knowledge.ts";
 import { readAlignedShard } from "../formats/aligned-shard.ts";
+import { readKnowledgeShard } from "../formats/knowledge-shard.ts";
 import type { SampleTarget } from "../ports/engine.ts";
 import { readOutput } from "./job-outputs.ts";
 import { partyOf } from "./load-plan.ts";
 import { loadVocabularyMap } from "./map-vocabulary.ts";
-import { ALIGNED } from "./party-outputs.ts";
+import { ALIGNED, knowledgeName, knowledgeOwned } from "./party-outputs.ts";
 import { readJson } from "./read-json.ts";
 import type { SelectedKnowledge } from "./train-party.ts";
 import type { RunningJob } from "./with-job.ts";
 
-/** What a target learns from this round: for each public sample the winner's knowledge in the target's own positions. */
-export async function loadSelectedKnowledge(
-  { deps, plan, identity: { round, party: target } }: RunningJob,
-  samples: readonly Sample[],
-): Promise<SelectedKnowledge> {
+/** A shard's place in the public set: its samples are those from first to before last. */
+interface Slice {
+  shard: number;
+  first: number;
+  last: number;
+}
+
+/**
+ * What a target learns from this round: for each public sample the winner's knowledge in the target's own positions. Where the
+ * target itself wins that is nothing under `strict`, and its own output under `greater`; under `weighted-mean` it is the mixture
+ * of all. Beside what is learned one aligned shard, one own shard and one mixture are held at a time.
+ */
+export async function loadSelectedKnowledge(job: RunningJob, samples: readonly Sample[]): Promise<SelectedKnowledge> {
+  const {
+    deps,
+    plan,
+    identity: { round, party: target },
+  } = job;
   const key = artefactKeys.selection(plan.run, round, target);
-  const { sources, winners } = await readJson(deps.objects, deps.buckets.artefacts, key, selection);
-  if (winners.length !== samples.length)
+  const { rule, sources, winners, shares } = await readJson(deps.objects, deps.buckets.artefacts, key, selection);
+  if (winners.length !== samples.length || (shares ?? winners).length !== samples.length)
     throw new InvalidInputError(
       "SELECTION_MISFITS",
       `${key}: expected ${samples.length} winners, found ${winners.length}`,
     );
+  const slices = Array.from({ length: plan.public.shards }, (_, shard): Slice => {
+    const first = shard * plan.spec.samplesPerShard;
+    return { shard, first, last: Math.min(first + plan.spec.samplesPerShard, samples.length) };
+  });
   const targets: (SampleTarget | null)[] = samples.map(() => null);
   const partitions: Int32Array[] = [];
-  const { learn } = plan.spec.distillation;
+  /** Takes the samples that `wins` names out of a shard's knowledge. */
+  const take = (taught: TaughtKnowledge, slice: Slice, partition: number, what: string, winner: number | null) => {
+    for (let index = slice.first; index < slice.last; index++)
+      if (winner === null || winners[index] === winner)
+        targets[index] = targetOf(taught, index - slice.first, samples[index], partition, what);
+  };
+  if (rule === "weighted-mean") {
+    for (const slice of slices) {
+      const { own, what } = await loadOwn(job, slice);
+      const mixture = new KnowledgeMixture(own, Float64Array.from(shares!.slice(slice.first, slice.last).flat()));
+      for (const [index, source] of sources.entries())
+        mixture.add(index, (await loadAligned(job, source, slice.shard, null)).taught);
+      take(mixture.finish(), slice, -1, what, null);
+    }
+    return { targets, partitions };
+  }
   for (const [sourceIndex, source] of sources.entries()) {
     if (!winners.includes(sourceIndex)) continue;
-    let partition = -1;
-    let entryLimit = partyOf(plan, target).vocabularySize;
-    if (learn === "group") {
-      const map = await loadVocabularyMap(deps, plan, source, target);
-      entryLimit = map.groups;
-      partition = partitions.push(padded(map.groupOfTarget, map.groups, partyOf(plan, target).vocabularySize)) - 1;
-    }
-    for (let shard = 0; shard < plan.public.shards; shard++) {
-      const first = shard * plan.spec.samplesPerShard;
-      const last = Math.min(first + plan.spec.samplesPerShard, samples.length);
-      if (!winners.slice(first, last).includes(sourceIndex)) continue;
-      const folder = artefactKeys.aligned(plan.run, round, source, target, shard);
-      const { aligned } = readAlignedShard(await readOutput(deps, folder, ALIGNED), `${folder}/${ALIGNED}`, {
-        run: plan.run,
-        round,
-        source,
-        target,
-        shard,
-        learn,
-        targetTokenizerHash: partyOf(plan, target).tokenizerHash,
-        datasetHash: plan.public.hash,
-        entryLimit,
-      });
-      for (let index = first; index < last; index++)
-        if (winners[index] === sourceIndex)
-          targets[index] = targetOf(aligned, index - first, samples[index], partition, `${folder}/${ALIGNED}`);
+    const partition = await loadPartition(deps, plan, source, target);
+    const place = partition === null ? -1 : partitions.push(partition.groupOfToken) - 1;
+    for (const slice of slices) {
+      if (!winners.slice(slice.first, slice.last).includes(sourceIndex)) continue;
+      const { taught, what } = await loadAligned(job, source, slice.shard, partition?.groups ?? null);
+      take(taught, slice, place, what, sourceIndex);
     }
   }
+  if (rule === "greater")
+    for (const slice of slices) {
+      if (!winners.slice(slice.first, slice.last).includes(-1)) continue;
+      const { own, what } = await loadOwn(job, slice);
+      take(own, slice, -1, what, -1);
+    }
   return { targets, partitions };
+}
+
+/** A source's groups of the target's tokens, where groups are learned. */
+async function loadPartition(deps: RunningJob["deps"], plan: Plan, source: string, target: string) {
+  if (plan.spec.distillation.learn === "token") return null;
+  const { groups, groupOfTarget } = await loadVocabularyMap(deps, plan, source, target);
+  return { groups, groupOfToken: padded(groupOfTarget, groups, partyOf(plan, target).vocabularySize) };
+}
+
+/** @param groups - how many there are; null: entries are the target's tokens */
+async function loadAligned({ deps, plan, identity }: RunningJob, source: string, shard: number, groups: number | null) {
+  const { round, party: target } = identity;
+  const folder = artefactKeys.aligned(plan.run, round, source, target, shard);
+  const what = `${folder}/${ALIGNED}`;
+  const { aligned } = readAlignedShard(await readOutput(deps, folder, ALIGNED), what, {
+    run: plan.run,
+    round,
+    source,
+    target,
+    shard,
+    learn: plan.spec.distillation.learn,
+    targetTokenizerHash: partyOf(plan, target).tokenizerHash,
+    datasetHash: plan.public.hash,
+    entryLimit: groups ?? partyOf(plan, target).vocabularySize,
+  });
+  return { taught: aligned as TaughtKnowledge, what };
+}
+
+/** The target's own knowledge, the one that it was compared by. */
+async function loadOwn({ deps, plan, identity }: RunningJob, { shard }: Slice) {
+  const { party, round, folder } = knowledgeOwned(plan, identity.round, identity.party);
+  const { tokenizerHash, vocabularySize } = partyOf(plan, party);
+  const { transfer, temperature } = plan.spec.distillation;
+  const what = `${folder}/${knowledgeName(shard)}`;
+  const expected = { run: plan.run, round, party, shard, tokenizerHash, vocabularySize, datasetHash: plan.public.hash };
+  const { knowledge }: { knowledge: Knowledge } = readKnowledgeShard(
+    await readOutput(deps, folder, knowledgeName(shard)),
+    what,
+    expected,
+  );
+  return { own: ownKnowledge(knowledge, transfer, temperature), what };
 }
 
 /** One sample's slice, copied, so that the shard around it can go. */
 function targetOf(
-  aligned: AlignedKnowledge,
+  taught: TaughtKnowledge,
   index: number,
   sample: Sample,
   partition: number,
   what: string,
 ): SampleTarget {
-  if (!aligned.sampleIds.subarray(index * 16, index * 16 + 16).every((byte, place) => byte === sample.id[place]))
+  if (!taught.sampleIds.subarray(index * 16, index * 16 + 16).every((byte, place) => byte === sample.id[place]))
     throw new InvalidInputError(
       "SAMPLES_DIFFER",
       `${what}: sample ${index} is not the public set's sample at that place`,
     );
-  const [first, last] = [aligned.positionOffsets[index], aligned.positionOffsets[index + 1]];
-  const [begin, end] = [aligned.entryOffsets[first], aligned.entryOffsets[last]];
+  const [first, last] = [taught.positionOffsets[index], taught.positionOffsets[index + 1]];
+  const [begin, end] = [taught.entryOffsets[first], taught.entryOffsets[last]];
   return {
-    positions: aligned.positions.slice(first, last),
-    offsets: aligned.entryOffsets.slice(first, last + 1).map((offset) => offset - begin),
-    entries: aligned.entries.slice(begin, end),
-    probabilities: aligned.probabilities.slice(begin, end),
-    tail: aligned.tail.slice(first, last),
+    positions: taught.positions.slice(first, last),
+    offsets: taught.entryOffsets.slice(first, last + 1).map((offset) => offset - begin),
+    entries: taught.entries.slice(begin, end),
+    probabilities: taught.probabilities.slice(begin, end),
+    tail: taught.tail.slice(first, last),
     partition,
   };
 }

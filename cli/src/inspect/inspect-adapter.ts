@@ -22,7 +22,7 @@ export function inspectAdapter(folder: string, what: string): Inspection {
       layers: layers.size,
       tensors: 2 * layers.size,
       parameters,
-      size: formatBytes(adapter.weights.length),
+      size: { value: adapter.weights.length, text: formatBytes(adapter.weights.length) },
     },
     lines: [...layers].map(
       ([layer, { down, up }]) => `${layer}: A ${down.dtype} [${down.shape.join(", ")}], B [${up.shape.join(", ")}]`,

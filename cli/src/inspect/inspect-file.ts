@@ -8,34 +8,43 @@ import {
   type SafetensorsHeader,
 } from "@fedmkt/shared/formats/safetensors.ts";
 import { formatBytes } from "@fedmkt/shared/report/table.ts";
+import { inspectAligned } from "./inspect-aligned.ts";
+import { inspectAlignment, isAlignment, MAX_ALIGNMENT_BYTES } from "./inspect-alignment.ts";
 import { inspectDocument } from "./inspect-document.ts";
+import { inspectKnowledge } from "./inspect-knowledge.ts";
 import { inspectMap } from "./inspect-map.ts";
-import { inspectAligned, inspectKnowledge } from "./inspect-shard.ts";
 import type { Inspection, InspectionContext } from "./inspection.ts";
 
 /** Plans and summaries of the largest federations are some megabytes. */
 const MAX_DOCUMENT_BYTES = 64 * 1024 * 1024;
 
+/** How much of a text tells what it is. */
+const TOLD_BY_BYTES = 64;
+
 /** By the `format` that our files carry in their metadata. */
-const FORMATS: Readonly<Record<string, (bytes: Uint8Array, what: string, context?: InspectionContext) => Inspection>> =
-  {
-    "fedmkt.knowledge": inspectKnowledge,
-    "fedmkt.aligned": inspectAligned,
-    "fedmkt.vocabulary-map": inspectMap,
-  };
+const FORMATS: Readonly<Record<string, (bytes: Uint8Array, what: string, context: InspectionContext) => Inspection>> = {
+  "fedmkt.knowledge": inspectKnowledge,
+  "fedmkt.aligned": inspectAligned,
+  "fedmkt.vocabulary-map": inspectMap,
+};
 
 /**
  * Looks into a file of a run. Our own formats are read and checked whole; of other safetensors files only the header is read.
  * @param what - the file as the person gave it
  * @throws InvalidInputError `FILE_MISSING`, `FILE_TOO_LARGE`, `FILE_UNKNOWN`, and whatever the format's reader refuses
  */
-export function inspectFile(file: string, what: string, context?: InspectionContext): Inspection {
+export function inspectFile(file: string, what: string, context: InspectionContext): Inspection {
   const stats = statSync(file, { throwIfNoEntry: false });
   if (!stats?.isFile()) throw new InvalidInputError("FILE_MISSING", `${what}: expected a file, there is none`);
   if (/\.ya?ml$/.test(file))
     throw new InvalidInputError("FILE_UNKNOWN", `${what}: is a spec; fedmkt validate ${what} checks it`);
-  const start = readStart(file, LENGTH_BYTES);
-  if (/^\s*[{[]/.test(new TextDecoder("latin1").decode(start))) {
+  const start = readStart(file, TOLD_BY_BYTES);
+  const text = new TextDecoder("latin1").decode(start);
+  if (isAlignment(text)) {
+    refuseLarge(stats.size, MAX_ALIGNMENT_BYTES, what);
+    return inspectAlignment(readFileSync(file), what, context);
+  }
+  if (/^\s*[{[]/.test(text.slice(0, LENGTH_BYTES))) {
     refuseLarge(stats.size, MAX_DOCUMENT_BYTES, what);
     return inspectDocument(readFileSync(file, "utf8"), what);
   }
@@ -58,7 +67,7 @@ function inspectTensors({ tensors, metadata }: SafetensorsHeader, bytes: number)
       ...(format === undefined ? {} : { format }),
       tensors: tensors.size,
       elements,
-      size: formatBytes(bytes),
+      size: { value: bytes, text: formatBytes(bytes) },
       ...rest,
     },
     lines: [...tensors].map(([name, { dtype, shape }]) => `${name}: ${dtype} [${shape.join(", ")}]`),

@@ -1,40 +1,48 @@
-/** What a file holds, as a person reads it and as a program does. */
+/** A number, or several, as a person reads them and as a program does, with every digit. */
+export interface Figure {
+  text: string;
+  value: unknown;
+}
+
+export type Fact = string | number | Figure;
+
+/** What a file holds. */
 export interface Inspection {
   kind: string;
   /** in the order in which they are shown */
-  facts: Record<string, string | number>;
-  /** further lines, such as the first tokens or the list of tensors */
+  facts: Record<string, Fact>;
+  /** further lines for a person, such as the first tokens or the list of tensors */
   lines: string[];
+  /** what the lines tell, for a program, with every digit */
+  details?: Record<string, unknown>;
 }
 
-/** Writes a party's token as a person reads it: its id, and its text where the tokenizer is known. */
-export type NameToken = (party: string, id: number) => string;
+/** Whose vocabulary a token is of. */
+export interface TokenOwner {
+  party: string;
+  tokenizerHash: string;
+}
 
-export const plainId: NameToken = (_, id) => String(id);
+/** A token's text where its tokenizer is at hand, else null. */
+export type TokenText = (owner: TokenOwner, id: number) => string | null;
 
-/** What a file is of, where its place says more than the file itself. */
+/** What a person asked to see, and what a file is of where its place says more than the file itself. */
 export interface InspectionContext {
-  nameToken: NameToken;
+  tokenText: TokenText;
+  /** the most items of any list */
+  limit: number;
+  /** of a shard or an alignment: the one sample that is shown in full; counted from 0 */
+  sample: number | null;
+  /** of that sample: the one position that is shown */
+  position: number | null;
   /** of a vocabulary map: two parties that use it */
   pair?: { source: string; target: string };
 }
 
-/** Mean and least of some numbers; both null of none. */
-export function spread(values: Iterable<number>): { mean: number | null; least: number | null; most: number | null } {
-  let sum = 0;
-  let count = 0;
-  let least = Number.POSITIVE_INFINITY;
-  let most = Number.NEGATIVE_INFINITY;
-  for (const value of values) {
-    sum += value;
-    count++;
-    least = Math.min(least, value);
-    most = Math.max(most, value);
-  }
-  return count === 0 ? { mean: null, least: null, most: null } : { mean: sum / count, least, most };
-}
+export const DEFAULT_LIMIT = 12;
 
-export function formatSpread(values: Iterable<number>, format: (value: number) => string): string {
-  const { mean, least, most } = spread(values);
-  return mean === null ? "none" : `mean ${format(mean)}, from ${format(least!)} to ${format(most!)}`;
+/** A token as a person reads it: its id, and its text where that is known. */
+export function nameToken(tokenText: TokenText, owner: TokenOwner, id: number): string {
+  const text = tokenText(owner, id);
+  return text === null ? String(id) : `${id} ${JSON.stringify(text)}`;
 }

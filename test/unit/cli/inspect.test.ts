@@ -1,12 +1,15 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { openTokenizer } from "../../../shared/src/adapters/tokenizers/open-tokenizer.ts";
 import { encodeJson } from "../../../shared/src/contracts/json-document.ts";
 import type { AlignedKnowledge, Knowledge, VocabularyMap } from "../../../shared/src/core/knowledge.ts";
 import { writeAlignedShard } from "../../../shared/src/formats/aligned-shard.ts";
 import { writeKnowledgeShard } from "../../../shared/src/formats/knowledge-shard.ts";
 import { writeSafetensors } from "../../../shared/src/formats/safetensors.ts";
+import { sha256 } from "../../../shared/src/formats/sha256.ts";
 import { writeVocabularyMap } from "../../../shared/src/formats/vocabulary-map.ts";
 import { callCli, makeToyFolder, remove, write } from "../../support/cli.ts";
 import { SUMMARY } from "../../support/summary.ts";
+import { characterTokenizerJson } from "../../support/tiny-tokenizers.ts";
 
 const HASH = "cd".repeat(32);
 
@@ -25,6 +28,31 @@ const KNOWLEDGE: Knowledge = {
   topIds: Int32Array.of(1, 2, 1, 2),
   topLogProbs: new Float32Array(4).fill(Math.log(0.45)),
   tailMass: Float32Array.of(0.1, 0.1),
+};
+
+const SHARD_HEADER = {
+  run: "toy",
+  round: 1,
+  party: "ward",
+  shard: 3,
+  modelHash: HASH,
+  tokenizerHash: HASH,
+  datasetHash: HASH,
+  vocabularySize: 4,
+  topK: 2,
+  topP: 1,
+};
+
+const ALIGNED_HEADER = {
+  run: "toy",
+  round: 1,
+  source: "server",
+  target: "ward",
+  shard: 0,
+  learn: "group" as const,
+  sourceTokenizerHash: HASH,
+  targetTokenizerHash: HASH,
+  datasetHash: HASH,
 };
 
 const ALIGNED: AlignedKnowledge = {
@@ -55,24 +83,21 @@ describe("fedmkt inspect", () => {
   });
   afterEach(() => remove(folder));
 
-  async function inspect(content: string | Uint8Array) {
+  async function inspect(content: string | Uint8Array, ...options: string[]) {
     write(folder, "it", content);
-    const { exitCode, stdout } = await callCli(folder, ["inspect", "it", "--json"]);
+    const { exitCode, stdout } = await callCli(folder, ["inspect", "it", ...options, "--json"]);
     const { data, error } = JSON.parse(stdout);
     return { exitCode, data, error };
   }
 
+  /** As a person sees it. */
+  async function read(content: string | Uint8Array, ...options: string[]): Promise<string> {
+    write(folder, "it", content);
+    return (await callCli(folder, ["inspect", "it", ...options])).stdout;
+  }
+
   it("shows a knowledge shard's positions, K, mass kept, tail, loss and first tokens", async () => {
-    const header = {
-      run: "toy",
-      round: 1,
-      party: "ward",
-      shard: 3,
-      modelHash: HASH,
-      tokenizerHash: HASH,
-      datasetHash: HASH,
-    };
-    const bytes = writeKnowledgeShard(KNOWLEDGE, { ...header, vocabularySize: 4, topK: 2, topP: 1 });
+    const bytes = writeKnowledgeShard(KNOWLEDGE, SHARD_HEADER);
     const { data } = await inspect(bytes);
     expect(data.kind).toBe("knowledge shard");
     expect(data.facts).toMatchObject({
@@ -81,47 +106,177 @@ describe("fedmkt inspect", () => {
       samples: 1,
       "answer positions": 2,
       "K (most entries kept a position)": 2,
-      "mass kept": "mean 90.0 %, from 90.0 % to 90.0 %",
-      "tail (mass cut off)": "mean 10.0 %, from 10.0 % to 10.0 %",
-      "bits/byte": "1.152",
+      size: bytes.length,
+      "bytes a position": bytes.length / 2,
+      entries: 4,
+      "entries a position": { mean: 2, least: 2, most: 2 },
+      "answer tokens kept": { count: 2, share: 1 },
+      "answer tokens likeliest": { count: 1, share: 0.5 },
     });
-    expect(data.lines).toEqual(["first sample's tokens: 0 1 2", "first position's likeliest: 1 (45.0 %), 2 (45.0 %)"]);
-    expect((await callCli(folder, ["inspect", "it"])).stdout).toContain("it: knowledge shard\n  run ");
+    const { facts } = data;
+    const tail = KNOWLEDGE.tailMass[0];
+    expect(facts["mass kept"].mean).toBeCloseTo(1 - tail, 7);
+    expect(facts["tail (mass cut off)"].quantiles).toEqual({ "0.05": tail, "0.5": tail, "0.95": tail });
+    expect(facts["entropy, bits (tail as one token)"].mean).toBeCloseTo(
+      -0.9 * Math.log2(0.45) - 0.1 * Math.log2(0.1),
+      6,
+    );
+    expect(facts["bits/byte"]).toBe((-2 * Math.log(0.45)) / 2 / Math.LN2);
+    expect(data.lines.slice(-2)).toEqual([
+      "first sample's tokens: 0 1 2",
+      "first position's likeliest: 1 (45.0 %), 2 (45.0 %)",
+    ]);
+    const text = await read(bytes);
+    expect(text).toContain("it: knowledge shard\n  run ");
+    expect(text).toMatch(/bits\/byte +1\.152\n/);
+    expect(text).toMatch(/mass kept +always 90\.0 %\n/);
+    expect(text).toContain("ranks of the answer tokens that are kept: 1: 1 (50.0 %), 2: 1 (50.0 %)\n");
+    expect(text).toContain("answer tokens cut off: 0 (0.0 %)\n");
+    expect(text).toContain("    1: 45.0 %, 2 (100.0 %)\n    2: 45.0 %, 2 (100.0 %)\n");
+  });
+
+  it("shows one sample of a shard, position by position, with the tokens' texts where a tokenizer is named", async () => {
+    const tokenizer = new TextEncoder().encode(JSON.stringify(characterTokenizerJson("ab")));
+    write(folder, "their/tokenizer.json", tokenizer);
+    const { tokens } = openTokenizer(tokenizer, new TextEncoder().encode("{}"), "it").vocabulary;
+    const [a, b] = ["a", "b"].map((text) =>
+      tokens.findIndex((bytes) => bytes && new TextDecoder().decode(bytes) === text),
+    );
+    const ids = (list: Int32Array) => list.map((id) => [0, a, b][id]);
+    const knowledge = { ...KNOWLEDGE, tokenIds: ids(KNOWLEDGE.tokenIds), topIds: ids(KNOWLEDGE.topIds) };
+    const header = { ...SHARD_HEADER, vocabularySize: tokens.length, tokenizerHash: sha256(tokenizer) };
+    const bytes = writeKnowledgeShard(knowledge, header);
+    const text = await read(bytes, "--sample", "0", "--tokenizer", "their/tokenizer.json");
+    expect(text).toContain("sample 0: 3 tokens, 2 positions, 2 answer bytes, 1.152 bits/byte\n");
+    expect(text).toContain(`  1: ${a} "a" → ${b} "b" (rank 2) | ${a} "a" (45.0 %), ${b} "b" (45.0 %) | tail 10.0 %`);
+    expect(await read(bytes, "--sample", "0", "--tokenizer", "their", "--limit", "1")).toContain(
+      "  and 1 more: --limit 2 shows them all",
+    );
+    const { data } = await inspect(bytes, "--sample", "0", "--position", "1", "--tokenizer", "their");
+    expect(data.details.positions).toEqual([
+      {
+        position: 1,
+        ofAnswer: true,
+        token: { id: a, text: "a" },
+        next: { id: b, text: "b", rank: 2 },
+        entries: [a, b].map((id, entry) => ({ id, text: ["a", "b"][entry], logProbability: KNOWLEDGE.topLogProbs[0] })),
+        tail: KNOWLEDGE.tailMass[0],
+      },
+    ]);
+    expect(await read(bytes, "--sample", "0")).toContain(`  1: ${a} → ${b} (rank 2)`);
+  });
+
+  it.each<[string, string[], string]>([
+    ["a sample that is not there", ["--sample", "1"], "--sample: expected one from 0 to 0, got 1"],
+    [
+      "a position that is not there",
+      ["--sample", "0", "--position", "7"],
+      "--position: expected one of sample 0's, from 0 to 1, got 7",
+    ],
+    ["a position of no sample", ["--position", "0"], "--position: expected --sample with it, got none"],
+    ["no number", ["--sample", "first"], "--sample: expected a whole number from 0"],
+    ["no items", ["--limit", "0"], "--limit: expected a whole number from 1 to 10000"],
+  ])("refuses %s", async (_, options, message) => {
+    const { exitCode, error } = await inspect(writeKnowledgeShard(KNOWLEDGE, SHARD_HEADER), ...options);
+    expect([exitCode, error.code, error.message]).toEqual([2, "BAD_ARGUMENT", expect.stringContaining(message)]);
+  });
+
+  it("refuses a sample of what has none, and a tokenizer that is not there", async () => {
+    const { error } = await inspect(encodeJson(SUMMARY) as Uint8Array, "--sample", "0");
+    expect(error).toMatchObject({ code: "BAD_ARGUMENT", message: expect.stringContaining("run summary") });
+    const missing = await inspect(writeKnowledgeShard(KNOWLEDGE, SHARD_HEADER), "--tokenizer", "nowhere");
+    expect(missing.error).toMatchObject({ code: "FILE_MISSING", message: expect.stringContaining("nowhere") });
   });
 
   it("shows what an aligned shard kept", async () => {
-    const hashes = { sourceTokenizerHash: HASH, targetTokenizerHash: HASH, datasetHash: HASH };
-    const header = {
-      run: "toy",
-      round: 1,
-      source: "server",
-      target: "ward",
-      shard: 0,
-      learn: "group" as const,
-      ...hashes,
-    };
-    const { data } = await inspect(writeAlignedShard(ALIGNED, header));
+    const bytes = writeAlignedShard(ALIGNED, ALIGNED_HEADER);
+    const { data } = await inspect(bytes);
     expect(data.kind).toBe("aligned shard");
     expect(data.facts).toMatchObject({
       from: "server",
       to: "ward",
-      "of them aligned": "1 (25.0 %)",
-      "mass kept": "75.0 %",
-      "mass on equal tokens": "50.0 %",
-      "mass mapped nowhere": "5.0 %",
+      "of them aligned": { count: 1, share: 0.25 },
+      "entries a position": { mean: 2 },
+      "mass kept": 0.75,
+      "mass on equal tokens": 0.5,
+      "mass mapped nowhere": 0.05,
     });
+    expect(data.details.entriesWithMostMass).toEqual([
+      { id: 3, text: null, mass: 0.5 },
+      { id: 5, text: null, mass: 0.25 },
+    ]);
+    const text = await read(bytes);
+    expect(text).toMatch(/of them aligned +1 \(25\.0 %\)\n/);
+    expect(text).toContain("entries with most mass:\n    3: 50.0 %\n    5: 25.0 %\n");
+    expect(await read(bytes, "--sample", "0")).toContain(
+      "sample 0: 1 aligned positions\n    1: 3 (50.0 %), 5 (25.0 %) | tail 25.0 %",
+    );
   });
 
   it("counts how a vocabulary map's tokens were mapped", async () => {
-    const { data } = await inspect(writeVocabularyMap(MAP, { sourceTokenizerHash: HASH, targetTokenizerHash: HASH }));
+    const bytes = writeVocabularyMap(MAP, { sourceTokenizerHash: HASH, targetTokenizerHash: HASH });
+    const { data } = await inspect(bytes);
     expect(data.facts).toMatchObject({
       rule: "product",
       "source vocabulary": 4,
-      "mapped: equal": "1 (25.0 %)",
-      "mapped: nowhere": "1 (25.0 %)",
-      "edit distance": "mean 2.0, from 2.0 to 2.0",
+      "mapped: equal": { count: 1, share: 0.25 },
+      "mapped: nowhere": { count: 1, share: 0.25 },
+      "edit distance": { mean: 2, least: 2, most: 2 },
+      "target tokens in a group": { mean: 1 },
     });
-    expect(data.lines[0]).toBe("some tokens: 0 → 0 (role), 1 → 1 (equal), 2 → 1 (edit), 3 → nowhere (nowhere)");
+    expect(data.details).toMatchObject({
+      farthest: [{ source: 2, target: 1, distance: 2 }],
+      mostMappedTo: [{ target: 1, sources: 2 }],
+      largestGroups: [],
+    });
+    const text = await read(bytes);
+    expect(text).toMatch(/mapped: equal +1 \(25\.0 %\)\n/);
+    expect(text).toContain("edit distances: 2: 1 (100.0 %)\n");
+    expect(text).toContain("farthest:\n    2 → 1 (2 edits)\n");
+    expect(text).toContain("target tokens that most source tokens map to:\n    1 ← 2: 1, 2\n");
+    expect(text).toContain("some tokens: 0 → 0 (role), 1 → 1 (equal), 2 → 1 (edit), 3 → nowhere (nowhere)");
+    expect(await read(bytes, "--sample", "2")).toContain("2 → 1 (edit, 2 edits)\n  its mass goes to group 1: 1");
+    expect(await read(bytes, "--sample", "3")).toContain("3 → nowhere (nowhere, 0 edits)\n  its mass goes to no group");
+  });
+
+  it("counts which tokens an alignment of texts pairs", async () => {
+    const texts = [
+      { sourceTokens: ["a", "b", " c"], targetTokens: ["ab", " c"], sourcesOfTarget: [[0, 1], [2]] },
+      { sourceTokens: ["a"], targetTokens: ["a", "b"], sourcesOfTarget: [[0], []] },
+    ];
+    const file = texts.map((text) => `${JSON.stringify(text)}\n`).join("");
+    const { data } = await inspect(file);
+    expect(data).toMatchObject({
+      kind: "alignment of texts",
+      facts: {
+        texts: 2,
+        "source tokens": 4,
+        "target tokens": 4,
+        "target tokens aligned": { count: 3, share: 0.75 },
+        "of them one to one": { count: 2 },
+        "of them with an equal token": { count: 2 },
+        "source tokens used": { count: 4, share: 1 },
+      },
+      details: { sourcesOfAlignedTarget: [{ count: 2 }, { count: 1 }] },
+    });
+    expect(await read(file, "--sample", "1")).toContain(
+      'text 1: 2 target tokens, 1 source tokens\n    0 "a" ← 0 "a"\n    1 "b" ← nothing',
+    );
+    expect((await inspect(file, "--sample", "2")).error.message).toContain("expected one from 0 to 1, got 2");
+  });
+
+  it.each([
+    ["a list that is missing", { sourceTokens: ["a"], targetTokens: ["a"] }, "sourcesOfTarget: expected a list"],
+    ["a list too short", { sourceTokens: ["a"], targetTokens: ["a"], sourcesOfTarget: [] }, "expected sources of 1"],
+    ["a token that is none", { sourceTokens: [null], targetTokens: [], sourcesOfTarget: [] }, "expected tokens as"],
+    ["no list", { sourceTokens: ["a"], targetTokens: ["a"], sourcesOfTarget: [0] }, "got a number"],
+    ["a source beyond", { sourceTokens: ["a"], targetTokens: ["a"], sourcesOfTarget: [[1]] }, "below 1, got 1"],
+    ["sources that fall", { sourceTokens: ["a", "b"], targetTokens: ["a"], sourcesOfTarget: [[1, 0]] }, "got 0"],
+  ])("refuses an alignment with %s", async (_, text, message) => {
+    const { exitCode, error } = await inspect(JSON.stringify(text));
+    expect([exitCode, error.code]).toEqual([2, "ALIGNMENT_INVALID"]);
+    expect(error.message).toContain("it, line 1: ");
+    expect(error.message).toContain(message);
   });
 
   it("lists the tensors of any other safetensors file", async () => {

@@ -5,7 +5,11 @@
 export default {
   testRunner: "jest",
   plugins: ["@stryker-mutator/jest-runner"],
-  jest: { configFile: "jest.core.config.mjs", enableFindRelatedTests: true },
+  jest: {
+    configFile: "jest.core.config.mjs",
+    config: { setupFiles: ["<rootDir>/test/support/short-properties.mjs"] },
+    enableFindRelatedTests: true,
+  },
   // the last, so that a loop which never ends but fills memory is found out soon
   testRunnerNodeArgs: [
     "--experimental-vm-modules",

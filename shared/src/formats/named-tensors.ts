@@ -112,19 +112,41 @@ export function checkOffsets(offsets: Int32Array, end: number, name: string, ref
   if (last !== end) throw refuse(`${name}: expected to end at ${end}, got ${last}`);
 }
 
-/** Checks that each id stands once. By sorting: two million ids, as a hostile shard may hold, would be 300 MB of keys. */
+/**
+ * Checks that each id stands once. By sorting, since a hostile shard may hold millions: as keys of a map they would take 300 MB.
+ *
+ * Time O(S), whatever the ids; memory 8 bytes a sample.
+ */
 export function checkSampleIds(sampleIds: Uint8Array, refuse: Refuse): void {
-  const view = new DataView(sampleIds.buffer, sampleIds.byteOffset, sampleIds.byteLength);
-  const compare = (a: number, b: number) => {
-    for (let at = 0; at < SAMPLE_ID_BYTES; at += Uint32Array.BYTES_PER_ELEMENT) {
-      const difference = view.getUint32(a * SAMPLE_ID_BYTES + at) - view.getUint32(b * SAMPLE_ID_BYTES + at);
-      if (difference !== 0) return difference;
-    }
-    return 0;
-  };
-  const order = Uint32Array.from({ length: sampleIds.length / SAMPLE_ID_BYTES }, (_, sample) => sample);
-  order.sort((a, b) => compare(a, b) || a - b);
-  for (let at = 1; at < order.length; at++)
-    if (compare(order[at - 1], order[at]) === 0)
-      throw refuse(`sample ${order[at]}: has the id of sample ${order[at - 1]}`);
+  const order = sortIds(sampleIds);
+  for (let at = 1; at < order.length; at++) {
+    const [first, second] = [order[at - 1], order[at]];
+    let byte = 0;
+    while (
+      byte < SAMPLE_ID_BYTES &&
+      sampleIds[first * SAMPLE_ID_BYTES + byte] === sampleIds[second * SAMPLE_ID_BYTES + byte]
+    )
+      byte++;
+    if (byte === SAMPLE_ID_BYTES) throw refuse(`sample ${second}: has the id of sample ${first}`);
+  }
+}
+
+/** The samples in the order of their ids, equal ones in their own: by each byte, the last first. */
+function sortIds(sampleIds: Uint8Array): Uint32Array {
+  const samples = sampleIds.length / SAMPLE_ID_BYTES;
+  let order = new Uint32Array(samples);
+  let next = new Uint32Array(samples);
+  for (let sample = 0; sample < samples; sample++) order[sample] = sample;
+  const begins = new Uint32Array(2 ** 8 + 1);
+  for (let byte = SAMPLE_ID_BYTES - 1; byte >= 0; byte--) {
+    begins.fill(0);
+    for (let at = byte; at < sampleIds.length; at += SAMPLE_ID_BYTES) begins[sampleIds[at] + 1]++;
+    for (let value = 1; value < begins.length; value++) begins[value] += begins[value - 1];
+    for (let index = 0; index < samples; index++)
+      next[begins[sampleIds[order[index] * SAMPLE_ID_BYTES + byte]]++] = order[index];
+    const sorted = next;
+    next = order;
+    order = sorted;
+  }
+  return order;
 }

@@ -18,11 +18,14 @@ export interface Tokenizer {
 
 /** A vocabulary by id. */
 export interface Vocabulary {
-  /** the bytes each token stands for (a word-boundary mark is a space, a byte token its byte); null for special tokens and holes */
+  /**
+   * the bytes each token stands for (a word-boundary mark is a space, a byte token its byte; WordPiece's "play" is " play" and its "##ing"
+   * "ing"); null for special tokens and holes
+   */
   readonly tokens: readonly (Uint8Array | null)[];
   /** each token's string as tokenizer.json writes it, special tokens included; null for a hole */
   readonly strings: readonly (string | null)[];
-  /** tokens that the tokenizer never writes, since it writes another of the same bytes: a byte token beside its character */
+  /** tokens that the tokenizer never writes: a byte token beside its character, WordPiece's "##," where a comma is a word */
   readonly unwritten?: ReadonlySet<number>;
   /** ids by role; null where the tokenizer has none */
   readonly roles: {

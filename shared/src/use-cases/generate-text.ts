@@ -30,8 +30,9 @@ export async function* generateText(
 ): AsyncGenerator<GeneratedPiece, { end: GenerationEnd; text: string }> {
   const { tokens, roles } = tokenizer.vocabulary;
   const ids = promptTokens({ model, tokenizer }, prompt);
-  // a tokenizer that puts a space before every text puts it before a text that begins with nothing, too
-  const stream = new TextStream({ stop, dropsSpace: prompt === "" && tokenizer.encode("a").startEnd === -1 });
+  // a tokenizer whose first token stands for a space that no text has has it stand for one after nothing, too
+  const dropsSpace = prompt === "" && tokens[tokenizer.encode("a").ids[0]]?.[0] === 0x20;
+  const stream = new TextStream({ stop, dropsSpace });
   const ends = roles.eos === null ? [] : [roles.eos];
   let generated = 0;
   for await (const token of model.generate({ ...options, prompt: ids, stop: ends })) {

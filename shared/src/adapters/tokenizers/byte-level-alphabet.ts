@@ -3,11 +3,13 @@
  * stand for themselves; the other 68 stand, in order, from U+0100 on ("Ġ" is the space, "Ċ" the newline).
  */
 const byteOfCharacter = new Map<string, number>();
+const characterOfByte: string[] = [];
 
 let shifted = 0;
 for (let byte = 0; byte < 256; byte++) {
   const printable = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || byte >= 0xae;
-  byteOfCharacter.set(String.fromCharCode(printable ? byte : 0x100 + shifted++), byte);
+  characterOfByte.push(String.fromCharCode(printable ? byte : 0x100 + shifted++));
+  byteOfCharacter.set(characterOfByte[byte], byte);
 }
 
 /** @returns the bytes that a byte-level token stands for, or null where a character is not of the alphabet */
@@ -19,4 +21,11 @@ export function bytesOfByteLevelToken(token: string): Uint8Array | null {
     bytes[index] = byte;
   }
   return bytes;
+}
+
+/** @returns a text's UTF-8 bytes in the alphabet */
+export function byteLevelOf(text: string): string {
+  let letters = "";
+  for (const byte of new TextEncoder().encode(text)) letters += characterOfByte[byte];
+  return letters;
 }

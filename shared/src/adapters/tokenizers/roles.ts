@@ -14,8 +14,8 @@ const USUAL = {
 /**
  * Which token opens a text, ends it, stands for what cannot be written, fills up.
  *
- * Looked for in this order: config.json (`bos_token_id`, `eos_token_id`, `pad_token_id`; the first of a list), the BPE
- * model's `unk_token`, the first and last token of the post-processor's template, the usual contents.
+ * Looked for in this order: config.json (`bos_token_id`, `eos_token_id`, `pad_token_id`; the first of a list), the
+ * model's unknown token, the first and last token of the post-processor's template, the usual contents.
  *
  * @param contents - [V] token strings by id
  * @throws InvalidInputError `INVALID_MODEL_CONFIG` where config.json names an id that the tokenizer has not
@@ -58,11 +58,15 @@ export function findRoles(
   };
 }
 
-/** The special tokens before and after the text in a TemplateProcessing step for a single text. */
+/** The special tokens before and after a single text: those of a template, or BERT's and RoBERTa's two. */
 function templateEnds(postProcessor: JsonObject | null): { first: string | null; last: string | null } {
   const none = { first: null, last: null };
+  if (postProcessor?.type === "BertProcessing" || postProcessor?.type === "RobertaProcessing") {
+    const nameOf = (pair: unknown) => (Array.isArray(pair) && typeof pair[0] === "string" ? pair[0] : null);
+    return { first: nameOf(postProcessor.cls), last: nameOf(postProcessor.sep) };
+  }
   if (postProcessor?.type === "Sequence" && Array.isArray(postProcessor.processors)) {
-    const inner = postProcessor.processors.find((step) => isJsonObject(step) && step.type === "TemplateProcessing");
+    const inner = postProcessor.processors.find((step) => isJsonObject(step) && step.type !== "ByteLevel");
     return inner === undefined ? none : templateEnds(inner as JsonObject);
   }
   if (postProcessor?.type !== "TemplateProcessing" || !Array.isArray(postProcessor.single)) return none;

@@ -1,24 +1,33 @@
-import { InvalidInputError } from "../../core/errors.ts";
 import { MAX_VOCABULARY } from "../../core/model-limits.ts";
 import { isJsonObject, type JsonObject, parseJsonObject } from "./parse-json-object.ts";
+import { invalid, unsupported } from "./tokenizer-errors.ts";
 
 /** The largest tokenizer.json seen (250,000 tokens with merges) has 17 MB. */
 export const MAX_TOKENIZER_BYTES = 64 * 1024 * 1024;
+
+const BYTE_TOKEN = /^<0x[0-9A-F]{2}>$/;
 
 export interface AddedToken {
   id: number;
   content: string;
   special: boolean;
+  /** whether it is looked for in the normalised text */
+  normalized: boolean;
+  singleWord: boolean;
+  stripsLeft: boolean;
+  stripsRight: boolean;
 }
 
 /** tokenizer.json, checked as far as byte positions and roles depend on it. */
 export interface TokenizerDefinition {
+  kind: "BPE" | "WordPiece" | "Unigram";
   /** model.vocab */
   vocabulary: ReadonlyMap<string, number>;
   added: readonly AddedToken[];
   model: JsonObject;
-  normalizer: JsonObject | null;
-  preTokenizer: JsonObject | null;
+  /** the normalizer's steps, sequences taken apart */
+  normalizers: readonly JsonObject[];
+  preTokenizers: readonly JsonObject[];
   postProcessor: JsonObject | null;
   /** highest id + 1 */
   size: number;
@@ -27,91 +36,116 @@ export interface TokenizerDefinition {
   /** SentencePiece's "▁", where the tokenizer writes it for a space */
   mark: string | null;
   byteFallback: boolean;
+  isByteToken(token: string): boolean;
   unknownToken: string | null;
   fuseUnknown: boolean;
-  /**
-   * when the tokenizer writes a space before a text: never, always, or unless the text begins with one
-   */
-  addedSpace: "never" | "always" | "unless-space";
+  /** WordPiece's "##", before what goes on with a word */
+  continuingPrefix: string;
+  /** whether the token that begins a text may stand for a space more than the text has */
+  addsSpace: boolean;
 }
 
-const UNICODE_NORMALIZERS = ["NFC", "NFKC", "NFD", "NFKD"];
-const LOSSLESS_PRE_TOKENIZERS = ["ByteLevel", "Metaspace", "Split", "Digits", "Punctuation"];
-
 /**
- * Reads tokenizer.json. Understood: BPE over bytes (GPT-2), over characters with or without byte fallback (SentencePiece's
- * exports), and single characters (BPE without merges).
+ * Reads tokenizer.json: BPE over bytes (GPT-2), over characters with or without byte fallback (SentencePiece's exports), single
+ * characters (BPE without merges), WordPiece and Unigram.
  *
  * @param what - names party and file in errors
- * @throws InvalidInputError `TOKENIZER_UNSUPPORTED` for WordPiece, Unigram and steps that lose text; `INVALID_TOKENIZER`
+ * @throws InvalidInputError `TOKENIZER_UNSUPPORTED` where a token's string does not say what it stands for; `INVALID_TOKENIZER`
  */
 export function parseTokenizerDefinition(bytes: Uint8Array, what: string): TokenizerDefinition {
   const json = parseJsonObject(bytes, MAX_TOKENIZER_BYTES, what);
   const model = json.model;
   if (!isJsonObject(model)) throw invalid(what, 'expected an object "model"');
-  requireBpe(model, what);
-  const vocabulary = parseVocabulary(model.vocab, what);
+  const kind = kindOf(model, what);
+  const vocabulary = kind === "Unigram" ? parsePieces(model, what) : parseVocabulary(model.vocab, what);
+  if (kind === "BPE") requireMerges(model.merges, what);
   const added = parseAdded(json.added_tokens ?? [], what);
-  requireMerges(model.merges, what);
-
   const normalizers = flatten(json.normalizer, "normalizers", "normalizer", what);
   const preTokenizers = flatten(json.pre_tokenizer, "pretokenizers", "pre_tokenizer", what);
-  for (const step of preTokenizers)
-    if (!LOSSLESS_PRE_TOKENIZERS.includes(step.type as string) || step.behavior === "Removed" || step.invert === true)
-      throw unsupported(what, `pre-tokenizer ${JSON.stringify(step)}, which may drop text`);
 
   const byteLevel = preTokenizers.find((step) => step.type === "ByteLevel");
   const metaspace = preTokenizers.find((step) => step.type === "Metaspace");
   let mark = metaspace === undefined ? null : String(metaspace.replacement ?? "▁");
-  let addedSpace: TokenizerDefinition["addedSpace"] = "never";
-  if (byteLevel?.add_prefix_space === true) addedSpace = "unless-space";
-  // Older files say add_prefix_space; newer ones prepend_scheme, whose default is "always".
-  if (metaspace !== undefined && metaspace.add_prefix_space !== false && metaspace.prepend_scheme !== "never")
-    addedSpace = "unless-space";
-
   for (const step of normalizers) {
     const pattern = isJsonObject(step.pattern) ? step.pattern.String : undefined;
     if (step.type === "Replace" && pattern === " " && typeof step.content === "string" && step.content.length === 1)
       mark = step.content;
-    else if (step.type !== "Prepend" && !UNICODE_NORMALIZERS.includes(step.type as string))
-      throw unsupported(what, `normalizer ${JSON.stringify(step)}`);
   }
   for (const step of normalizers)
-    if (step.type === "Prepend") {
-      if (step.prepend !== mark && step.prepend !== " ") throw unsupported(what, `normalizer ${JSON.stringify(step)}`);
-      addedSpace = "always";
-    }
-  if (byteLevel !== undefined && mark !== null)
-    throw unsupported(what, "bytes as characters together with a mark for the space");
+    if (step.type === "Prepend" && step.prepend !== mark && step.prepend !== " ")
+      throw unsupported(what, `normalizer ${JSON.stringify(step)}`);
+  if (byteLevel !== undefined && (mark !== null || kind !== "BPE"))
+    throw unsupported(
+      what,
+      `bytes as characters in a ${kind} model${mark === null ? "" : " with a mark for the space"}`,
+    );
 
   let size = 0;
   for (const id of vocabulary.values()) size = Math.max(size, id + 1);
   for (const token of added) size = Math.max(size, token.id + 1);
+  const byteFallback = model.byte_fallback === true;
   return {
+    kind,
     vocabulary,
     added,
     model,
-    normalizer: (json.normalizer ?? null) as JsonObject | null,
-    preTokenizer: (json.pre_tokenizer ?? null) as JsonObject | null,
+    normalizers,
+    preTokenizers,
     postProcessor: isJsonObject(json.post_processor) ? json.post_processor : null,
     size,
     alphabet: byteLevel === undefined ? "characters" : "byte-level",
     mark,
-    byteFallback: model.byte_fallback === true,
-    unknownToken: typeof model.unk_token === "string" ? model.unk_token : null,
-    fuseUnknown: model.fuse_unk === true,
-    addedSpace,
+    byteFallback,
+    isByteToken: (token) => byteFallback && BYTE_TOKEN.test(token),
+    unknownToken: unknownToken(model, kind),
+    fuseUnknown: kind === "Unigram" || model.fuse_unk === true,
+    continuingPrefix: typeof model.continuing_subword_prefix === "string" ? model.continuing_subword_prefix : "##",
+    addsSpace:
+      kind === "WordPiece" ||
+      byteLevel?.add_prefix_space === true ||
+      // Older files say add_prefix_space; newer ones prepend_scheme, whose default is "always".
+      (metaspace !== undefined && metaspace.add_prefix_space !== false && metaspace.prepend_scheme !== "never") ||
+      normalizers.some((step) => step.type === "Prepend"),
   };
 }
 
 /** Older files leave model.type out; then a list is Unigram, merges are BPE, and a continuing prefix is WordPiece. */
-function requireBpe(model: JsonObject, what: string): void {
+function kindOf(model: JsonObject, what: string): TokenizerDefinition["kind"] {
   const guessed = Array.isArray(model.vocab) ? "Unigram" : "merges" in model ? "BPE" : "WordPiece";
   const type = typeof model.type === "string" ? model.type : guessed;
-  if (type !== "BPE") throw unsupported(what, `a ${type} model`);
-  for (const field of ["continuing_subword_prefix", "end_of_word_suffix"])
-    if (model[field] !== undefined && model[field] !== null && model[field] !== "")
-      throw unsupported(what, `a BPE model with ${field} ${JSON.stringify(model[field])}`);
+  if (type !== "BPE" && type !== "WordPiece" && type !== "Unigram") throw unsupported(what, `a ${type} model`);
+  if (type === "BPE")
+    for (const field of ["continuing_subword_prefix", "end_of_word_suffix"])
+      if (model[field] !== undefined && model[field] !== null && model[field] !== "")
+        throw unsupported(what, `a BPE model with ${field} ${JSON.stringify(model[field])}`);
+  return type;
+}
+
+function unknownToken(model: JsonObject, kind: TokenizerDefinition["kind"]): string | null {
+  if (kind === "Unigram") return (model.vocab as [string, number][])[Number(model.unk_id ?? -1)]?.[0] ?? null;
+  return typeof model.unk_token === "string" ? model.unk_token : null;
+}
+
+/** Unigram's list of pieces and scores; a piece's id is its place. */
+function parsePieces(model: JsonObject, what: string): Map<string, number> {
+  const { vocab, unk_id: unknown } = model;
+  if (!Array.isArray(vocab) || vocab.length === 0 || vocab.length > MAX_VOCABULARY)
+    throw invalid(what, `expected a list of 1 to ${MAX_VOCABULARY} pieces in "model.vocab"`);
+  const vocabulary = new Map<string, number>();
+  for (const [id, entry] of vocab.entries()) {
+    const [piece, score] = Array.isArray(entry) ? entry : [];
+    if (typeof piece !== "string" || piece === "" || typeof score !== "number")
+      throw invalid(what, `expected model.vocab[${id}] to be a piece and its score, got ${JSON.stringify(entry)}`);
+    const other = vocabulary.get(piece);
+    if (other !== undefined) throw invalid(what, `the piece ${JSON.stringify(piece)} has two ids, ${other} and ${id}`);
+    vocabulary.set(piece, id);
+  }
+  if (unknown !== undefined && unknown !== null && !(Number.isInteger(unknown) && (unknown as number) in vocab))
+    throw invalid(
+      what,
+      `expected model.unk_id to be one of ${vocab.length} pieces' ids, got ${JSON.stringify(unknown)}`,
+    );
+  return vocabulary;
 }
 
 function parseVocabulary(value: unknown, what: string): Map<string, number> {
@@ -138,7 +172,16 @@ function parseAdded(value: unknown, what: string): AddedToken[] {
     if (!isJsonObject(token) || typeof token.content !== "string" || token.content === "")
       throw invalid(what, `expected ${path} to have a content`);
     requireId(token.id, `${path}.id`, what);
-    return { id: token.id, content: token.content, special: token.special === true };
+    const special = token.special === true;
+    return {
+      id: token.id,
+      content: token.content,
+      special,
+      normalized: typeof token.normalized === "boolean" ? token.normalized : !special,
+      singleWord: token.single_word === true,
+      stripsLeft: token.lstrip === true,
+      stripsRight: token.rstrip === true,
+    };
   });
 }
 
@@ -165,15 +208,4 @@ function flatten(value: unknown, children: string, path: string, what: string): 
   const list = value[children];
   if (!Array.isArray(list)) throw invalid(what, `expected a list "${path}.${children}"`);
   return list.flatMap((step, index) => flatten(step, children, `${path}.${children}[${index}]`, what));
-}
-
-function unsupported(what: string, kind: string): InvalidInputError {
-  return new InvalidInputError(
-    "TOKENIZER_UNSUPPORTED",
-    `${what}: expected byte-level BPE, SentencePiece-style BPE or characters, got ${kind}`,
-  );
-}
-
-function invalid(what: string, message: string): InvalidInputError {
-  return new InvalidInputError("INVALID_TOKENIZER", `${what}: ${message}`);
 }

@@ -5,6 +5,8 @@ import {
   type SparseTarget,
   sparseDistillationLoss,
 } from "../../../shared/src/core/distillation/sparse-distillation-loss.ts";
+import { sparseKlDivergence } from "../../../shared/src/core/distillation/sparse-kl-divergence.ts";
+import { stepLoss } from "../../../shared/src/core/distillation/step-loss.ts";
 
 const V = 7;
 const logits = fc.array(fc.double({ min: -5, max: 5, noNaN: true }), { minLength: V, maxLength: V });
@@ -43,6 +45,47 @@ describe("the distillation loss", () => {
         const numeric = numericGradient((moved) => sparseDistillationLoss(moved, learned, t, groupOfToken).loss, row);
         expectClose(gradient, numeric, 5);
       }),
+    );
+  });
+
+  it("is the Kullback-Leibler divergence but for the target's entropy: at least 0, and of the same gradient", () => {
+    fc.assert(
+      fc.property(logits, target, temperature, groups, (row, learned, t, groupOfToken) => {
+        const divergence = sparseKlDivergence(row, learned, t, groupOfToken);
+        expect(divergence.loss).toBeGreaterThan(-1e-9);
+        expectClose(divergence.gradient, sparseDistillationLoss(row, learned, t, groupOfToken).gradient, 12);
+        const numeric = numericGradient((moved) => sparseKlDivergence(moved, learned, t, groupOfToken).loss, row);
+        expectClose(divergence.gradient, numeric, 5);
+      }),
+    );
+  });
+
+  it("over a whole step has the gradient that finite differences find, at answers and at the prompt", () => {
+    const step = fc.record({
+      rows: fc.array(logits, { minLength: 4, maxLength: 4 }),
+      ids: fc.array(fc.integer({ min: 0, max: V - 1 }), { minLength: 4, maxLength: 4 }),
+      answer: fc.array(fc.constantFrom(0, 1), { minLength: 3, maxLength: 3 }),
+      taught: fc.array(fc.option(target), { minLength: 3, maxLength: 3 }),
+      lambda: fc.constantFrom(0, 0.3, 0.9, 1),
+    });
+    fc.assert(
+      fc.property(step, temperature, groups, ({ rows, ids, answer, taught, lambda }, t, groupOfToken) => {
+        const at = (moved: number[]) => ({
+          logits: rows.map((_, token) => moved.slice(token * V, (token + 1) * V)),
+          ids,
+          answer: [0, ...answer],
+          taught: new Map(taught.flatMap((found, position) => (found ? [[position, found] as const] : []))),
+          groupOfToken,
+        });
+        const numeric = numericGradient((moved) => stepLoss([at(moved)], lambda, t).loss, rows.flat());
+        const { gradients } = stepLoss([at(rows.flat())], lambda, t);
+        expectClose(
+          gradients[0].flatMap((row) => [...row]),
+          numeric,
+          5,
+        );
+      }),
+      { numRuns: 40 },
     );
   });
 

@@ -13,6 +13,8 @@ const MAX_HEADER_VALUES = 1_000_000;
 export const LENGTH_BYTES = 8;
 /** "version https://git-lfs…"; as a header's length it would be far too large. */
 const GIT_LFS_START = "version ";
+/** As many as PyTorch and NumPy allow; a longer shape is none of theirs. */
+const MAX_DIMENSIONS = 64;
 /** Header, tensor, and its list of numbers. */
 const HEADER_DEPTH = 3;
 const METADATA = "__metadata__";
@@ -262,7 +264,8 @@ function checkTensor(name: string, value: unknown, headerBytes: number, what: st
   const { dtype, shape, data_offsets: offsets } = value;
   if (typeof dtype !== "string" || !Object.hasOwn(ARRAYS, dtype))
     throw refuse(`expected a dtype of ${DTYPES.join(", ")}, got ${quote(dtype)}`);
-  if (!isCounts(shape)) throw refuse(`expected a shape of whole numbers ≥ 0, got ${quote(shape)}`);
+  if (!isCounts(shape) || shape.length > MAX_DIMENSIONS)
+    throw refuse(`expected a shape of at most ${MAX_DIMENSIONS} whole numbers ≥ 0, got ${quote(shape)}`);
   if (!isCounts(offsets) || offsets.length !== 2 || offsets[0] > offsets[1])
     throw refuse(`expected data_offsets [begin, end], begin ≤ end, got ${quote(offsets)}`);
   const expected = countElements(shape) * dtypeBytes(dtype as Dtype);

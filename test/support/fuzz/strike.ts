@@ -9,8 +9,8 @@ import type { FuzzedFormat } from "./formats.ts";
  */
 export const ALLOWED_ARRAYS = { bytes: 16 * 2 ** 20, perByte: 4 };
 export const ALLOWED_HEAP = { bytes: 16 * 2 ** 20, perByte: 64 };
-/** The examples are some kilobytes; a second is a thousand times what reading one takes. */
-const ALLOWED_MS = 2000;
+/** What reading may take: the examples are some kilobytes, and two seconds a thousand times what one of them takes. */
+const ALLOWED_TIME = { ms: 2000, msPerMiB: 300 };
 const LONGEST_MESSAGE = 1000;
 /** The file as the reader is told to name it. */
 const WHAT = "it";
@@ -47,30 +47,33 @@ export function strike(format: FuzzedFormat, { example, changes, lies }: Case): 
 export function strikeWith(format: FuzzedFormat, bytes: Uint8Array): Verdict {
   const before = process.memoryUsage();
   const begun = performance.now();
-  const verdict = read(format, bytes);
+  const check = read(format, bytes);
   const took = performance.now() - begun;
   const after = process.memoryUsage();
-  if (took > ALLOWED_MS) throw new Error(`took ${took} ms for ${bytes.length} bytes`);
+  if (took > ALLOWED_TIME.ms + (ALLOWED_TIME.msPerMiB * bytes.length) / 2 ** 20)
+    throw new Error(`took ${took} ms for ${bytes.length} bytes`);
   expectAtMost("arrays", after.arrayBuffers - before.arrayBuffers, ALLOWED_ARRAYS, bytes.length);
   expectAtMost("heap", after.heapUsed - before.heapUsed, ALLOWED_HEAP, bytes.length);
-  return verdict;
-}
-
-function read(format: FuzzedFormat, bytes: Uint8Array): Verdict {
-  let check: () => void;
-  try {
-    check = format.read(bytes, WHAT);
-  } catch (error) {
-    if (!(error instanceof InvalidInputError)) throw error;
-    const { code, message } = error;
-    if (!format.codes.test(code)) throw new Error(`expected a code like ${format.codes}, got ${code}: ${message}`);
-    if (!/^it\b/.test(message)) throw new Error(`expected the file to be named first, got ${message}`);
-    if (message.length > LONGEST_MESSAGE) throw new Error(`expected a short message, got ${message.length} characters`);
-    if (!message.isWellFormed()) throw new Error("expected a message in well-formed Unicode");
-    return { outcome: "refused", code };
-  }
+  if (check instanceof InvalidInputError) return judge(format, check);
   check();
   return { outcome: "harmless" };
+}
+
+function read(format: FuzzedFormat, bytes: Uint8Array): (() => void) | InvalidInputError {
+  try {
+    return format.read(bytes, WHAT);
+  } catch (error) {
+    if (!(error instanceof InvalidInputError)) throw error;
+    return error;
+  }
+}
+
+function judge(format: FuzzedFormat, { code, message }: InvalidInputError): Verdict {
+  if (!format.codes.test(code)) throw new Error(`expected a code like ${format.codes}, got ${code}: ${message}`);
+  if (!/^it\b/.test(message)) throw new Error(`expected the file to be named first, got ${message}`);
+  if (message.length > LONGEST_MESSAGE) throw new Error(`expected a short message, got ${message.length} characters`);
+  if (!message.isWellFormed()) throw new Error("expected a message in well-formed Unicode");
+  return { outcome: "refused", code };
 }
 
 function lay(bytes: Uint8Array, lies: Case["lies"]): Uint8Array {

@@ -36,7 +36,13 @@ describe("DualMinCE", () => {
   });
 
   it("refuses losses of other samples", () => {
-    expect(() => winners("strict", [1], losses("harbour", 1, 2))).toThrow(/harbour/);
+    expect(() => winners("strict", [1], losses("harbour", 1, 2))).toThrow(
+      expect.objectContaining({
+        name: "InvariantError",
+        code: "SAMPLES_DIFFER",
+        message: "selectKnowledge: expected 1 losses of harbour, got 2",
+      }),
+    );
   });
 });
 
@@ -68,6 +74,11 @@ describe("A loss that is not a number", () => {
     expect([...selectKnowledge("strict", Float64Array.of(Number.NaN), [losses("a", 1)]).gaps]).toEqual([0]);
   });
 
+  it("leaves no gap to a target whose loss is infinite either", () => {
+    const source = [losses("a", Number.NaN)];
+    expect([...selectKnowledge("strict", Float64Array.of(Number.POSITIVE_INFINITY), source).gaps]).toEqual([0]);
+  });
+
   it("is the target's own: a source with a loss is then better under FATE-LLM's rules", () => {
     expect(winners("greater", [Number.NaN], losses("a", 5))).toEqual([0]);
   });
@@ -97,8 +108,17 @@ describe("What a selection comes to", () => {
     expect(statistics.gapQuartiles).toEqual([-1, 0.5, 1, 1, 1]);
   });
 
+  it("finds quartiles between samples, in proportion", () => {
+    const known = Float64Array.of(0, 3, 7, 1);
+    const source = [losses("a", 1, 1, 1, 1)];
+    const told = selectionStatistics(known, source, selectKnowledge("strict", known, source));
+    expect(told.gapQuartiles).toEqual([-1, -0.25, 1, 3, 6]);
+  });
+
   it("is nothing for an empty set", () => {
     const none = new Float64Array(0);
+    const two = [losses("a"), losses("b")];
+    expect(selectionStatistics(none, two, selectKnowledge("strict", none, two)).agreement).toBe(1);
     expect(selectionStatistics(none, [losses("a")], selectKnowledge("strict", none, [losses("a")]))).toEqual({
       countBySource: [0],
       none: 0,

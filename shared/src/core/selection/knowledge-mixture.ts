@@ -27,7 +27,7 @@ export class KnowledgeMixture {
   constructor(own: TaughtKnowledge, shares: Float64Array) {
     const samples = own.sampleIds.length / SAMPLE_ID_BYTES;
     this.#own = own;
-    this.#width = samples === 0 ? 1 : shares.length / samples;
+    this.#width = shares.length / samples;
     this.#shares = shares.slice();
     for (let sample = 0; sample < samples; sample++) {
       const row = this.#shares.subarray(sample * this.#width, (sample + 1) * this.#width);
@@ -50,7 +50,7 @@ export class KnowledgeMixture {
       const share = this.#shares[sample * this.#width + 1 + source];
       let at = positionOffsets[sample];
       for (let row = knowledge.positionOffsets[sample]; row < knowledge.positionOffsets[sample + 1]; row++) {
-        while (at < positionOffsets[sample + 1] && positions[at] < knowledge.positions[row]) at++;
+        while (positions[at] < knowledge.positions[row]) at++;
         invariant(
           at < positionOffsets[sample + 1] && positions[at] === knowledge.positions[row],
           "MIXTURE_MISFITS",
@@ -125,8 +125,8 @@ function merge(said: Said, other: TaughtKnowledge, rows: Int32Array, weights: Fl
   let next = 0;
   rows.forEach((row, at) => {
     let a = said.offsets[at];
-    let b = row < 0 ? 0 : other.entryOffsets[row];
-    const stop = row < 0 ? 0 : other.entryOffsets[row + 1];
+    let b = other.entryOffsets[Math.max(0, row)];
+    const stop = other.entryOffsets[row + 1]; // for −1 the first row's beginning: no entry
     while (a < said.offsets[at + 1] || b < stop) {
       const ofSaid = a < said.offsets[at + 1] ? said.entries[a] : Number.POSITIVE_INFINITY;
       const ofOther = b < stop ? other.entries[b] : Number.POSITIVE_INFINITY;

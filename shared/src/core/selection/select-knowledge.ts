@@ -51,7 +51,7 @@ export function selectKnowledge(
       "SAMPLES_DIFFER",
       `selectKnowledge: expected ${samples} losses of ${party}, got ${losses.length}`,
     );
-  const winner = new Int32Array(samples).fill(-1);
+  const winner = new Int32Array(samples);
   const gaps = new Float64Array(samples);
   const width = 1 + sources.length;
   const shares = rule === "weighted-mean" ? new Float64Array(samples * width) : null;

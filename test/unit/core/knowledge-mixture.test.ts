@@ -13,7 +13,11 @@ interface Said {
 /** Knowledge of so many samples that says this, and nothing elsewhere. */
 function taught(samples: number, ...said: Said[]): TaughtKnowledge {
   const counts = Array.from({ length: samples }, (_, sample) => said.filter((one) => one.sample === sample).length);
-  const running = (numbers: number[]) => numbers.reduce((sums, number) => [...sums, sums.at(-1)! + number], [0]);
+  const running = (numbers: number[]) => {
+    const sums = [0];
+    for (const number of numbers) sums.push(sums.at(-1)! + number);
+    return sums;
+  };
   const all = said.flatMap(({ masses }) => masses);
   return {
     sampleIds: new Uint8Array(16 * samples),

@@ -72,7 +72,7 @@ export const MAPPED = { nowhere: 0, equal: 1, role: 2, prefix: 3, edit: 4 } as c
 
 /** A vocabulary map (MinED) from source to target. V source, W target vocabulary size. */
 export interface VocabularyMap {
-  rule: "product" | "min-edit";
+  rule: "product" | "min-edit" | "reference";
   /** [V] target token id, −1: nowhere */
   targetOfSource: Int32Array;
   /** [V] one of MAPPED */

@@ -68,8 +68,7 @@ export function readVocabularyMap(
   const refuse = refuseWith("MAP_INVALID", what);
   const { tensors, metadata } = readSafetensors(bytes, what);
   const taken = takeMetadata(metadata, { ...FORMAT, keys: KEYS }, refuse);
-  const { rule } = taken;
-  if (rule !== "product" && rule !== "min-edit") throw refuse(`rule: expected product or min-edit, got ${quote(rule)}`);
+  const rule = parseMapRule(taken.rule, refuse);
   const header = {
     rule,
     sourceTokenizerHash: parseHash(taken.sourceTokenizerHash, "sourceTokenizerHash", refuse),
@@ -99,6 +98,12 @@ export function readVocabularyMap(
   checkTargets(map, refuse);
   checkGroups(map, refuse);
   return map;
+}
+
+/** One of the rules by which maps are made. */
+export function parseMapRule(value: unknown, refuse: Refuse): VocabularyMap["rule"] {
+  if (value === "product" || value === "min-edit" || value === "reference") return value;
+  throw refuse(`rule: expected product, min-edit or reference, got ${quote(value)}`);
 }
 
 function checkTargets({ targetOfSource, kind, distance, groupOfTarget }: VocabularyMap, refuse: Refuse): void {

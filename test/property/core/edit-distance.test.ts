@@ -2,22 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { codePointsOf } from "../../../shared/src/core/alignment/code-points.ts";
 import { editDistance } from "../../../shared/src/core/alignment/edit-distance.ts";
-import { prepareNearestToken } from "../../../shared/src/core/alignment/nearest-token.ts";
-
-/** The textbook's table, in full. */
-function naiveDistance(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  const table = Array.from({ length: a.length + 1 }, (_, line) =>
-    Array.from({ length: b.length + 1 }, (_, column) => line + column),
-  );
-  for (let line = 1; line <= a.length; line++)
-    for (let column = 1; column <= b.length; column++)
-      table[line][column] = Math.min(
-        table[line - 1][column] + 1,
-        table[line][column - 1] + 1,
-        table[line - 1][column - 1] + (a[line - 1] === b[column - 1] ? 0 : 1),
-      );
-  return table[a.length][b.length];
-}
+import { naiveDistance } from "../../support/naive-distance.ts";
 
 const word = (maxLength: number) => fc.array(fc.integer({ min: 97, max: 100 }), { maxLength });
 const utf8 = (text: string) => new TextEncoder().encode(text);
@@ -92,38 +77,6 @@ describe("a token's characters", () => {
         expect(back).toEqual([...bytes]);
       }),
       { numRuns: 2000 },
-    );
-  });
-});
-
-describe("the nearest token", () => {
-  const token = fc.oneof(
-    fc.string({ unit: fc.constantFrom("a", "b", "c", " ", "é"), minLength: 1, maxLength: 6 }).map(utf8),
-    fc.string({ unit: fc.constantFrom("a", "b"), minLength: 30, maxLength: 40 }).map(utf8),
-    fc.uint8Array({ minLength: 1, maxLength: 3 }),
-    fc.constant(null),
-  );
-
-  it("is the lowest id of the least distance, as trying them all finds", () => {
-    fc.assert(
-      fc.property(
-        fc.array(token, { maxLength: 20 }),
-        fc.array(token, { minLength: 1, maxLength: 5 }),
-        (targets, sources) => {
-          const findNearest = prepareNearestToken(targets);
-          for (const source of sources) {
-            if (source === null) continue;
-            let best: { id: number; distance: number } | null = null;
-            targets.forEach((target, id) => {
-              if (target === null) return;
-              const distance = naiveDistance(codePointsOf(source), codePointsOf(target));
-              if (best === null || distance < best.distance) best = { id, distance };
-            });
-            expect(findNearest(codePointsOf(source))).toEqual(best);
-          }
-        },
-      ),
-      { numRuns: 1000 },
     );
   });
 });

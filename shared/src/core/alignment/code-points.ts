@@ -1,5 +1,7 @@
 /** Bytes that are no UTF-8 become code points of their own, above Unicode's last (U+10FFFF). */
 const STRAY_BYTE = 0x110000;
+/** One more than the highest. */
+export const CODE_POINTS = STRAY_BYTE + 0x100;
 
 /**
  * A token's characters, for edit distances. Valid UTF-8 is decoded; a byte that belongs to no valid character (a byte token
@@ -9,19 +11,25 @@ const STRAY_BYTE = 0x110000;
  * @example codePointsOf(Uint8Array.of(0x61, 0xc3, 0xa9, 0xc3)) // [0x61, 0xe9, 0x1100c3]
  */
 export function codePointsOf(bytes: Uint8Array): Int32Array {
-  const points: number[] = [];
+  const points = new Int32Array(bytes.length);
+  return points.slice(0, writeCodePoints(bytes, points, 0));
+}
+
+/** Writes a token's characters into an array that has room for one a byte. @returns where they end */
+export function writeCodePoints(bytes: Uint8Array, points: Int32Array, at: number): number {
+  let end = at;
   let position = 0;
   while (position < bytes.length) {
     const length = characterLength(bytes, position);
-    if (length === 0) points.push(STRAY_BYTE + bytes[position++]);
+    if (length === 0) points[end++] = STRAY_BYTE + bytes[position++];
     else {
       let point = length === 1 ? bytes[position] : bytes[position] & (0xff >> (length + 1));
       for (let index = 1; index < length; index++) point = (point << 6) | (bytes[position + index] & 0x3f);
-      points.push(point);
+      points[end++] = point;
       position += length;
     }
   }
-  return Int32Array.from(points);
+  return end;
 }
 
 /** Bytes of the valid UTF-8 character at a position, 0 where there is none: no overlong forms, surrogates or giants. */

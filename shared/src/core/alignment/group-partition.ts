@@ -24,20 +24,25 @@ export function partitionByPrefix(
   map: Pick<VocabularyMap, "rule" | "targetOfSource" | "kind">,
 ): Partition {
   const sources = new TokenIndex(source.tokens);
-  const groupOfName = new Map<number, number>();
+  /** by a group's name, a source token; −1: names none */
+  const groupOfName = new Int32Array(source.tokens.length).fill(-1);
+  const groupOfTarget = new Int32Array(target.tokens.length);
   let groups = 0;
-  const groupOfTarget = Int32Array.from(target.tokens, (bytes, id) => {
+  target.tokens.forEach((bytes, id) => {
     const name = bytes === null ? counterpart(id, target.roles, source.roles) : sources.longestPrefix(bytes);
-    if (name < 0) return groups++;
-    if (!groupOfName.has(name)) groupOfName.set(name, groups++);
-    return groupOfName.get(name)!;
+    if (name < 0) groupOfTarget[id] = groups++;
+    else {
+      if (groupOfName[name] < 0) groupOfName[name] = groups++;
+      groupOfTarget[id] = groupOfName[name];
+    }
   });
-  const groupOfSource = Int32Array.from(source.tokens, (bytes, id) => {
-    const named = groupOfName.get(bytes === null ? id : sources.equal(bytes));
-    if (named !== undefined) return named;
+  const groupOfSource = new Int32Array(source.tokens.length).fill(-1);
+  source.tokens.forEach((bytes, id) => {
+    const named = groupOfName[bytes === null ? id : sources.lowest[id]];
     const mapped = map.targetOfSource[id];
-    if (mapped < 0 || (map.kind[id] === MAPPED.edit && map.rule === "product")) return -1;
-    return groupOfTarget[mapped];
+    if (named >= 0) groupOfSource[id] = named;
+    else if (mapped >= 0 && (map.kind[id] !== MAPPED.edit || map.rule !== "product"))
+      groupOfSource[id] = groupOfTarget[mapped];
   });
   return { groupOfTarget, groups, groupOfSource };
 }

@@ -1,130 +1,59 @@
-import { codePointsOf } from "./code-points.ts";
-import { editDistance } from "./edit-distance.ts";
+import { LONGEST_PATTERN } from "./bit-parallel-distance.ts";
+import { type CharacterTable, numberCharacters } from "./character-table.ts";
+import { NearestByCharacters } from "./nearest-by-characters.ts";
+import type { NearestRows } from "./nearest-rows.ts";
+import { MOST_SIFTED, PlaceSift } from "./place-sift.ts";
 
-export interface NearestToken {
-  id: number;
-  distance: number;
-}
-
-/** Longest pattern that fits one machine word of the bit-parallel algorithm. */
-const WORD = 32;
-
-/** Target tokens of one length. */
-interface Bucket {
-  ids: number[];
-  /** which of 32 classes of characters occur, one bit each */
-  classes: number[];
-  characters: Int32Array[];
+export interface NearestOptions {
+  /** whether to list all targets at the least distance */
+  ties?: boolean;
+  /** called now and then with how many sources have their nearest target */
+  report?: (done: number, of: number) => void;
 }
 
 /**
- * Prepares the search for the target token at the least edit distance (MinED), ties to the lowest id.
+ * For each source the target at the least edit distance (MinED), ties to the lowest row. Exact: what is passed over cannot be
+ * as near.
  *
- * Candidates are taken by difference in length, outwards, until that alone exceeds the best; those whose characters differ
- * too much are passed over; the rest is measured by Myers' bit-parallel algorithm with a bound. Exact, whatever is skipped.
+ * Distance by distance, from 1 on, targets are sifted by the characters that they share with a source near the same place
+ * ({@link PlaceSift}), which settles nearly all tokens of real vocabularies. What is further from everything, or longer than
+ * a machine word, is compared by its characters alone ({@link NearestByCharacters}).
  *
- * @param tokens - [W] bytes by id; null (special tokens, holes) is never found
- * @returns a search over code points; null where there is no token at all
+ * @param sources - none of them equal to a target; characters are numbered anew in place, as the targets' are
  *
- * Time of a search: O(W) in the worst case, times the token's length where the filters do not help.
- * @see G. Myers, "A fast bit-vector algorithm for approximate string matching", 1999
+ * Memory O(characters of both, and what the largest pair of lengths marks: 1 bit for a target, character and place).
  */
-export function prepareNearestToken(
-  tokens: readonly (Uint8Array | null)[],
-): (codePoints: Int32Array) => NearestToken | null {
-  const alphabet = new Map<number, number>();
-  const buckets: (Bucket | undefined)[] = [];
-  tokens.forEach((bytes, id) => {
-    if (bytes === null) return;
-    const characters = codePointsOf(bytes).map((point) => {
-      if (!alphabet.has(point)) alphabet.set(point, alphabet.size);
-      return alphabet.get(point)!;
-    });
-    buckets[characters.length] ??= { ids: [], classes: [], characters: [] };
-    const bucket = buckets[characters.length]!;
-    bucket.ids.push(id);
-    bucket.classes.push(classesOf(characters));
-    bucket.characters.push(characters);
-  });
-  const places = new Int32Array(alphabet.size + 1);
-  const unknown = alphabet.size;
-
-  return (codePoints) => {
-    const pattern = codePoints.map((point) => alphabet.get(point) ?? unknown);
-    const length = pattern.length;
-    const classes = classesOf(pattern, unknown);
-    const unknowns = pattern.reduce((sum, character) => sum + (character === unknown ? 1 : 0), 0);
-    // An unknown character equals nothing, so its place in the pattern is marked for no character of the targets.
-    if (length <= WORD)
-      for (let index = 0; index < length; index++) if (pattern[index] !== unknown) places[pattern[index]] |= 1 << index;
-
-    let id = -1;
-    let distance = Number.POSITIVE_INFINITY;
-    const visit = (bucket: Bucket | undefined) => {
-      if (bucket === undefined) return;
-      for (let index = 0; index < bucket.ids.length; index++) {
-        // A later id must be nearer, an earlier one may tie.
-        const bound = bucket.ids[index] < id ? distance : distance - 1;
-        const theirs = bucket.classes[index];
-        if (bitCount(classes & ~theirs) + unknowns > bound || bitCount(theirs & ~classes) > bound) continue;
-        const found =
-          length <= WORD
-            ? boundedByBits(places, length, bucket.characters[index], bound)
-            : editDistance(pattern, bucket.characters[index], bound);
-        if (found <= bound) {
-          distance = found;
-          id = bucket.ids[index];
-        }
-      }
-    };
-    for (let difference = 0; difference <= distance; difference++) {
-      if (length - difference < 0 && length + difference >= buckets.length) break;
-      visit(buckets[length - difference]);
-      if (difference > 0) visit(buckets[length + difference]);
-    }
-    if (length <= WORD) for (const character of pattern) places[character] = 0;
-    return id < 0 ? null : { id, distance };
+export function findNearest(
+  sources: CharacterTable,
+  targets: CharacterTable,
+  { ties = false, report = () => {} }: NearestOptions = {},
+): NearestRows {
+  const count = sources.starts.length - 1;
+  const found: NearestRows = {
+    rows: new Int32Array(count).fill(-1),
+    distances: new Int32Array(count),
+    ties: ties ? Array.from({ length: count }, () => []) : null,
   };
-}
-
-/**
- * Myers' algorithm for the distance between whole strings: a column of the table is one word of vertical differences.
- * @param places - for each character the set of its places in the pattern
- * @returns the distance, or more than the bound
- */
-function boundedByBits(places: Int32Array, length: number, text: Int32Array, bound: number): number {
-  if (length === 0) return text.length;
-  const last = 1 << (length - 1);
-  let positive = -1;
-  let negative = 0;
-  let distance = length;
-  for (let index = 0; index < text.length; index++) {
-    const equal = places[text[index]];
-    const vertical = equal | negative;
-    const horizontal = (((equal & positive) + positive) ^ positive) | equal;
-    let up = negative | ~(horizontal | positive);
-    let down = positive & horizontal;
-    if (up & last) distance++;
-    else if (down & last) distance--;
-    if (distance - (text.length - 1 - index) > bound) return distance;
-    up = (up << 1) | 1;
-    down <<= 1;
-    positive = down | ~(vertical | up);
-    negative = up & vertical;
+  if (targets.starts.length < 2) return found;
+  const characters = numberCharacters(sources, targets);
+  const sift = new PlaceSift(sources, targets, characters, found);
+  const fits = (row: number) => sources.starts[row + 1] - sources.starts[row] <= LONGEST_PATTERN;
+  const rows = Int32Array.from({ length: count }, (_, row) => row);
+  let left: Int32Array = rows.filter(fits);
+  const long = rows.filter((row) => !fits(row));
+  for (let distance = 1; distance <= MOST_SIFTED && left.length > 0; distance++) {
+    left = sift.sift(left, distance);
+    report(count - left.length - long.length, count);
   }
-  return distance;
-}
-
-function classesOf(characters: Int32Array, except = -1): number {
-  let classes = 0;
-  for (const character of characters) if (character !== except) classes |= 1 << (character & 31);
-  return classes;
-}
-
-function bitCount(word: number): number {
-  let bits = word - ((word >>> 1) & 0x55555555);
-  bits = (bits & 0x33333333) + ((bits >>> 2) & 0x33333333);
-  bits = (bits + (bits >>> 4)) & 0x0f0f0f0f;
-  bits += bits >>> 8;
-  return (bits + (bits >>> 16)) & 0x3f;
+  const rest = [...left, ...long];
+  if (rest.length > 0) {
+    const nearest = new NearestByCharacters(sources, targets, characters, found);
+    rest.forEach((row, index) => {
+      nearest.find(row);
+      report(count - rest.length + index + 1, count);
+    });
+  }
+  // found by length, or by what they have in common
+  for (const list of found.ties ?? []) list.sort((a, b) => a - b);
+  return found;
 }

@@ -2,6 +2,8 @@
 export interface TokenVocabulary {
   /** [V] the bytes each token stands for; null for special tokens and holes */
   readonly tokens: readonly (Uint8Array | null)[];
+  /** each token's string as tokenizer.json writes it, null for holes; only the rule `reference` reads it */
+  readonly strings?: readonly (string | null)[];
   /** tokens that are never written, since another of the same bytes is */
   readonly unwritten?: ReadonlySet<number>;
   readonly roles: TokenRoles;

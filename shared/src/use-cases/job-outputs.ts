@@ -2,12 +2,20 @@ import { encodeJson } from "../contracts/json-document.ts";
 import { MANIFEST, outputKey } from "../contracts/keys.ts";
 import { type Manifest, manifest } from "../contracts/manifest.ts";
 import { InvalidInputError } from "../core/errors.ts";
+import { MAX_ALIGNED_BYTES } from "../formats/aligned-shard.ts";
+import { MAX_SHARD_BYTES } from "../formats/knowledge-shard.ts";
 import { sha256 } from "../formats/sha256.ts";
 import type { RunStores, StageDependencies } from "./dependencies.ts";
 import { readJson } from "./read-json.ts";
 
-/** Largest single output of a job: a shard is at most 64 MiB, an adapter of rank 256 on a 7 B model about 3 GiB. */
+/** Largest single output of a job: an adapter of rank 256 on a 7 B model is about 3 GiB. */
 const MAX_OUTPUT_BYTES = 4 * 1024 * 1024 * 1024;
+/** What a function reads is smaller: so it refuses before it reads. By the output's name. */
+const SMALLER_OUTPUTS: readonly [RegExp, number][] = [
+  [/^knowledge\//, MAX_SHARD_BYTES],
+  [/^aligned\./, MAX_ALIGNED_BYTES],
+  [/^losses\./, MAX_SHARD_BYTES],
+];
 
 export interface JobIdentity {
   run: string;
@@ -53,7 +61,10 @@ export class JobOutputs {
   }
 }
 
-/** One output of a finished job, checked against its manifest. @throws InvalidInputError `OUTPUT_CHANGED`, `JOB_UNFINISHED` */
+/**
+ * One output of a finished job, checked against its manifest.
+ * @throws InvalidInputError `OUTPUT_CHANGED`, `OUTPUT_MISSING`, `JOB_UNFINISHED`, `OBJECT_TOO_LARGE`
+ */
 export async function readOutput(deps: RunStores, folder: string, name: string): Promise<Uint8Array> {
   const done = await finishedJob(deps, folder);
   if (done === null)
@@ -75,7 +86,8 @@ export async function readListedOutput(
       `${folder}: ${MANIFEST} lists no ${name}; it has ${done.outputs.map((o) => o.name).join(", ")}`,
     );
   const key = outputKey(folder, name, listed.sha256);
-  const bytes = await deps.objects.get(deps.buckets.artefacts, key, MAX_OUTPUT_BYTES);
+  const most = SMALLER_OUTPUTS.find(([pattern]) => pattern.test(name))?.[1] ?? MAX_OUTPUT_BYTES;
+  const bytes = await deps.objects.get(deps.buckets.artefacts, key, most);
   const found = sha256(bytes);
   if (found !== listed.sha256)
     throw new InvalidInputError(

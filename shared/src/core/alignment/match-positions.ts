@@ -28,7 +28,7 @@ export interface MatchedPositions {
  */
 export function matchPositions(source: Positions, target: Positions): MatchedPositions {
   const samples = source.sampleIds.length / SAMPLE_ID_BYTES;
-  refuseOtherSamples(source, target, samples);
+  checkSameSamples(source, target);
   const most = Math.min(source.positions.length, target.positions.length);
   const matched: MatchedPositions = {
     offsets: new Int32Array(samples + 1),
@@ -70,7 +70,9 @@ function isLastAtItsEnd(side: Positions, sample: number, position: number): bool
   return token + 2 >= side.tokenOffsets[sample + 1] || side.tokenEnds[token + 1] !== side.tokenEnds[token];
 }
 
-function refuseOtherSamples(source: Positions, target: Positions, samples: number): void {
+/** @throws InvalidInputError `SAMPLES_DIFFER` where ids differ or a sample's tokens end at different bytes */
+export function checkSameSamples(source: Positions, target: Positions): void {
+  const samples = source.sampleIds.length / SAMPLE_ID_BYTES;
   if (source.sampleIds.length !== target.sampleIds.length)
     throw new InvalidInputError(
       "SAMPLES_DIFFER",

@@ -3,6 +3,7 @@ import { MAX_VOCABULARY } from "../core/model-limits.ts";
 import {
   checkExpected,
   checkShapes,
+  MAX_OWN_HEADER_BYTES,
   parseCount,
   parseHash,
   type Refuse,
@@ -66,7 +67,7 @@ export function readVocabularyMap(
   expected: Partial<VocabularyMapHeader & Pick<VocabularyMap, "rule">>,
 ): VocabularyMap {
   const refuse = refuseWith("MAP_INVALID", what);
-  const { tensors, metadata } = readSafetensors(bytes, what);
+  const { tensors, metadata } = readSafetensors(bytes, what, MAX_OWN_HEADER_BYTES);
   const taken = takeMetadata(metadata, { ...FORMAT, keys: KEYS }, refuse);
   const rule = parseMapRule(taken.rule, refuse);
   const header = {

@@ -1,7 +1,7 @@
 import { artefactKeys, MANIFEST } from "../contracts/keys.ts";
 import type { Plan } from "../contracts/plan.ts";
 import type { StageInput, StageOutput } from "../contracts/stages.ts";
-import { alignByByteOffset } from "../core/alignment/byte-offset.ts";
+import { alignKnowledge } from "../core/alignment/align-knowledge.ts";
 import type { Sample } from "../core/samples/sample.ts";
 import { writeAlignedShard } from "../formats/aligned-shard.ts";
 import { readKnowledgeShard } from "../formats/knowledge-shard.ts";
@@ -34,8 +34,10 @@ export function alignShard(deps: StageDependencies) {
     const offered = await loadKnowledge(deps, plan, knowledgeOffered(plan, round, source), shard, samples);
     const owned = await loadKnowledge(deps, plan, knowledgeOwned(plan, round, target), shard, samples);
     const map = await loadVocabularyMap(deps, plan, source, target);
-    const { learn, temperature } = plan.spec.distillation;
-    const aligned = alignByByteOffset(offered.knowledge, owned.knowledge, map, learn, temperature);
+    const { alignment, transfer, learn, temperature } = plan.spec.distillation;
+    const vocabularies = { source: offered.vocabulary, target: owned.vocabulary };
+    const choices = { alignment, transfer, learn, temperature };
+    const aligned = alignKnowledge(offered.knowledge, owned.knowledge, map, vocabularies, choices);
     const outputs = new JobOutputs(deps, { run, round, stage: "align-shard", party: target }, folder);
     const bytes = writeAlignedShard(aligned, {
       run,
@@ -76,5 +78,5 @@ async function loadKnowledge(
   const tokenizer = await partyTokenizer(deps, plan.spec, party);
   const { positions } = plan.spec.distillation;
   checkTokens(knowledge, { party, tokenizer, contextTokens, samples, positions }, what);
-  return { knowledge, bytes: bytes.length };
+  return { knowledge, vocabulary: tokenizer.vocabulary, bytes: bytes.length };
 }

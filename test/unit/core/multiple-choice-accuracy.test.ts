@@ -42,6 +42,23 @@ describe("the accuracy on multiple-choice questions", () => {
     });
   });
 
+  it("leaves out one white space before a choice alone, and counts those within it", () => {
+    // 2.9 / 3 < 2 / 2 a character, and not with one character less
+    expect(takeChoice(question(0, " ab", "a b"), [choice(2, 3), choice(2.9, 3)])).toEqual({
+      likeliest: 0,
+      byCharacters: 1,
+      byBytes: 0,
+    });
+  });
+
+  it("takes the likeliest, wherever it stands", () => {
+    expect(takeChoice(question(0, " ab", " c"), [choice(3.3, 3), choice(2, 2)])).toEqual({
+      likeliest: 1,
+      byCharacters: 0,
+      byBytes: 1,
+    });
+  });
+
   it("takes the first of equally likely answers", () => {
     expect(multipleChoiceAccuracy([question(0, " a", " b")], [[choice(1), choice(1)]]).accuracy).toBe(1);
     expect(multipleChoiceAccuracy([question(1, " a", " b")], [[choice(1), choice(1)]]).accuracy).toBe(0);

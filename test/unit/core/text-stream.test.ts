@@ -28,6 +28,19 @@ describe("text that comes out of tokens", () => {
   it("leaves out the tokenizer's own space at the beginning, and no other", () => {
     expect(stream([bytes(" a"), bytes(" b")], null, true).pieces).toEqual(["a", " b"]);
     expect(stream([bytes("a"), bytes(" b")], null, true).pieces).toEqual(["a", " b"]);
+    expect(stream([bytes(""), bytes(" a")], null, true).pieces).toEqual(["", "a"]);
+  });
+
+  it("keeps a byte order mark, as the tokens have it", () => {
+    expect(stream([bytes("\ufeffa")]).pieces).toEqual(["\ufeffa"]);
+  });
+
+  it("has no end of its own: without a stop text all is given out", () => {
+    expect(stream([bytes("null"), bytes(" and void")])).toEqual({
+      pieces: ["null", " and void"],
+      last: "",
+      stopped: false,
+    });
   });
 
   it("ends before the stop text, and gives nothing out that might be its beginning", () => {
@@ -36,6 +49,9 @@ describe("text that comes out of tokens", () => {
       last: "",
       stopped: true,
     });
+    expect(stream([bytes("one E"), bytes("very"), bytes(" EN"), bytes("D")], "END").pieces).toEqual([
+      ...["one ", "Every", " ", ""],
+    ]);
     expect(stream([bytes("one\n")], "\n\n")).toEqual({ pieces: ["one"], last: "\n", stopped: false });
   });
 

@@ -38,7 +38,6 @@ export class TextStream {
   }
 
   #give(text: string, last: boolean): string {
-    if (this.#stopped) return "";
     let fresh = text;
     if (this.#dropsSpace && fresh !== "") {
       this.#dropsSpace = false;

@@ -85,7 +85,7 @@ export function openTokenizer(tokenizerJson: Uint8Array, configJson: Uint8Array,
         bytes.set(piece, position);
         position += piece.length;
       }
-      const text = new TextDecoder().decode(bytes);
+      const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
       return definition.addsSpace && text.startsWith(" ") ? text.slice(1) : text;
     },
   };

@@ -36,7 +36,14 @@ describe("averageWeights", () => {
     expect(() => averageWeights([adapter(1, { a: [1] }), adapter(1, {})])).toThrow(/got none/);
   });
 
+  it("leaves out an adapter without weight", () => {
+    expect([...averageWeights([adapter(0, { a: [9] }), adapter(2, { a: [3] })]).get("a")!]).toEqual([3]);
+  });
+
   it("refuses weights that average nothing", () => {
+    expect(() => averageWeights([adapter(-1, { a: [1] }), adapter(2, { a: [1] })])).toThrow(
+      "expected weights of at least 0 with a positive sum, got -1, 2",
+    );
     for (const weights of [[], [0, 0], [-1, 2], [Number.NaN]])
       expect(() => averageWeights(weights.map((weight) => adapter(weight, { a: [1] })))).toThrow(
         expect.objectContaining({ code: "ADAPTER_WEIGHTS" }),

@@ -43,7 +43,7 @@ export function sparseDistillationLoss(
   });
 
   const rest = 1 - mass.reduce((sum, value) => sum + value, 0);
-  let loss = tail === 0 ? 0 : -tail * Math.log(Math.max(rest, TAIL_EPSILON));
+  let loss = -tail * Math.log(Math.max(rest, TAIL_EPSILON));
   // the loss's slope with respect to each entry's mass
   const tailSlope = rest > TAIL_EPSILON ? tail / rest : 0;
   const slope = mass.map((value, entry) => {

@@ -43,9 +43,10 @@ const SENTENCES = {
 /** A model folder with random weights. */
 export function writeTinyModel(folder: string, tokenizer: object & { model?: unknown }, seed: number): void {
   mkdirSync(folder, { recursive: true });
-  const { vocab } = tokenizer.model as { vocab: Record<string, number> };
+  const { vocab } = tokenizer.model as { vocab: Record<string, number> | [string, number][] };
   const addedTokens = (tokenizer as { added_tokens: { id: number }[] }).added_tokens;
-  const size = Math.max(...Object.values(vocab), ...addedTokens.map(({ id }) => id)) + 1;
+  const ids = Array.isArray(vocab) ? [vocab.length - 1] : Object.values(vocab);
+  const size = Math.max(...ids, ...addedTokens.map(({ id }) => id)) + 1;
   const config = JSON.stringify({
     architectures: ["LlamaForCausalLM"],
     model_type: "llama",

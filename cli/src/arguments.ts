@@ -7,8 +7,13 @@ import type { Command, CommandContext } from "./command.ts";
  * A command's arguments by citty, which lets unknown options and surplus words pass: here they are mistakes.
  * @throws InvalidInputError `BAD_ARGUMENT`; citty's CLIError for a value that is none of an enum's
  */
-export function parseArguments({ meta, args: definitions }: Command, argv: readonly string[]): CommandContext["args"] {
+export function parseArguments(
+  { meta, args: definitions, repeatable = [] }: Command,
+  argv: readonly string[],
+): CommandContext["args"] {
   const parsed = parse(meta.name, argv, definitions);
+  // citty keeps the last one
+  for (const name of repeatable) if (parsed[name]) Object.assign(parsed, { [name]: valuesOf(name, argv).join(",") });
   const known = Object.keys(definitions);
   refuseUnknown(meta.name, parsed, definitions);
   const positionals = known.filter((name) => definitions[name].type === "positional");
@@ -21,6 +26,15 @@ export function parseArguments({ meta, args: definitions }: Command, argv: reado
     if (definitions[name].type === "string" && parsed[name] === "")
       throw new InvalidInputError("BAD_ARGUMENT", `fedmkt ${meta.name}: --${name} needs a value`);
   return parsed as CommandContext["args"];
+}
+
+/** All values of an option that may be given several times. */
+function valuesOf(name: string, argv: readonly string[]): string[] {
+  const option = `--${name}`;
+  return argv.flatMap((word, index) => {
+    if (word.startsWith(`${option}=`)) return [word.slice(option.length + 1)];
+    return word === option ? [argv[index + 1]] : [];
+  });
 }
 
 /** The names under which citty gives an option: of several words in both spellings, and its short one. */

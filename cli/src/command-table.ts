@@ -67,6 +67,10 @@ export const COMMANDS: Readonly<Record<string, ListedCommand>> = {
     description: "continue a text with one model",
     load: async () => (await import("./commands/generate.ts")).command,
   },
+  "map-vocabulary": {
+    description: "map one tokenizer's tokens to another's",
+    load: async () => (await import("./commands/map-vocabulary.ts")).command,
+  },
   deploy: {
     description: "make or change a deployment in an AWS account",
     load: async () => (await import("./commands/deploy.ts")).command,

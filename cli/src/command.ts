@@ -23,6 +23,8 @@ export interface CommandContext {
 export interface Command {
   meta: { name: string; description: string };
   args: ArgsDef;
+  /** options that may be given several times; their values come joined by commas */
+  repeatable?: readonly string[];
   /** whole command lines, shown by --help */
   examples: readonly string[];
   run(context: CommandContext): Promise<Outcome>;

@@ -94,7 +94,8 @@ async function findCommand(name: string): Promise<Command> {
 }
 
 function listCommands(): string {
-  const rows = Object.entries(COMMANDS).map(([name, { description }]) => `  ${name.padEnd(10)} ${description}`);
+  const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length));
+  const rows = Object.entries(COMMANDS).map(([name, { description }]) => `  ${name.padEnd(width)} ${description}`);
   return [
     "fedmkt: federated mutual knowledge transfer between a large language model and small ones",
     "",

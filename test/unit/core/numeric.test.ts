@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { bitsPerByte } from "../../../shared/src/core/numeric/bits-per-byte.ts";
+import { exponential } from "../../../shared/src/core/numeric/exponential.ts";
 import { deriveSeed } from "../../../shared/src/core/numeric/seed.ts";
 
 describe("bitsPerByte", () => {
@@ -43,4 +44,24 @@ describe("deriveSeed", () => {
       expect(Math.abs(ones - 5000)).toBeLessThan(250);
     }
   });
+});
+
+describe("exponential", () => {
+  it("is e^x within 10⁻¹³ of it from −40 to 0", () => {
+    const steps = 100_003;
+    let worst = 0;
+    for (let step = 0; step <= steps; step++) {
+      const x = (-40 * step) / steps;
+      worst = Math.max(worst, Math.abs(exponential(x) / Math.exp(x) - 1));
+    }
+    expect(worst).toBeLessThan(1e-13);
+    expect(exponential(0)).toBe(1);
+  });
+
+  it.each([1e-9, 1, 800, -40.01, -745, -1e9, Number.NEGATIVE_INFINITY, Number.NaN])(
+    "is Math.exp elsewhere: %d",
+    (x) => {
+      expect(exponential(x)).toBe(Math.exp(x));
+    },
+  );
 });

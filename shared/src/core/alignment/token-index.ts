@@ -1,4 +1,5 @@
-const SEED = 0x811c9dc5;
+/** FNV-1a's, as the signed number that `Math.imul` and the table hold. */
+const SEED = 0x811c9dc5 | 0;
 
 /**
  * Finds tokens by their bytes. Where several tokens stand for the same bytes (`A` and `<0x41>`), the lowest id stands for

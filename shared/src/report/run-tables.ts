@@ -64,7 +64,7 @@ export function selectionTable(summary: RunSummary): TextTable {
       right("selected"),
       right("of"),
       left("from"),
-      left("better than it"),
+      left("better (alone)"),
       right("agree"),
       right("mean gap"),
       right("middle half"),
@@ -80,9 +80,11 @@ export function selectionTable(summary: RunSummary): TextTable {
           .join(", ") || "–",
       ),
       plain(
-        Object.entries(count.ahead)
-          .map(([source, samples]) => `${source} ${samples} (${count.alone[source]} alone)`)
-          .join(", ") || "–",
+        Object.keys(count.ahead).length < 2
+          ? "–"
+          : Object.entries(count.ahead)
+              .map(([source, samples]) => `${samples} (${count.alone[source]})`)
+              .join(", "),
       ),
       plain(Object.keys(count.ahead).length < 2 ? "–" : formatShare(count.agreement)),
       plain(formatGain(count.meanGap)),
@@ -90,7 +92,7 @@ export function selectionTable(summary: RunSummary): TextTable {
     ]),
     note: [
       OF_THE_REST[selection],
-      "better than it: on how many samples a source's loss was less than the target's, and on how many nobody else's was.",
+      "better: on how many samples each source's loss was less than the target's, and on how many of them nobody else's was.",
       "agree: pairs of sources that stand on the same side of the target.",
       `mean gap: the target's loss − the best source's, ${LOSS_UNITS[lossMetric]}; negative where the target is the better one. middle half: between its quartiles.`,
     ].join(" "),

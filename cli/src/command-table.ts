@@ -47,6 +47,10 @@ export const COMMANDS: Readonly<Record<string, ListedCommand>> = {
     description: "list what a run holds, and show one thing of it: shards, maps, adapters, plan",
     load: async () => (await import("./commands/inspect.ts")).command,
   },
+  align: {
+    description: "say which tokens of two tokenizers belong together in texts",
+    load: async () => (await import("./commands/align.ts")).command,
+  },
   report: {
     description: "write a finished run's report.html again",
     load: async () => (await import("./commands/report.ts")).command,

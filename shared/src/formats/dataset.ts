@@ -1,7 +1,7 @@
 import { InvalidInputError } from "../core/errors.ts";
 import type { RawRecord } from "../core/samples/raw-record.ts";
 import { describeUnknownKeys, describeValue } from "./describe-value.ts";
-import { readJsonLines } from "./jsonl.ts";
+import { type JsonLine, readJsonLines } from "./jsonl.ts";
 
 /** Longest file: V8's strings end at 512 MiB, and a plain text is one string. */
 export const MAX_DATASET_BYTES = 500_000_000;
@@ -72,9 +72,19 @@ export function parseDataset(
       `${name}: expected at most ${MAX_DATASET_BYTES} bytes, got ${bytes.length}`,
     );
   if (!name.endsWith(".jsonl")) return [{ kind: "text", line: 1, text: decodePlainText(bytes, name) }];
-  const records: RawRecord[] = [];
+  const parse = recordParser(name);
+  return Array.from(readJsonLines(bytes, name, limits), parse);
+}
+
+/**
+ * Reads the lines of one JSON Lines file as records, all of one schema, as {@link parseDataset} does.
+ *
+ * @param name - the file as errors name it
+ * @returns a function of each line in turn; it throws InvalidInputError `DATASET_INVALID` naming the line
+ */
+export function recordParser(name: string): (line: JsonLine) => RawRecord {
   let first: { schema: Schema; line: number } | null = null;
-  for (const { line, value } of readJsonLines(bytes, name, limits)) {
+  return ({ line, value }) => {
     const refuse: Refuse = (reason) => new InvalidInputError("DATASET_INVALID", `${name}, line ${line}: ${reason}`);
     const fields = checkObject(value, refuse);
     const schema = findSchema(fields, refuse);
@@ -83,9 +93,8 @@ export function parseDataset(
       throw refuse(
         `expected ${first.schema.name} as in line ${first.line}, got ${schema.name}; one file holds one schema`,
       );
-    records.push(schema.parse(fields, line, refuse));
-  }
-  return records;
+    return schema.parse(fields, line, refuse);
+  };
 }
 
 function decodePlainText(bytes: Uint8Array, name: string): string {

@@ -20,16 +20,21 @@ export interface JsonLine {
  * before the newline is white space. Errors say where, never what: a line may be private.
  *
  * @param what - the file as errors name it
+ * @param firstLine - the number of the first line, where the bytes are a part of the file
  * @throws InvalidInputError `JSONL_EMPTY_LINE`, `JSONL_INVALID_UTF8`, `JSONL_INVALID_JSON`, `JSONL_TOO_LONG`
  */
 export function* readJsonLines(
   bytes: Uint8Array,
   what: string,
-  { maxLineBytes = MAX_LINE_BYTES, maxLines = MAX_LINES }: { maxLineBytes?: number; maxLines?: number } = {},
+  {
+    maxLineBytes = MAX_LINE_BYTES,
+    maxLines = MAX_LINES,
+    firstLine = 1,
+  }: { maxLineBytes?: number; maxLines?: number; firstLine?: number } = {},
 ): Generator<JsonLine> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   let begin = 0;
-  for (let line = 1; begin < bytes.length; line++) {
+  for (let line = firstLine; begin < bytes.length; line++) {
     const refuse = (code: string, reason: string) => new InvalidInputError(code, `${what}, line ${line}: ${reason}`);
     if (line > maxLines) throw refuse("JSONL_TOO_LONG", `expected at most ${maxLines} lines, got more`);
     const newline = bytes.indexOf(NEWLINE, begin);

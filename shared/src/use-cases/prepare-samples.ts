@@ -1,6 +1,6 @@
 import type { Plan } from "../contracts/plan.ts";
 import type { DataSpec } from "../contracts/run-spec.ts";
-import { invariant } from "../core/errors.ts";
+import { InvalidInputError, invariant } from "../core/errors.ts";
 import { type MultipleChoice, prepareQuestions } from "../core/samples/multiple-choice.ts";
 import { dropDuplicateSamples, prepareSamples } from "../core/samples/prepare-samples.ts";
 import type { Sample } from "../core/samples/sample.ts";
@@ -73,11 +73,37 @@ async function readRecords(deps: DataDependencies, data: DataSpec, what: string)
   return { name, records, preparation: { ...data, keepCharacters } };
 }
 
-/** The characters that a tokenizer has a token of its own for, and the space. */
-async function charactersOf(deps: DataDependencies, path: string, what: string): Promise<ReadonlySet<string>> {
+/**
+ * The characters that a tokenizer writes in whole characters, not in bytes nor as unknown; the space; and white space of every kind where it
+ * writes none at all.
+ */
+async function charactersOf(deps: DataDependencies, path: string, what: string): Promise<Pick<Set<string>, "has">> {
   const json = await deps.material.read(path, MAX_TOKENIZER_BYTES);
-  const { vocabulary } = deps.openTokenizer(json, new TextEncoder().encode("{}"), `${what}: ${path}`);
-  const decoder = new TextDecoder("utf-8", { fatal: false });
-  const characters = vocabulary.tokens.flatMap((token) => (token === null ? [] : [decoder.decode(token)]));
-  return new Set([" ", ...characters.filter((text) => [...text].length === 1 && text !== "\ufffd")]);
+  const tokenizer = deps.openTokenizer(json, new TextEncoder().encode("{}"), `${what}: ${path}`);
+  const { tokens } = tokenizer.vocabulary;
+  const decoder = new TextDecoder();
+  const known = new Map<string, boolean>([[" ", true]]);
+  const dropsSpace = !writes(" ");
+  return {
+    has(character) {
+      let kept = known.get(character);
+      if (kept === undefined) {
+        kept = writes(character) || (dropsSpace && /\s/u.test(character));
+        known.set(character, kept);
+      }
+      return kept;
+    },
+  };
+
+  function writes(character: string): boolean {
+    try {
+      return tokenizer.encode(character).ids.every((id) => {
+        const bytes = tokens[id];
+        return bytes !== null && !decoder.decode(bytes).includes("\ufffd");
+      });
+    } catch (error) {
+      if (error instanceof InvalidInputError) return false;
+      throw error;
+    }
+  }
 }

@@ -3,7 +3,7 @@ export interface Cleaning {
   /** runs of white space become one space */
   collapseWhitespace?: boolean;
   /** characters (code points) that stay; all others are dropped. Taken after white space, so that a dropped character may leave two spaces */
-  keepCharacters?: ReadonlySet<string>;
+  keepCharacters?: Pick<ReadonlySet<string>, "has">;
 }
 
 export function cleanText(text: string, { collapseWhitespace, keepCharacters }: Cleaning): string {

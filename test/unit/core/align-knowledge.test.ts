@@ -363,6 +363,9 @@ describe("FATE-LLM's transfer of scores", () => {
     const toFirst = Int32Array.of(0, 2, 1, 3, -1, 4, 1);
     expect(learned([5], [1], [[0]], { targetOfSource: toFirst })).toEqual([carried]);
     expect(learned([5], [1], [[0]])).toEqual([label(1)]);
+    const asked = fate({ targetOfSource: toFirst });
+    for (let time = 0; time < 2; time++)
+      expect(asked.transfer("dtw", [5], [1], [[0]], () => scores(5))).toEqual([carried]);
     // with the mark there is no such token
     expect(learned([3], [1], [[0]])).toEqual([label(1)]);
     // no mark to add: the target's has none, or the source's has it already

@@ -74,7 +74,7 @@ describe("the fuzzing", () => {
     [
       "objects beyond what is stated",
       formatThat(() => {
-        const list = Array.from({ length: 2 ** 22 }, (_, index) => ({ index }));
+        const list = Array.from({ length: 2 ** 21 }, (_, index) => ({ index }));
         return () => expect(list[0].index).toBe(0);
       }),
       "bytes of heap for a file of 3",
@@ -82,7 +82,7 @@ describe("the fuzzing", () => {
     [
       "a reader that takes its time",
       formatThat(() => {
-        for (const begun = performance.now(); performance.now() - begun < 2100; );
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2100);
         return () => {};
       }),
       "took",

@@ -9,6 +9,7 @@ const TEXT_CHANGES = ["value", "number", "key", "twice", "remove"] as const;
 /** To a safetensors file: its length number; its data, by the tensors' types; whole tensors and metadata, laid out anew. */
 const TENSOR_CHANGES = [
   "length",
+  "shift",
   "element",
   "swap",
   "copy",
@@ -148,6 +149,11 @@ function changeParts(file: Uint8Array, parts: Parts, change: Change): Uint8Array
     const keys = Object.keys(metadata);
     if (keys.length === 0) return null;
     const key = keys[Math.floor(place * keys.length)];
+    // JSON in a text
+    const inner = metadata[key].startsWith("{")
+      ? changeText(metadata[key], { ...change, kind: "number", place: reach })
+      : null;
+    if (inner !== null && value % 4 > 0) return layOut(tensors, { ...metadata, [key]: inner });
     const text = /^\d+$/.test(metadata[key])
       ? nearNumber(metadata[key], value)
       : String(HOSTILE_JSON[value % HOSTILE_JSON.length]);
@@ -158,6 +164,10 @@ function changeParts(file: Uint8Array, parts: Parts, change: Change): Uint8Array
   if (tensor === undefined) return null;
   const replaceBy = (put: Partial<typeof tensor>) => layOut(tensors.with(index, { ...tensor, ...put }), metadata);
   const { size, data, shape } = tensor;
+  if (kind === "shift") {
+    const by = [1, -1, 4, -4, data.length, -data.length][value % 6];
+    return joinSafetensors(shiftOffsets(parts.json, tensor.name, by), parts.data, value % 4 < 2);
+  }
   const elements = data.length / size;
   const at = Math.min(Math.floor(reach * elements), elements - 1) * size;
   if (kind === "rename")
@@ -193,10 +203,20 @@ function changeParts(file: Uint8Array, parts: Parts, change: Change): Uint8Array
   const other = (value % elements) * size;
   if (kind === "element") hostileElement(changed, at, tensor.dtype, value);
   else {
-    changed.copyWithin(at, other, other + size);
-    if (kind === "swap") changed.set(data.subarray(at, at + size), other);
+    // an element, or a whole row, such as a sample's id
+    const row = value % 2 === 0 ? size : data.length / (shape[0] || 1);
+    const [to, from] = [at - (at % row), other - (other % row)];
+    changed.copyWithin(to, from, from + row);
+    if (kind === "swap") changed.set(data.subarray(to, to + row), from);
   }
   return replaceBy({ data: changed });
+}
+
+/** Moves a tensor's place over its neighbours', or away from them, its length unchanged. */
+function shiftOffsets(json: string, name: string, by: number): string {
+  const header = JSON.parse(json);
+  header[name].data_offsets = header[name].data_offsets.map((offset: number) => offset + by);
+  return JSON.stringify(header);
 }
 
 function concatenate(...pieces: Uint8Array[]): Uint8Array {

@@ -1,3 +1,4 @@
+import type { Knowledge } from "../../../shared/src/core/knowledge.ts";
 import { readAlignedShard, writeAlignedShard } from "../../../shared/src/formats/aligned-shard.ts";
 import { readKnowledgeShard, writeKnowledgeShard } from "../../../shared/src/formats/knowledge-shard.ts";
 import { readPairedLosses, writePairedLosses } from "../../../shared/src/formats/paired-losses.ts";
@@ -33,7 +34,17 @@ export interface FuzzedFormat {
 }
 
 const NUMBERS = [0.3, 2.1, -0.7, 1.9, 0.1, -1.3, 0.8];
-const KNOWLEDGE = [makeKnowledge([4, 3], NUMBERS), makeKnowledge([2, 6, 3], NUMBERS, { vocabularySize: 16, topK: 1 })];
+const KNOWLEDGE = [
+  { knowledge: makeKnowledge([4, 3], NUMBERS), header: shardHeader },
+  {
+    knowledge: makeKnowledge([2, 6, 3], NUMBERS, { vocabularySize: 16, topK: 1 }),
+    header: { ...shardHeader, topK: 1 },
+  },
+  {
+    knowledge: withPrompt(makeKnowledge([6], NUMBERS, { vocabularySize: 16, topK: 16 }), 2),
+    header: { ...shardHeader, topK: 16 },
+  },
+];
 const SAFETENSORS = "SAFETENSORS_(INVALID|TRUNCATED)";
 
 const LAYER = "base_model.model.model.layers.0.self_attn";
@@ -54,6 +65,32 @@ function adapterWeights(): Uint8Array {
       ]),
     ),
   );
+}
+
+/** One sample whose first positions are its prompt's, and left out; every token is kept, so the answer's loss is known. */
+function withPrompt(knowledge: Knowledge, prompt: number): Knowledge {
+  const { positions, topIds, topLogProbs, tailMass, tokenIds } = knowledge;
+  const answers = positions.length - prompt;
+  const kept = topIds.length / positions.length;
+  const entries = {
+    topIds: topIds.slice(prompt * kept),
+    topLogProbs: topLogProbs.slice(prompt * kept),
+  };
+  const losses = Array.from({ length: answers }, (_, at) => {
+    const ids = entries.topIds.subarray(at * kept, (at + 1) * kept);
+    return -entries.topLogProbs[at * kept + ids.indexOf(tokenIds[prompt + at + 1])];
+  });
+  return {
+    ...knowledge,
+    ...entries,
+    lossNats: Float64Array.of(losses.reduce((sum, loss) => sum + loss, 0)),
+    answerBytes: Int32Array.of(answers),
+    answerPositions: Int32Array.of(answers),
+    positionOffsets: Int32Array.of(0, answers),
+    positions: positions.slice(prompt),
+    entryOffsets: Int32Array.from({ length: answers + 1 }, (_, at) => at * kept),
+    tailMass: tailMass.slice(prompt),
+  };
 }
 
 const WEIGHT_INDEX = {
@@ -87,7 +124,7 @@ export const FUZZED_FORMATS: readonly FuzzedFormat[] = [
   {
     name: "plain knowledge shard",
     framing: "safetensors",
-    examples: KNOWLEDGE.map((knowledge) => writeKnowledgeShard(knowledge, shardHeader)),
+    examples: KNOWLEDGE.map(({ knowledge, header }) => writeKnowledgeShard(knowledge, header)),
     codes: new RegExp(`^(SHARD_(INVALID|LIE)|${SAFETENSORS})$`),
     read(bytes, what) {
       const { header, knowledge } = readKnowledgeShard(bytes, what, {});
@@ -117,7 +154,7 @@ export const FUZZED_FORMATS: readonly FuzzedFormat[] = [
   {
     name: "paired losses",
     framing: "safetensors",
-    examples: [writePairedLosses(KNOWLEDGE[0], KNOWLEDGE[0])],
+    examples: [writePairedLosses(KNOWLEDGE[0].knowledge, KNOWLEDGE[0].knowledge)],
     codes: new RegExp(`^(LOSSES_INVALID|${SAFETENSORS})$`),
     read(bytes, what) {
       const losses = readPairedLosses(bytes, what);

@@ -50,10 +50,10 @@ export function strikeWith(format: FuzzedFormat, bytes: Uint8Array): Verdict {
   const check = read(format, bytes);
   const took = performance.now() - begun;
   const after = process.memoryUsage();
-  if (took > ALLOWED_TIME.ms + (ALLOWED_TIME.msPerMiB * bytes.length) / 2 ** 20)
-    throw new Error(`took ${took} ms for ${bytes.length} bytes`);
   expectAtMost("arrays", after.arrayBuffers - before.arrayBuffers, ALLOWED_ARRAYS, bytes.length);
   expectAtMost("heap", after.heapUsed - before.heapUsed, ALLOWED_HEAP, bytes.length);
+  if (took > ALLOWED_TIME.ms + (ALLOWED_TIME.msPerMiB * bytes.length) / 2 ** 20)
+    throw new Error(`took ${took} ms for ${bytes.length} bytes`);
   if (check instanceof InvalidInputError) return judge(format, check);
   check();
   return { outcome: "harmless" };

@@ -40,6 +40,8 @@ describe("samples", () => {
     // printf 'text 0 a b' | sha256sum
     expect(formatSampleId(one.id)).toBe("1bb7658b41203a25107f7a621ffb99f7");
     expect(one.id).toHaveLength(16);
+    expect(one.prompt).toBe("");
+    expect(formatSampleId(Uint8Array.of(0, 7, 16, 255))).toBe("000710ff");
   });
 
   it("tell a prompt from its answer", () => {
@@ -51,6 +53,7 @@ describe("samples", () => {
 
   it("of a prompt with a completion are never cut: a long one is refused by file and line", () => {
     const long = { kind: "completion", line: 4, prompt: "12345", completion: "6789" } as const;
+    expect(cutIntoSamples({ ...long, completion: "678" }, 8, hashSample, "file")).toHaveLength(1);
     expect(() => cutIntoSamples(long, 8, hashSample, "client harbour: a.jsonl")).toThrow(
       new InvalidInputError(
         "SAMPLE_TOO_LONG",
@@ -101,6 +104,35 @@ describe("samples", () => {
   });
 });
 
+describe("records that a run cannot use", () => {
+  const completion: RawRecord = { kind: "completion", line: 2, prompt: "a", completion: "123456789" };
+  const question: RawRecord = { kind: "choice", line: 3, prompt: "a", choices: ["b", "c"], answer: 0 };
+  const asked = (records: RawRecord[], options: object) => prepareQuestions(records, options, "file");
+  it.each<[code: string, action: () => unknown]>([
+    ["SAMPLE_TOO_LONG", () => answers([completion], {})],
+    ["EMPTY_COMPLETION", () => answers([completion], { keepCharacters: new Set("a") })],
+    ["NOT_TRAINING_DATA", () => answers([question], {})],
+    ["TOO_FEW_SAMPLES", () => answers([text("a")], { samples: 2 })],
+    ["TOO_FEW_SAMPLES", () => answers([], {})],
+    ["NOT_A_QUESTION", () => asked([text("a")], {})],
+    ["SAMPLE_TOO_LONG", () => asked([question], { sampleBytes: 2 })],
+    ["EMPTY_COMPLETION", () => asked([question], { keepCharacters: new Set("a") })],
+    ["TOO_FEW_SAMPLES", () => asked([], {})],
+  ])("are refused as %s", (code, action) => {
+    expect(action).toThrow(expect.objectContaining({ name: "InvalidInputError", code }));
+  });
+
+  it("are counted in words", () => {
+    expect(() => answers([], {})).toThrow(
+      new InvalidInputError("TOO_FEW_SAMPLES", "file: is empty; expected at least 1 sample"),
+    );
+    expect(() => answers([], { samples: 3 })).toThrow(
+      new InvalidInputError("TOO_FEW_SAMPLES", "file: is empty; expected at least 3 samples"),
+    );
+    expect(() => answers([text("a")], { from: 1 })).toThrow("expected at least 1 sample (from 1, every 1), got 0 of 1");
+  });
+});
+
 describe("multiple-choice questions", () => {
   const record: RawRecord = { kind: "choice", line: 3, prompt: "2 + 2 =", choices: ["3", "4"], answer: 1 };
 
@@ -109,6 +141,13 @@ describe("multiple-choice questions", () => {
       { prompt: "2 + 2 =", answers: [" 3", " 4"], correct: 1, line: 3 },
     ]);
     expect(prepareQuestions([{ ...record, prompt: "=\n" }], {}, "file")[0].answers).toEqual(["3", "4"]);
+    expect(prepareQuestions([{ ...record, prompt: "" }], {}, "file")[0].answers).toEqual(["3", "4"]);
+    const choices = ["3 or 4", "\t5"];
+    expect(prepareQuestions([{ ...record, choices }], {}, "file")[0].answers).toEqual([" 3 or 4", "\t5"]);
+  });
+
+  it("may have all the bytes that they are allowed, with each choice", () => {
+    expect(prepareQuestions([record], { sampleBytes: 9 }, "file")).toHaveLength(1);
   });
 
   it("are refused where they are too long or no questions, by line", () => {

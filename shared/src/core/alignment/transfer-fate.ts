@@ -25,9 +25,13 @@ export class FateTransfer {
   readonly #marksFirstToken: boolean;
   readonly #sourceStrings: readonly (string | null)[];
   #sourceOfRespelt: Map<string, number> | null = null;
+  /** for each target token the last row in which it was found, so that a second find is known */
+  readonly #rowOfToken: Int32Array;
+  #row = 0;
 
   constructor(map: VocabularyMap, { source, target }: Vocabularies) {
     this.#map = map;
+    this.#rowOfToken = new Int32Array(map.groupOfTarget.length);
     this.#sourceStrings = source.strings;
     this.#targetMark = boundaryMarkOf(target.strings);
     this.#spellTarget = tokenSpeller(target, this.#targetMark);
@@ -94,12 +98,17 @@ export class FateTransfer {
 
   #carry(known: TokenScores | null): TransferredScores | null {
     if (known === null) return null;
-    const scoreOf = new Map<number, number>();
+    const ids: number[] = [];
+    const scores: number[] = [];
+    this.#row++;
     for (let k = 0; k < known.ids.length; k++) {
       const to = this.#map.targetOfSource[known.ids[k]] ?? -1;
-      if (to >= 0 && !scoreOf.has(to)) scoreOf.set(to, known.scores[k]);
+      if (to < 0 || this.#rowOfToken[to] === this.#row) continue;
+      this.#rowOfToken[to] = this.#row;
+      ids.push(to);
+      scores.push(known.scores[k]);
     }
-    return { ids: [...scoreOf.keys()], scores: [...scoreOf.values()], isLabel: false };
+    return { ids, scores, isLabel: false };
   }
 }
 
@@ -109,6 +118,7 @@ function meanScores(
   last: number,
   scoresAt: (sourceToken: number) => TokenScores | null,
 ): TokenScores | null {
+  if (first === last) return scoresAt(first);
   const sums = new Map<number, { sum: number; count: number }>();
   for (let token = first; token <= last; token++) {
     const known = scoresAt(token);

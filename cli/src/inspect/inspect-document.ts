@@ -6,8 +6,10 @@ import { runStatus } from "@fedmkt/shared/contracts/run-status.ts";
 import { selection } from "@fedmkt/shared/contracts/selection.ts";
 import { roundSummary, runSummary } from "@fedmkt/shared/contracts/summary.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
+import { isVocabularyMapJson } from "@fedmkt/shared/formats/vocabulary-map-json.ts";
 import { formatBytes, formatValue } from "@fedmkt/shared/report/table.ts";
-import type { Inspection } from "./inspection.ts";
+import { inspectPlainMap } from "./inspect-plain-map.ts";
+import type { Inspection, InspectionContext } from "./inspection.ts";
 
 /** How one kind of document is told apart and shown. */
 function documentOf<T>(
@@ -86,20 +88,22 @@ const DOCUMENTS = [
   })),
 ];
 
-/** A JSON document of a run. @throws InvalidInputError `FILE_UNKNOWN` where it is none of ours */
-export function inspectDocument(text: string, what: string): Inspection {
+/** A JSON document of a run, or a vocabulary map as JSON. @throws InvalidInputError `FILE_UNKNOWN` where it is none of ours */
+export function inspectDocument(bytes: Uint8Array, what: string, context: InspectionContext): Inspection {
+  const text = new TextDecoder().decode(bytes);
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
     throw new InvalidInputError("FILE_UNKNOWN", `${what}: expected JSON: ${(error as Error).message}`);
   }
+  if (isVocabularyMapJson(value)) return inspectPlainMap(bytes, what, context);
   for (const inspect of DOCUMENTS) {
     const found = inspect(value);
     if (found !== null) return found;
   }
   throw new InvalidInputError(
     "FILE_UNKNOWN",
-    `${what}: expected a plan, manifest, selection, summary or status; it is JSON of another form`,
+    `${what}: expected a plan, manifest, selection, summary, status or vocabulary map; it is JSON of another form`,
   );
 }

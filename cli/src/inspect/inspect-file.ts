@@ -46,7 +46,7 @@ export function inspectFile(file: string, what: string, context: InspectionConte
   }
   if (/^\s*[{[]/.test(text.slice(0, LENGTH_BYTES))) {
     refuseLarge(stats.size, MAX_DOCUMENT_BYTES, what);
-    return inspectDocument(readFileSync(file, "utf8"), what);
+    return inspectDocument(readFileSync(file), what, context);
   }
   const headerBytes = measureSafetensorsHeader(start, stats.size, what);
   const header = parseSafetensorsHeader(readStart(file, headerBytes), stats.size, what);

@@ -8,10 +8,10 @@ import type { StageDependencies } from "./dependencies.ts";
 import { loadPlan, partyOf } from "./load-plan.ts";
 import { partyTokenizer } from "./party-tokenizer.ts";
 
-/** Largest map file: 9 bytes for each source and 4 for each target token, a million of each. */
+/** Largest map file: 13 bytes for each source and 4 for each target token, a million of each, and room to spare. */
 const MAX_MAP_BYTES = 64 * 1024 * 1024;
 
-/** Computes one ordered pair's vocabulary map, unless a run before did: its key is its content's hash. */
+/** Computes one ordered pair's vocabulary map, of all tokens, unless a run before did: its key is its content's hash. */
 export function mapVocabulary(deps: StageDependencies) {
   return async ({ run, source, target }: StageInput<"map-vocabulary">): Promise<StageOutput<"map-vocabulary">> => {
     const plan = await loadPlan(deps, run);

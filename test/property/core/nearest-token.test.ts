@@ -54,10 +54,10 @@ function vocabularies(token: fc.Arbitrary<string>, maxLength: number) {
 
 describe("the nearest token", () => {
   it.each([
-    ["short tokens with many ties", vocabularies(short, 90), 300],
+    ["short tokens with many ties", vocabularies(short, 90), 200],
     ["words, near and far", vocabularies(word, 80), 100],
     ["tokens about as long as a machine word", vocabularies(fc.oneof(long, short), 20), 150],
-    ["tokens of hundreds of characters", vocabularies(fc.oneof(huge, long, short), 6), 40],
+    ["tokens of hundreds of characters", vocabularies(fc.oneof(huge, long, short), 6), 25],
   ])(
     "is the lowest row of the least distance, and ties are all of that distance: %s",
     (_, pair, numRuns) => {

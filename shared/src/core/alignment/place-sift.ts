@@ -35,7 +35,7 @@ export class PlaceSift {
   readonly #slotOf: Int32Array;
   /** [characters + 1, places] where in the pool the targets are marked that have the character near the place; 0 where not yet */
   readonly #marked: Int32Array;
-  #pool = new Int32Array(1 << 16);
+  #pool = new Int32Array(PAIR);
   #poolEnd = 1;
 
   constructor(sources: CharacterTable, targets: CharacterTable, characters: number, found: NearestRows) {

@@ -62,8 +62,11 @@ export class MappedTextWriter {
   /** What stands before `to` and is dropped, such as an accent, belongs to the character that was written last, if any. */
   absorb(to: number): void {
     const end = endOf(this.#source, to);
-    const start = this.#starts.at(-1);
-    for (let unit = this.#starts.length - 1; unit >= 0 && this.#starts[unit] === start; unit--) this.#ends[unit] = end;
+    let unit = this.#starts.length - 1;
+    // what was put in moves behind it
+    for (; unit >= 0 && this.#starts[unit] === this.#ends[unit]; unit--) this.#starts[unit] = this.#ends[unit] = end;
+    const [start, before] = [this.#starts[unit], this.#ends[unit]];
+    for (; unit >= 0 && this.#starts[unit] === start && this.#ends[unit] === before; unit--) this.#ends[unit] = end;
   }
 
   finish(): MappedText {

@@ -84,7 +84,9 @@ function find(key: Uint8Array, trie: Uint32Array, replacements: Uint8Array, what
     if (!hasLeaf(unit)) continue;
     const from = placeOf(unitAt(position));
     const to = replacements.indexOf(0, from);
-    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(replacements.subarray(from, to < 0 ? replacements.length : to));
+    return new TextDecoder("utf-8", { ignoreBOM: true }).decode(
+      replacements.subarray(from, to < 0 ? replacements.length : to),
+    );
   }
   return null;
 }

@@ -4,6 +4,7 @@ import { encodeJson } from "@fedmkt/shared/contracts/json-document.ts";
 import { shardName } from "@fedmkt/shared/contracts/keys.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import { bitsPerByte } from "@fedmkt/shared/core/numeric/bits-per-byte.ts";
+import { SHARD_ENCODINGS, type ShardEncoding } from "@fedmkt/shared/formats/knowledge-shard.ts";
 import { writeSamples } from "@fedmkt/shared/formats/samples.ts";
 import { sha256 } from "@fedmkt/shared/formats/sha256.ts";
 import { formatBytes, formatValue } from "@fedmkt/shared/report/table.ts";
@@ -23,10 +24,12 @@ import {
 } from "../model/model-arguments.ts";
 import { identifyFiles, readScoredSamples } from "../model/read-local-data.ts";
 import { readOnly, requireModelFolder, withLocalModel } from "../model/with-local-model.ts";
+import { readNumber } from "../number-argument.ts";
 import { showTask } from "../progress/show-task.ts";
 
 /** As run.yaml's distillation.topK and samplesPerShard. */
 const TOP_K = { least: 1, most: 4096, otherwise: 128 };
+const TOP_P = { least: 1e-6, most: 1, whole: false };
 const SAMPLES_PER_SHARD = { least: 1, most: 65_536, otherwise: 64 };
 
 export const command: Command = {
@@ -47,6 +50,16 @@ export const command: Command = {
       type: "string",
       valueHint: "n",
       description: `entries kept at each position (default: ${TOP_K.otherwise})`,
+    },
+    "top-p": {
+      type: "string",
+      valueHint: "p",
+      description: "of these no more than it takes for their mass to reach this (default: 1, all)",
+    },
+    encoding: {
+      type: "enum",
+      options: [...SHARD_ENCODINGS],
+      description: "packed (default): entropy-coded, log-probabilities rounded; plain: tensors as they are",
     },
     positions: {
       type: "enum",
@@ -72,6 +85,8 @@ export const command: Command = {
     const batchSize = readBatchSize("extract", args);
     const samplesPerShard = readWhole("extract", args, "samples-per-shard", SAMPLES_PER_SHARD);
     const topK = readWhole("extract", args, "top-k", TOP_K);
+    const topP = readNumber("fedmkt extract: --top-p", (args["top-p"] as string | undefined) ?? "1", TOP_P);
+    const encoding = (args.encoding ?? "packed") as ShardEncoding;
     const options = { ...model, device: readDevice(args), threads: readThreads("extract", args) };
     const positions = (args.positions ?? "answer") as ShardExtraction["positions"];
     const folder = resolve(io.cwd, args.out as string);
@@ -97,6 +112,8 @@ export const command: Command = {
         extractShards(open, samples, {
           samplesPerShard,
           topK,
+          topP,
+          encoding,
           batchSize,
           positions,
           header: {
@@ -117,6 +134,8 @@ export const command: Command = {
         samples: samples.length,
         shards,
         topK,
+        topP,
+        encoding,
         positions,
         knowledgeBytes,
         bitsPerByte: bitsPerByte(nats, bytes),

@@ -5,12 +5,24 @@ import type { Refuse } from "./named-tensors.ts";
 /** Nats a position by which a claim may differ: both numbers come from the same logits in single precision. */
 const TOLERANCE_NATS = 1e-3;
 
+/** By how many nats a shard's encoding may have changed what a position says. */
+export interface Rounding {
+  /** of a log-probability that was read */
+  entryTolerance(position: number, logProbability: number): number;
+  /** of the tail's logarithm */
+  tailTolerance: number;
+}
+
+const NO_ROUNDING: Rounding = { entryTolerance: () => 0, tailTolerance: 0 };
+
 /** What a shard's own top-K says about a sample's loss. */
-export interface LossBound {
+interface LossBound {
   /** the least the loss can be, nats summed over the answer positions */
   nats: number;
   /** whether every answer token is among its position's top-K, so that the bound is the loss itself */
   exact: boolean;
+  /** nats by which an honest claim may miss the bound */
+  tolerance: number;
 }
 
 /**
@@ -19,7 +31,7 @@ export interface LossBound {
  *
  * Time O(P·K) of the sample.
  */
-export function boundLoss(knowledge: Knowledge, sample: number): LossBound {
+function boundLoss(knowledge: Knowledge, sample: number, rounding: Rounding): LossBound {
   const {
     answerPositions,
     tokenOffsets,
@@ -33,17 +45,23 @@ export function boundLoss(knowledge: Knowledge, sample: number): LossBound {
   } = knowledge;
   let nats = 0;
   let exact = true;
+  let tolerance = TOLERANCE_NATS * answerPositions[sample];
   for (let at = positionOffsets[sample + 1] - answerPositions[sample]; at < positionOffsets[sample + 1]; at++) {
     const answer = tokenIds[tokenOffsets[sample] + positions[at] + 1];
-    const found = topIds.subarray(entryOffsets[at], entryOffsets[at + 1]).indexOf(answer);
-    if (found >= 0) nats -= topLogProbs[entryOffsets[at] + found];
-    else {
+    const end = entryOffsets[at + 1];
+    const found = topIds.subarray(entryOffsets[at], end).indexOf(answer);
+    const known = topLogProbs[found >= 0 ? entryOffsets[at] + found : end - 1];
+    const rounded = rounding.entryTolerance(at, known);
+    if (found >= 0) {
+      nats -= known;
+      tolerance += rounded;
+    } else {
       exact = false;
-      const most = Math.min(tailMass[at] + MASS_TOLERANCE, Math.exp(topLogProbs[entryOffsets[at + 1] - 1]));
-      nats -= Math.log(most);
+      nats -= Math.log(Math.min(tailMass[at] + MASS_TOLERANCE, Math.exp(known)));
+      tolerance += Math.max(rounded, rounding.tailTolerance);
     }
   }
-  return { nats, exact };
+  return { nats, exact, tolerance };
 }
 
 /**
@@ -51,7 +69,7 @@ export function boundLoss(knowledge: Knowledge, sample: number): LossBound {
  * own would teach everybody. Also refuses positions that leave answer tokens out, since their loss would go unchecked: they
  * must run without a gap to the sample's last token, and cover the answer's bytes.
  */
-export function checkClaimedLoss(knowledge: Knowledge, refuse: Refuse): void {
+export function checkClaimedLoss(knowledge: Knowledge, refuse: Refuse, rounding: Rounding = NO_ROUNDING): void {
   const { lossNats, answerBytes, answerPositions, tokenOffsets, tokenEnds, positionOffsets, positions } = knowledge;
   for (let sample = 0; sample < lossNats.length; sample++) {
     const count = answerPositions[sample];
@@ -64,9 +82,8 @@ export function checkClaimedLoss(knowledge: Knowledge, refuse: Refuse): void {
     const covered = tokenEnds[tokenOffsets[sample + 1] - 1] - Math.max(0, tokenEnds[tokenOffsets[sample] + first]);
     if (covered < answerBytes[sample])
       throw refuse(`sample ${sample}: expected answer positions over ${answerBytes[sample]} bytes, got ${covered}`);
-    const { nats, exact } = boundLoss(knowledge, sample);
+    const { nats, exact, tolerance } = boundLoss(knowledge, sample, rounding);
     const claimed = lossNats[sample];
-    const tolerance = TOLERANCE_NATS * count;
     if (claimed < nats - tolerance || (exact && claimed > nats + tolerance))
       throw refuse(
         `sample ${sample}: expected a loss of ${exact ? "" : "at least "}${nats.toFixed(4)} nats, as its top-K says, got a claim of ${claimed.toFixed(4)}`,

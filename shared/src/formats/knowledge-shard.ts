@@ -2,7 +2,7 @@ import { shardName } from "../contracts/keys.ts";
 import type { Knowledge } from "../core/knowledge.ts";
 import { MAX_VOCABULARY } from "../core/model-limits.ts";
 import { SAMPLE_ID_BYTES } from "../core/samples/sample.ts";
-import { checkClaimedLoss } from "./claimed-loss.ts";
+import { checkClaimedLoss, type Rounding } from "./claimed-loss.ts";
 import { checkKnowledge } from "./knowledge-checks.ts";
 import {
   checkExpected,
@@ -17,10 +17,18 @@ import {
   takeMetadata,
   takeTensors,
 } from "./named-tensors.ts";
-import { readSafetensors, writeSafetensors } from "./safetensors.ts";
+import { packKnowledge, plainBytes, unpackKnowledge } from "./packed/packed-knowledge.ts";
+import { ladderTolerance, TAIL_TOLERANCE } from "./packed/probability-ladder.ts";
+import { quote } from "./quote.ts";
+import { readSafetensors, type Tensor, writeSafetensors } from "./safetensors.ts";
+import { sha256 } from "./sha256.ts";
 
-/** Longest shard: a Lambda function reads one whole, with room for what it makes of it. */
+/** Longest shard, and the longest knowledge that a packed one holds: a Lambda function reads it whole, with room for what it makes of it. */
 export const MAX_SHARD_BYTES = 64 * 1024 * 1024;
+
+/** How a shard holds its knowledge: as one tensor for each field, or entropy-coded in a single one. docs/shards.md */
+export const SHARD_ENCODINGS = ["packed", "plain"] as const;
+export type ShardEncoding = (typeof SHARD_ENCODINGS)[number];
 
 /** What a shard says of itself: which run's, whose, about what, made with what. */
 export interface ShardHeader {
@@ -71,30 +79,79 @@ const DTYPES = {
   tailMass: "F32",
 } as const;
 
+/** A packed shard's only tensor; its metadata hold a hash of it and of all other metadata. */
+const PACKED = "packed";
+const HASH = "packedHash";
+
 /**
- * Knowledge as a shard in the `plain` encoding: a safetensors file whose tensors are named as {@link Knowledge}'s fields.
- * Equal knowledge gives equal bytes. Checked as a reader would, so that a model that broke says so at home.
+ * Knowledge as a shard: a safetensors file. Equal knowledge gives equal bytes. Checked as a reader would, so that a model that
+ * broke says so at home.
  *
  * @throws InvalidInputError `SHARD_INVALID`, `SHARD_LIE`, `SHARD_TOO_LARGE`
  */
-export function writeKnowledgeShard(knowledge: Knowledge, header: ShardHeader): Uint8Array {
+export function writeKnowledgeShard(
+  knowledge: Knowledge,
+  header: ShardHeader,
+  encoding: ShardEncoding = "plain",
+): Uint8Array {
+  const metadata = {
+    ...FORMAT,
+    encoding,
+    ...Object.fromEntries(KEYS.map((key) => [key, String(header[key])])),
+  };
+  const bytes =
+    encoding === "plain" ? writePlain(knowledge, metadata) : writePacked(knowledge, metadata, header, "writing");
+  readKnowledgeShard(bytes, "writing", {});
+  return bytes;
+}
+
+function writePlain(knowledge: Knowledge, metadata: Record<string, string>): Uint8Array {
   const shapes = shapesOf(knowledge);
   const tensors = Object.fromEntries(
     Object.entries(DTYPES).map(([name, dtype]) => {
       const field = name as keyof typeof DTYPES;
       return [field, { dtype, shape: shapes[field], data: knowledge[field] }];
     }),
-  ) as Parameters<typeof writeSafetensors>[0];
-  const bytes = writeSafetensors(tensors, {
-    ...FORMAT,
-    ...Object.fromEntries(KEYS.map((key) => [key, String(header[key])])),
-  });
-  readKnowledgeShard(bytes, "writing", {});
-  return bytes;
+  ) as Record<string, Tensor>;
+  return writeSafetensors(tensors, metadata);
+}
+
+function writePacked(
+  knowledge: Knowledge,
+  metadata: Record<string, string>,
+  header: ShardHeader,
+  what: string,
+): Uint8Array {
+  const { lossNats, tokenIds, positions, topIds } = knowledge;
+  const bytes = plainBytes(lossNats.length, tokenIds.length, positions.length, topIds.length);
+  if (bytes > MAX_SHARD_BYTES)
+    throw refuseWith(
+      "SHARD_TOO_LARGE",
+      what,
+    )(`expected knowledge of at most ${MAX_SHARD_BYTES} bytes when unpacked, got ${bytes}`);
+  const place = `${what}: ${formatParty(header.party)}, ${shardName(header.shard)}`;
+  // what a coder cannot hold, such as a NaN, would come back as something else
+  const refuse = refuseWith("SHARD_INVALID", place);
+  checkKnowledge(knowledge, header, refuse);
+  const payload = packKnowledge(knowledge, header.vocabularySize, refuse);
+  return writeSafetensors(
+    { [PACKED]: { dtype: "U8", shape: [payload.length], data: payload } },
+    { ...metadata, [HASH]: hashPacked(metadata, payload) },
+  );
+}
+
+/** Of all other metadata, a line `key=value` each in the keys' order, and the payload after them. */
+function hashPacked(metadata: Record<string, string>, payload: Uint8Array): string {
+  const lines = Object.keys(metadata)
+    .filter((key) => key !== HASH)
+    .sort()
+    .map((key) => `${key}=${metadata[key]}\n`);
+  return sha256(Buffer.concat([Buffer.from(lines.join("")), payload]));
 }
 
 /**
- * Reads a shard and believes nothing: form, header, order, ranges, sums, and that its claimed losses fit its top-K.
+ * Reads a shard of either encoding and believes nothing: form, header, order, ranges, sums, and that its claimed losses fit its
+ * top-K, as nearly as the encoding keeps it.
  *
  * @param what - the file as errors name it
  * @param expected - what the reader asked for; each field given must be equal
@@ -106,24 +163,47 @@ export function readKnowledgeShard(
   bytes: Uint8Array,
   what: string,
   expected: Partial<ShardHeader>,
-): { header: ShardHeader; knowledge: Knowledge } {
+): { header: ShardHeader; encoding: ShardEncoding; knowledge: Knowledge } {
   if (bytes.length > MAX_SHARD_BYTES)
     throw refuseWith(
       "SHARD_TOO_LARGE",
       what,
     )(`expected a shard of at most ${MAX_SHARD_BYTES} bytes, got ${bytes.length}`);
   const { tensors, metadata } = readSafetensors(bytes, what, MAX_OWN_HEADER_BYTES);
-  const header = parseHeader(metadata, refuseWith("SHARD_INVALID", what));
+  const { header, encoding } = parseHeader(metadata, refuseWith("SHARD_INVALID", what));
   const place = `${what}: ${formatParty(header.party)}, ${shardName(header.shard)}`;
   checkExpected(header, expected, refuseWith("SHARD_MISMATCH", place));
   const refuse = refuseWith("SHARD_INVALID", place);
+  const { knowledge, rounding } =
+    encoding === "plain" ? takePlain(tensors, refuse) : takePacked(tensors, metadata, header, refuse);
+  checkKnowledge(knowledge, header, refuse);
+  checkClaimedLoss(knowledge, refuseWith("SHARD_LIE", place), rounding);
+  return { header, encoding, knowledge };
+}
+
+function takePlain(tensors: Map<string, Tensor>, refuse: Refuse): { knowledge: Knowledge; rounding?: Rounding } {
   const taken = takeTensors(tensors, DTYPES, refuse);
   const arrays = Object.fromEntries(Object.entries(taken).map(([name, { data }]) => [name, data]));
   const knowledge = arrays as unknown as Knowledge;
   checkShapes(taken, shapesOf(knowledge), refuse);
-  checkKnowledge(knowledge, header, refuse);
-  checkClaimedLoss(knowledge, refuseWith("SHARD_LIE", place));
-  return { header, knowledge };
+  return { knowledge };
+}
+
+function takePacked(
+  tensors: Map<string, Tensor>,
+  metadata: Record<string, string>,
+  header: ShardHeader,
+  refuse: Refuse,
+): { knowledge: Knowledge; rounding: Rounding } {
+  const { packed } = takeTensors(tensors, { [PACKED]: "U8" } as const, refuse);
+  checkShapes({ packed }, { packed: [packed.data.length] }, refuse);
+  const hash = hashPacked(metadata, packed.data);
+  if (hash !== metadata[HASH])
+    throw refuse(`expected bytes and metadata with the hash ${quote(metadata[HASH])}, got ${hash}: they were changed`);
+  const { knowledge, shifts } = unpackKnowledge(packed.data, { ...header, mostBytes: MAX_SHARD_BYTES }, refuse);
+  const entryTolerance = (position: number, logProbability: number) =>
+    ladderTolerance(logProbability, shifts[position], knowledge.tailMass[position]);
+  return { knowledge, rounding: { entryTolerance, tailTolerance: TAIL_TOLERANCE } };
 }
 
 /** A party as errors name it. */
@@ -151,10 +231,17 @@ function shapesOf({ lossNats, tokenIds, positions: { length: positions }, topIds
   } satisfies Record<keyof typeof DTYPES, number[]>;
 }
 
-function parseHeader(metadata: Record<string, string>, refuse: Refuse): ShardHeader {
-  const taken = takeMetadata(metadata, { ...FORMAT, keys: KEYS }, refuse);
+function parseHeader(
+  metadata: Record<string, string>,
+  refuse: Refuse,
+): { header: ShardHeader; encoding: ShardEncoding } {
+  const isPacked = metadata.encoding === "packed";
+  const keys = [...KEYS, "encoding", ...(isPacked ? [HASH] : [])] as const;
+  const taken = takeMetadata(metadata, { ...FORMAT, keys }, refuse);
+  if (!isPacked && taken.encoding !== "plain")
+    throw refuse(`expected the encoding ${SHARD_ENCODINGS.join(" or ")}, got ${quote(taken.encoding)}`);
   const vocabularySize = parseCount(taken.vocabularySize, "vocabularySize", { least: 1, most: MAX_VOCABULARY }, refuse);
-  return {
+  const header = {
     run: parseIdentifier(taken.run, "run", refuse),
     round: parseCount(taken.round, "round", { least: 0, most: 1_000_000 }, refuse),
     party: parseIdentifier(taken.party, "party", refuse),
@@ -166,4 +253,5 @@ function parseHeader(metadata: Record<string, string>, refuse: Refuse): ShardHea
     topK: parseCount(taken.topK, "topK", { least: 1, most: vocabularySize }, refuse),
     topP: parseShare(taken.topP, "topP", refuse),
   };
+  return { header, encoding: isPacked ? "packed" : "plain" };
 }

@@ -14,6 +14,8 @@ export async function extractKnowledge(
   const { nats, bytes, knowledgeBytes } = await extractShards(open, samples, {
     samplesPerShard: plan.spec.samplesPerShard,
     topK: plan.spec.distillation.topK,
+    topP: plan.spec.distillation.topP,
+    encoding: plan.spec.shardEncoding,
     batchSize: open.training.batchSize,
     positions: plan.spec.distillation.positions,
     header: {

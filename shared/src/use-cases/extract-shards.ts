@@ -1,13 +1,17 @@
 import type { EncodedText } from "../core/alignment/encode-sample.ts";
 import type { Knowledge } from "../core/knowledge.ts";
 import type { Sample } from "../core/samples/sample.ts";
-import { type ShardHeader, writeKnowledgeShard } from "../formats/knowledge-shard.ts";
+import { cutAtMass } from "../core/top-p.ts";
+import { type ShardEncoding, type ShardHeader, writeKnowledgeShard } from "../formats/knowledge-shard.ts";
 import type { TokenizedModel } from "./open-model.ts";
 
 export interface ShardExtraction {
   samplesPerShard: number;
   /** K; the whole vocabulary where that is smaller */
   topK: number;
+  /** of these no more than it takes for their mass to reach this; 1: all */
+  topP: number;
+  encoding: ShardEncoding;
   /** samples in one forward pass */
   batchSize: number;
   /** "all": the prompt's positions too; the loss stays the answer's */
@@ -25,7 +29,7 @@ export interface ShardExtraction {
 export async function extractShards(
   open: TokenizedModel,
   samples: readonly Sample[],
-  { header, write, samplesPerShard, ...extraction }: ShardExtraction,
+  { header, write, samplesPerShard, encoding, topP, ...extraction }: ShardExtraction,
 ): Promise<{ nats: number; bytes: number; knowledgeBytes: number }> {
   const { vocabularySize } = open.model;
   let nats = 0;
@@ -33,9 +37,9 @@ export async function extractShards(
   let knowledgeBytes = 0;
   for (let shard = 0; shard * samplesPerShard < samples.length; shard++) {
     const slice = samples.slice(shard * samplesPerShard, (shard + 1) * samplesPerShard);
-    const knowledge = await knowledgeOf(open, slice, extraction);
-    const most = Math.min(extraction.topK, vocabularySize);
-    const content = writeKnowledgeShard(knowledge, { ...header, shard, vocabularySize, topK: most, topP: 1 });
+    const knowledge = cutAtMass(await knowledgeOf(open, slice, extraction), topP);
+    const topK = Math.min(extraction.topK, vocabularySize);
+    const content = writeKnowledgeShard(knowledge, { ...header, shard, vocabularySize, topK, topP }, encoding);
     await write(shard, content);
     nats += knowledge.lossNats.reduce((sum, loss) => sum + loss, 0);
     bytes += knowledge.answerBytes.reduce((sum, count) => sum + count, 0);

@@ -3,7 +3,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import { artefactKeys, outputKey } from "../../../shared/src/contracts/keys.ts";
-import { readKnowledgeShard, type ShardHeader } from "../../../shared/src/formats/knowledge-shard.ts";
+import {
+  readKnowledgeShard,
+  type ShardHeader,
+  writeKnowledgeShard,
+} from "../../../shared/src/formats/knowledge-shard.ts";
 import { readSafetensors, type Tensor, writeSafetensors } from "../../../shared/src/formats/safetensors.ts";
 import { sha256 } from "../../../shared/src/formats/sha256.ts";
 import { alignShard } from "../../../shared/src/use-cases/align-shard.ts";
@@ -28,7 +32,8 @@ describe("a bad shard", () => {
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "bad-shards-"));
     run = stageRun();
-    await plan(run, { ...writeTinyFederation(folder), evaluation: [], baselines: [] });
+    // plain, so that what a client changes can be pointed at; whoever lies is free to choose
+    await plan(run, { ...writeTinyFederation(folder), shardEncoding: "plain", evaluation: [], baselines: [] });
     await clientTrain(run.deps)({ run: "tiny", round: 1, party: "ships" });
     await serverExtract(run.deps)({ run: "tiny", round: 1, party: "server" });
     await mapVocabulary(run.deps)({ run: "tiny", source: "ships", target: "server" });
@@ -125,6 +130,17 @@ describe("a bad shard", () => {
   it("whose bytes are not those of its manifest is refused", async () => {
     await run.objects.put("artefacts", outputKey(FOLDER, SHARD, sha256(honest)), honest.slice(0, -4));
     await expectRefused("OUTPUT_CHANGED", /shard-00000\.[0-9a-f]{16}\.safetensors: expected SHA-256/);
+  });
+
+  it("with one byte of its packed knowledge changed is refused, and with none of them it is aligned", async () => {
+    const { header, knowledge } = readKnowledgeShard(honest, SHARD, {});
+    const packed = writeKnowledgeShard(knowledge, header, "packed");
+    const spoilt = packed.slice();
+    spoilt[spoilt.length - 9] ^= 4;
+    await submit(spoilt);
+    await expectRefused("SHARD_INVALID", /client ships, shard-00000: .*they were changed/);
+    await submit(packed);
+    await expect(align()).resolves.toEqual({ manifest: expect.stringContaining("shard-00000/manifest.json") });
   });
 
   it("is not what an honest one is: that one is aligned", async () => {

@@ -74,7 +74,7 @@ describe("what is written is read back", () => {
       fc.property(knowledge, (written) => {
         const header = { ...shardHeader, topK: 16 };
         const file = writeKnowledgeShard(written, header);
-        expect(readKnowledgeShard(file, "shard", header)).toEqual({ header, knowledge: written });
+        expect(readKnowledgeShard(file, "shard", header)).toEqual({ header, encoding: "plain", knowledge: written });
       }),
       { numRuns: 300, seed: 2 },
     );

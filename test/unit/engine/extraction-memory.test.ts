@@ -71,6 +71,8 @@ it("extraction into shards holds the samples and the bytes of one shard, however
     await extractShards({ model, tokenizer: null as never, encode, encodeScored: encode }, samples, {
       samplesPerShard: 10,
       topK: TOY_CONFIG.vocab_size,
+      topP: 1,
+      encoding: "packed",
       batchSize: 4,
       positions: "answer",
       header: { run: "toy", round: 1, party: "toy", modelHash: hash, tokenizerHash: hash, datasetHash: hash },

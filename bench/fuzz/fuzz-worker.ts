@@ -49,6 +49,7 @@ function strikeEachBit(format: FuzzedFormat, file: Uint8Array): void {
     const bytes = file.slice();
     bytes[bit >>> 3] ^= 1 << (bit & 7);
     attempt(format, `bit ${bit} turned`, bytes);
+    if (format.reseal) attempt(format, `bit ${bit} turned, and sealed`, format.reseal(bytes));
   }
   for (let length = 0; length < file.length; length++)
     attempt(format, `cut after ${length} bytes`, file.slice(0, length));

@@ -6,10 +6,17 @@ import { runStatus } from "@fedmkt/shared/contracts/run-status.ts";
 import { selection } from "@fedmkt/shared/contracts/selection.ts";
 import { roundSummary, runSummary } from "@fedmkt/shared/contracts/summary.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
+import { findJsonKeyProblem } from "@fedmkt/shared/formats/json-keys.ts";
+import { quote } from "@fedmkt/shared/formats/quote.ts";
 import { isVocabularyMapJson } from "@fedmkt/shared/formats/vocabulary-map-json.ts";
 import { formatBytes, formatValue } from "@fedmkt/shared/report/table.ts";
 import { inspectPlainMap } from "./inspect-plain-map.ts";
 import type { Inspection, InspectionContext } from "./inspection.ts";
+
+/** Deeper than any of the documents. */
+const MAX_DEPTH = 32;
+/** The most that one has: three for each entry of a vocabulary map. */
+const MAX_VALUES = 4_000_000;
 
 /** How one kind of document is told apart and shown. */
 function documentOf<T>(
@@ -93,6 +100,8 @@ export function inspectDocument(bytes: Uint8Array, what: string, context: Inspec
   const text = new TextDecoder().decode(bytes);
   let value: unknown;
   try {
+    const problem = findJsonKeyProblem(text, MAX_DEPTH, quote, MAX_VALUES);
+    if (problem !== null) throw new Error(problem);
     value = JSON.parse(text);
   } catch (error) {
     throw new InvalidInputError("FILE_UNKNOWN", `${what}: expected JSON: ${(error as Error).message}`);

@@ -13,7 +13,7 @@ const HASH_CHARACTERS = 12;
 
 /** A knowledge shard, checked in full: what a model knows about a slice of the public set. */
 export function inspectKnowledge(bytes: Uint8Array, what: string, context: InspectionContext): Inspection {
-  const { header, knowledge } = readKnowledgeShard(bytes, what, {});
+  const { header, encoding, knowledge } = readKnowledgeShard(bytes, what, {});
   const { lossNats, answerBytes, answerPositions, tokenIds, positions, topIds, tailMass } = knowledge;
   const statistics = measureKnowledge(knowledge, header.vocabularySize);
   const answers = statistics.answerRanks.length;
@@ -37,6 +37,7 @@ export function inspectKnowledge(bytes: Uint8Array, what: string, context: Inspe
       "vocabulary size": header.vocabularySize,
       "K (most entries kept a position)": header.topK,
       "p (mass at which they end)": header.topP,
+      encoding,
       size: { value: bytes.length, text: formatBytes(bytes.length) },
       "bytes a position":
         positions.length === 0 ? "none" : figure(bytes.length / positions.length, (value) => value.toFixed(1)),

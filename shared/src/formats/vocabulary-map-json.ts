@@ -1,12 +1,17 @@
 import type { VocabularyMap } from "../core/knowledge.ts";
 import { MAX_VOCABULARY } from "../core/model-limits.ts";
 import { describeValue } from "./describe-value.ts";
+import { findJsonKeyProblem } from "./json-keys.ts";
 import { type Refuse, refuseWith } from "./named-tensors.ts";
 import { quote } from "./quote.ts";
 import { parseMapRule } from "./vocabulary-map.ts";
 
 /** A million entries of two numbers take 20 MB. */
 export const MAX_MAP_JSON_BYTES = 64 * 1024 * 1024;
+/** The object, its entries, an entry. */
+const DEPTH = 3;
+/** An entry counts for three. */
+const MAX_VALUES = 3 * MAX_VOCABULARY + 8;
 /** Longest name of a tokenizer. */
 const MAX_NAME_CHARACTERS = 4096;
 const KEYS = ["rule", "source", "target", "entries"] as const;
@@ -47,7 +52,10 @@ export function readVocabularyMapJson(bytes: Uint8Array, what: string): PlainVoc
     throw refuse(`expected at most ${MAX_MAP_JSON_BYTES} bytes, got ${bytes.length}`);
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    const problem = findJsonKeyProblem(text, DEPTH, quote, MAX_VALUES);
+    if (problem !== null) throw new Error(problem);
+    value = JSON.parse(text);
   } catch (error) {
     throw refuse(`expected JSON in UTF-8: ${(error as Error).message}`);
   }

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Knowledge } from "../../../shared/src/core/knowledge.ts";
 import { readAlignedShard, writeAlignedShard } from "../../../shared/src/formats/aligned-shard.ts";
 import { readKnowledgeShard, writeKnowledgeShard } from "../../../shared/src/formats/knowledge-shard.ts";
@@ -6,6 +7,7 @@ import { adapterConfig, parsePeftAdapter } from "../../../shared/src/formats/pef
 import { readSafetensors, type Tensor, writeSafetensors } from "../../../shared/src/formats/safetensors.ts";
 import { readTrainingState, writeTrainingState } from "../../../shared/src/formats/training-state.ts";
 import { readVocabularyMap, writeVocabularyMap } from "../../../shared/src/formats/vocabulary-map.ts";
+import { readVocabularyMapJson, writeVocabularyMapJson } from "../../../shared/src/formats/vocabulary-map-json.ts";
 import { parseWeightIndex } from "../../../shared/src/formats/weight-index.ts";
 import { alignedHeader, makeAligned, makeMap, mapHeader } from "../aligned.ts";
 import { makeKnowledge, shardHeader } from "../knowledge.ts";
@@ -17,9 +19,11 @@ import {
   checkKnowledgeHolds,
   checkLossesHold,
   checkMapHolds,
+  checkPlainMapHolds,
   checkTensorsHold,
   checkTrainingHolds,
 } from "./invariants.ts";
+import { layOut, splitSafetensors } from "./parts.ts";
 
 /** A format as it is fuzzed. */
 export interface FuzzedFormat {
@@ -29,6 +33,10 @@ export interface FuzzedFormat {
   examples: readonly Uint8Array[];
   /** codes with which its reader may refuse */
   codes: RegExp;
+  /** bytes that its reader may allocate in arrays beyond the common limit */
+  mayAllocate?: number;
+  /** makes what a changed file says of its own bytes right again, so that the decoder behind it is reached */
+  reseal?(file: Uint8Array): Uint8Array;
   /** Reads as the product does. @returns the naive check of what was read */
   read(bytes: Uint8Array, what: string): () => void;
 }
@@ -65,6 +73,23 @@ function adapterWeights(): Uint8Array {
       ]),
     ),
   );
+}
+
+/** Knowledge of 64 MiB may lie in a few bytes; besides, a decoder has models of each token of the vocabulary, at most a million. */
+const PACKED_ALLOCATION = 128 * 2 ** 20;
+/** Half a nat to the next rung, half a nat of shift, and what rounding the tail does. */
+const PACKED_NATS = 1.1;
+const DEEPEST_RUNG_NATS = -127;
+
+/** The hash, by docs/shards.md: of all other metadata, sorted, and of the packed bytes. */
+function resealPacked(file: Uint8Array): Uint8Array {
+  const parts = splitSafetensors(file);
+  if (parts === null || !Object.values(parts.metadata).every((text) => typeof text === "string")) return file;
+  const { packedHash: _, ...metadata } = parts.metadata;
+  const hash = createHash("sha256");
+  for (const key of Object.keys(metadata).sort()) hash.update(`${key}=${metadata[key]}\n`);
+  hash.update(parts.tensors[0]?.data ?? new Uint8Array());
+  return layOut(parts.tensors, { ...metadata, packedHash: hash.digest("hex") });
 }
 
 /** One sample whose first positions are its prompt's, and left out; every token is kept, so the answer's loss is known. */
@@ -128,7 +153,20 @@ export const FUZZED_FORMATS: readonly FuzzedFormat[] = [
     codes: new RegExp(`^(SHARD_(INVALID|LIE)|${SAFETENSORS})$`),
     read(bytes, what) {
       const { header, knowledge } = readKnowledgeShard(bytes, what, {});
-      return () => checkKnowledgeHolds(knowledge, header.vocabularySize, header.topK);
+      return () => checkKnowledgeHolds(knowledge, header, 0);
+    },
+  },
+  {
+    name: "packed knowledge shard",
+    framing: "safetensors",
+    examples: KNOWLEDGE.map(({ knowledge, header }) => writeKnowledgeShard(knowledge, header, "packed")),
+    codes: new RegExp(`^(SHARD_(INVALID|LIE)|${SAFETENSORS})$`),
+    mayAllocate: PACKED_ALLOCATION,
+    reseal: resealPacked,
+    read(bytes, what) {
+      const { header, knowledge } = readKnowledgeShard(bytes, what, {});
+      const deep = knowledge.topLogProbs.some((log) => log < DEEPEST_RUNG_NATS);
+      return () => checkKnowledgeHolds(knowledge, header, deep ? Infinity : PACKED_NATS);
     },
   },
   {
@@ -149,6 +187,16 @@ export const FUZZED_FORMATS: readonly FuzzedFormat[] = [
     read(bytes, what) {
       const map = readVocabularyMap(bytes, what, {});
       return () => checkMapHolds(map);
+    },
+  },
+  {
+    name: "vocabulary map in JSON",
+    framing: "json",
+    examples: [writeVocabularyMapJson({ ...makeMap(), source: "a.json", target: "b.json" })],
+    codes: /^MAP_INVALID$/,
+    read(bytes, what) {
+      const map = readVocabularyMapJson(bytes, what);
+      return () => checkPlainMapHolds(map);
     },
   },
   {

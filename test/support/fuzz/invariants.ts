@@ -4,6 +4,7 @@ import type { PairedLosses } from "../../../shared/src/formats/paired-losses.ts"
 import type { PeftAdapter } from "../../../shared/src/formats/peft-adapter.ts";
 import type { Tensor } from "../../../shared/src/formats/safetensors.ts";
 import type { TrainingState } from "../../../shared/src/formats/training-state.ts";
+import type { PlainVocabularyMap } from "../../../shared/src/formats/vocabulary-map-json.ts";
 
 /**
  * What everything behind the readers takes for granted, said once more and naively: slow, and without the readers' own code.
@@ -39,8 +40,16 @@ function distinctIds(sampleIds: Uint8Array): number {
   return ids.length;
 }
 
-/** By {@link Knowledge}'s own words, and a claimed loss that its entries do not contradict. */
-export function checkKnowledgeHolds(knowledge: Knowledge, vocabularySize: number, topK: number): void {
+/**
+ * By {@link Knowledge}'s own words, and a claimed loss that its entries do not contradict.
+ *
+ * @param roundedNats - by how much the encoding may have changed an answer token's log-probability
+ */
+export function checkKnowledgeHolds(
+  knowledge: Knowledge,
+  { vocabularySize, topK }: { vocabularySize: number; topK: number },
+  roundedNats: number,
+): void {
   const { lossNats, answerBytes, answerPositions, tokenIds, tokenEnds, positions, topIds, topLogProbs, tailMass } =
     knowledge;
   const samples = distinctIds(knowledge.sampleIds);
@@ -100,7 +109,7 @@ export function checkKnowledgeHolds(knowledge: Knowledge, vocabularySize: number
         least -= Math.log(Math.min(tailMass[at] + MASS_TOLERANCE, Math.exp(topLogProbs[last - 1])));
       }
     }
-    const tolerance = 2e-3 * answers;
+    const tolerance = (2e-3 + roundedNats) * answers;
     holds(lossNats[sample] >= least - tolerance, "a loss of at least what the entries say");
     holds(unknown > 0 || lossNats[sample] <= least + tolerance, "a loss that is known to be the known one");
   }
@@ -144,6 +153,19 @@ export function checkMapHolds(map: VocabularyMap): void {
     holds(kind[source] <= 4 && (kind[source] === 0) === (targetOfSource[source] === -1), "a kind that fits the target");
     holds(distance[source] >= 0 && (kind[source] === 4 || distance[source] === 0), "a distance that fits the kind");
   }
+}
+
+export function checkPlainMapHolds({ rule, source, target, targetOfSource, distance }: PlainVocabularyMap): void {
+  holds(["product", "min-edit", "reference"].includes(rule), "a known rule");
+  holds(
+    [source, target].every((name) => typeof name === "string"),
+    "names",
+  );
+  holds(targetOfSource.length === distance.length, "a distance a token");
+  targetOfSource.forEach((id, token) => {
+    holds(isWhole(id, -1, 2 ** 20) && distance[token] >= 0, "a target and a distance");
+    holds(id >= 0 || distance[token] === 0, "no distance to nowhere");
+  });
 }
 
 export function checkLossesHold(losses: PairedLosses): void {

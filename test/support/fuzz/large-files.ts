@@ -120,6 +120,11 @@ export const LARGE_FILES: readonly LargeFile[] = [
     },
   },
   {
+    name: "a map in JSON of empty lists",
+    format: formatOf("vocabulary map in JSON"),
+    make: () => new TextEncoder().encode(`{"rule":"product","entries":[${"[],".repeat(2 ** 24)}[]]}`),
+  },
+  {
     name: "a weight index of tensors",
     format: formatOf("weight index"),
     make: () =>

@@ -53,7 +53,7 @@ export function splitSafetensors(file: Uint8Array): Parts | null {
 }
 
 function rawTensor(name: string, dtype: string, shape: unknown, data: Uint8Array): RawTensor {
-  if (!Array.isArray(shape)) throw new TypeError("no shape");
+  if (!Array.isArray(shape) || !shape.every(Number.isFinite)) throw new TypeError("no shape");
   return { name, dtype, shape, data, size: SIZES[dtype] ?? WORD_BYTES };
 }
 

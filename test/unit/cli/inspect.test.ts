@@ -106,6 +106,7 @@ describe("fedmkt inspect", () => {
       samples: 1,
       "answer positions": 2,
       "K (most entries kept a position)": 2,
+      encoding: "plain",
       size: bytes.length,
       "bytes a position": bytes.length / 2,
       entries: 4,
@@ -133,6 +134,21 @@ describe("fedmkt inspect", () => {
     expect(text).toContain("ranks of the answer tokens that are kept: 1: 1 (50.0 %), 2: 1 (50.0 %)\n");
     expect(text).toContain("answer tokens cut off: 0 (0.0 %)\n");
     expect(text).toContain("    1: 45.0 %, 2 (100.0 %)\n    2: 45.0 %, 2 (100.0 %)\n");
+  });
+
+  it("shows a packed shard as a plain one, with its own bytes", async () => {
+    const bytes = writeKnowledgeShard(KNOWLEDGE, SHARD_HEADER, "packed");
+    const { data } = await inspect(bytes);
+    expect(data.kind).toBe("knowledge shard");
+    expect(data.facts).toMatchObject({
+      encoding: "packed",
+      "bytes a position": bytes.length / 2,
+      "answer tokens kept": { count: 2, share: 1 },
+    });
+    expect(data.facts["mass kept"].mean).toBeCloseTo(0.9, 1);
+    expect(await read(bytes, "--sample", "0")).toMatch(
+      / {4}1: 1 → 2 \(rank 2\) \| 1 \(4\d\.\d %\), 2 \(4\d\.\d %\) \| tail/,
+    );
   });
 
   it("shows one sample of a shard, position by position, with the tokens' texts where a tokenizer is named", async () => {

@@ -326,6 +326,17 @@ describe("roles", () => {
     expect(openJson(json).vocabulary.roles.bos).toBe(2);
   });
 
+  it.each(["BertProcessing", "RobertaProcessing"])(
+    "come from the two tokens of a %s, alone or in a sequence",
+    (type) => {
+      const pair = { type, sep: ["</s>", 2], cls: ["<unk>", 0] };
+      for (const step of [pair, { type: "Sequence", processors: [{ type: "ByteLevel" }, pair] }]) {
+        const json = { ...(sentencePieceTokenizerJson([]) as object), post_processor: step };
+        expect(openJson(json).vocabulary.roles).toMatchObject({ bos: 0, eos: 2 });
+      }
+    },
+  );
+
   it("may not name an id that the tokenizer lacks", () => {
     expect(() => openJson(byteLevelTokenizerJson([]), { bos_token_id: 999 })).toThrow(
       expect.objectContaining({ code: "INVALID_MODEL_CONFIG", message: expect.stringContaining("999") }),

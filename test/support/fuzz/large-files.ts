@@ -43,6 +43,21 @@ function manySamples(format: string, most: number, bytesOfSample: number): Uint8
   return layOut(sized, metadata);
 }
 
+/** A small packed shard of the largest vocabulary that claims as many positions and entries as fit 64 MiB unpacked. */
+function claimMuch(fill: number): Uint8Array {
+  const format = formatOf("packed knowledge shard");
+  const { tensors, metadata } = splitSafetensors(format.examples[0])!;
+  const [packed] = tensors;
+  const counts = new DataView(packed.data.buffer, packed.data.byteOffset);
+  counts.setUint32(4, 1_000_000, true);
+  counts.setUint32(8, 500_000, true);
+  counts.setUint32(12, 6_000_000, true);
+  const samples = counts.getUint32(0, true);
+  packed.data.fill(fill, 16 + samples * 24);
+  const size = String(2 ** 20);
+  return format.reseal!(layOut(tensors, { ...metadata, vocabularySize: size, topK: size }));
+}
+
 const ADAPTER_CONFIG = { peft_type: "LORA", task_type: "CAUSAL_LM", base_model_name_or_path: "b", r: 1, lora_alpha: 1 };
 
 export const LARGE_FILES: readonly LargeFile[] = [
@@ -96,6 +111,11 @@ export const LARGE_FILES: readonly LargeFile[] = [
     format: formatOf("plain knowledge shard"),
     make: () => manySamples("plain knowledge shard", MAX_SHARD_BYTES, 40),
   },
+  ...[0, 255].map((fill) => ({
+    name: `a packed shard of bytes ${fill} that claims the most`,
+    format: formatOf("packed knowledge shard"),
+    make: () => claimMuch(fill),
+  })),
   {
     name: "an aligned shard of samples",
     format: formatOf("aligned shard"),

@@ -1,443 +1,300 @@
 import { describe, expect, it } from "@jest/globals";
 import { type AlignmentSettings, alignKnowledge } from "../../../shared/src/core/alignment/align-knowledge.ts";
-import { carryMass } from "../../../shared/src/core/alignment/carry-mass.ts";
-import { sampleTokens } from "../../../shared/src/core/alignment/sample-tokens.ts";
-import { tokenSpeller } from "../../../shared/src/core/alignment/token-strings.ts";
 import { FateTransfer } from "../../../shared/src/core/alignment/transfer-fate.ts";
-import {
-  type AlignedKnowledge,
-  type Knowledge,
-  MAPPED,
-  type VocabularyMap,
-} from "../../../shared/src/core/knowledge.ts";
+import { mapVocabulary } from "../../../shared/src/core/alignment/vocabulary-map.ts";
+import type { AlignedKnowledge, Knowledge, VocabularyMap } from "../../../shared/src/core/knowledge.ts";
+import type { Tokenizer } from "../../../shared/src/ports/tokenizer.ts";
+import { type Distribution, knowledgeOf, type TextOrCompletion } from "../../support/knowledge-of.ts";
+import { byteLevelTokenizerJson, openJson, sentencePieceTokenizerJson } from "../../support/tiny-tokenizers.ts";
 
-/** What is said after a token: mass by token id, likeliest first. */
-type Says = [id: number, mass: number][];
-interface Token {
-  id: number;
-  end: number;
-  /** absent: nothing is known after it */
-  says?: Says;
+const text = (answer: string): TextOrCompletion => ({ prompt: "", answer, kind: "text" });
+
+const pieces = ["w", "we", "u", "ut", "uti", "util", "i", "iz", "ize", "t", "th", "the", "d", "dy", "dyn"];
+const llama = openJson(sentencePieceTokenizerJson([...pieces.map((piece) => `▁${piece}`), ...pieces]));
+const utilize = ["u", "ut", "uti", "util", "utili", "utiliz", "utilize"];
+const gpt = openJson(
+  byteLevelTokenizerJson(["we", ...[...utilize, "t", "th", "the", "d", "dy", "dyn"].map((piece) => `Ġ${piece}`)]),
+);
+const idOf = ({ vocabulary }: Tokenizer, string: string) => vocabulary.strings.indexOf(string);
+const always =
+  (ids: number[], probabilities: number[]): Distribution =>
+  () => ({ ids, probabilities });
+
+/** gpt's "the" and "t", wherever it is asked. */
+const said = always([idOf(gpt, "Ġthe"), idOf(gpt, "Ġt")], [0.6, 0.3]);
+
+function align(
+  settings: Partial<AlignmentSettings>,
+  {
+    source = gpt,
+    target = llama,
+    samples = [text("we utilize the dyn")],
+    distribution = said,
+    rule = "min-edit" as "min-edit" | "product",
+    change = (knowledge: Knowledge) => knowledge,
+  } = {},
+): AlignedKnowledge {
+  return alignKnowledge(
+    change(knowledgeOf(samples, source, distribution)),
+    knowledgeOf(samples, target, always([0], [1])),
+    mapVocabulary(source.vocabulary, target.vocabulary, rule),
+    { source: source.vocabulary, target: target.vocabulary },
+    { alignment: "byte-offset", transfer: "product", learn: "token", temperature: 1, ...settings },
+  );
 }
 
-/** A shard of samples, as a party would have extracted it. */
-function shard(...samples: Token[][]): Knowledge {
-  const running = (counts: number[]) => {
-    const sums = [0];
-    for (const count of counts) sums.push(sums.at(-1)! + count);
-    return Int32Array.from(sums);
-  };
-  const known = samples.map((tokens) => [...tokens.entries()].filter(([, { says }]) => says !== undefined));
-  const rows = known.flatMap((one) => one.map(([, { says }]) => says!));
-  return {
-    sampleIds: Uint8Array.from({ length: 16 * samples.length }, (_, byte) => byte >> 4),
-    lossNats: new Float64Array(samples.length),
-    answerBytes: new Int32Array(samples.length),
-    answerPositions: Int32Array.from(known, ({ length }) => length),
-    tokenOffsets: running(samples.map(({ length }) => length)),
-    tokenIds: Int32Array.from(samples.flat(), ({ id }) => id),
-    tokenEnds: Int32Array.from(samples.flat(), ({ end }) => end),
-    positionOffsets: running(known.map(({ length }) => length)),
-    positions: Int32Array.from(known.flat(), ([token]) => token),
-    entryOffsets: running(rows.map(({ length }) => length)),
-    topIds: Int32Array.from(rows.flat(), ([id]) => id),
-    topLogProbs: Float32Array.from(rows.flat(), ([, mass]) => Math.log(mass)),
-    tailMass: Float32Array.from(rows, (says) => 1 - says.reduce((sum, [, mass]) => sum + mass, 0)),
-  };
+/** Position to its entries as strings, and the tail where there is one. */
+function rowsOf(aligned: AlignedKnowledge, { vocabulary }: Tokenizer = llama): Record<number, object> {
+  const rows: Record<number, object> = {};
+  aligned.positions.forEach((position, row) => {
+    const entries: Record<string, number> = {};
+    for (let entry = aligned.entryOffsets[row]; entry < aligned.entryOffsets[row + 1]; entry++)
+      entries[vocabulary.strings[aligned.entries[entry]]!] = Number(aligned.probabilities[entry].toFixed(6));
+    rows[position] = aligned.tail[row] < 1e-6 ? entries : { ...entries, tail: Number(aligned.tail[row].toFixed(6)) };
+  });
+  return rows;
 }
 
-/** Positions, entries and tails as a person would write them down. */
-function told({ positionOffsets, positions, entryOffsets, entries, probabilities, tail }: AlignedKnowledge) {
-  const round = (mass: number) => Math.round(mass * 1e5) / 1e5;
-  return {
-    offsets: [...positionOffsets],
-    learned: Array.from(positions, (position, row) => {
-      const [first, stop] = [entryOffsets[row], entryOffsets[row + 1]];
-      const masses = Array.from(entries.subarray(first, stop), (id, k) => [id, round(probabilities[first + k])]);
-      return [position, Object.fromEntries(masses), round(tail[row])];
-    }),
-  };
-}
+// llama: <s> ▁we ▁util ize ▁the ▁dyn | gpt: EOS we Ġutilize Ġthe Ġdyn
+const taught = { "▁the": 0.6, "▁t": 0.3, tail: 0.1 };
+const renormalised = { "▁the": 0.666667, "▁t": 0.333333 };
 
-const { nowhere, equal, role, prefix, edit } = MAPPED;
-function mapOf(targets: number, ...mapped: [target: number, kind: number][]): VocabularyMap {
-  return {
-    rule: "product",
-    targetOfSource: Int32Array.from(mapped, ([target]) => target),
-    kind: Uint8Array.from(mapped, ([, kind]) => kind),
-    distance: new Int32Array(mapped.length),
-    // all target tokens in one group, and all source tokens' mass in it
-    groupOfTarget: new Int32Array(targets),
-    groups: 1,
-    groupOfSource: new Int32Array(mapped.length),
-  };
-}
+describe("transfer “product”", () => {
+  it.each(["byte-offset", "dtw", "greedy-dp"] as const)(
+    "by %s gives last token to last token, and teaches nothing elsewhere",
+    (alignment) => {
+      const rows = rowsOf(align({ alignment }));
+      // dtw takes “ize” and “the” for one block, and “utilize” and “util” for another, which have not read the same
+      const expected = alignment === "dtw" ? { 1: taught, 4: taught } : { 1: taught, 3: taught, 4: taught };
+      expect(rows).toEqual(expected);
+    },
+  );
 
-// "a unhappy" and EOS, in fine tokens and in coarse ones
-const fine = { strings: ["<s>", "▁a", "▁un", "happy", "▁b", "</s>", null] };
-const coarse = { strings: ["<e>", "a", "Ġunhappy", "Ġb", "c"] };
-const fineShard = shard([
-  {
-    id: 0,
-    end: 0,
-    says: [
-      [1, 0.5],
-      [4, 0.25],
-    ],
-  },
-  {
-    id: 1,
-    end: 1,
-    says: [
-      [2, 0.6],
-      [4, 0.3],
-    ],
-  },
-  { id: 2, end: 4, says: [[3, 0.9]] },
-  {
-    id: 3,
-    end: 9,
-    says: [
-      [5, 0.7],
-      [4, 0.2],
-      [0, 0.05],
-    ],
-  },
-  { id: 5, end: 9 },
-]);
-const coarseShard = shard([
-  { id: 0, end: 0, says: [[1, 0.8]] },
-  {
-    id: 1,
-    end: 1,
-    says: [
-      [2, 0.5],
-      [3, 0.25],
-      [4, 0.125],
-    ],
-  },
-  { id: 2, end: 9, says: [[0, 0.9]] },
-  { id: 0, end: 9 },
-]);
-const fineToCoarse = mapOf(5, [-1, nowhere], [1, equal], [2, prefix], [4, edit], [3, equal], [0, role], [-1, nowhere]);
-const coarseToFine = mapOf(7, [5, role], [1, equal], [2, prefix], [4, equal], [3, edit]);
-
-const plain: AlignmentSettings = { alignment: "byte-offset", transfer: "product", learn: "token", temperature: 1 };
-const toCoarse = (settings: Partial<AlignmentSettings>) =>
-  alignKnowledge(fineShard, coarseShard, fineToCoarse, { source: fine, target: coarse }, { ...plain, ...settings });
-const toFine = (settings: Partial<AlignmentSettings>) =>
-  alignKnowledge(coarseShard, fineShard, coarseToFine, { source: coarse, target: fine }, { ...plain, ...settings });
-
-describe("the product's transfer", () => {
-  const start = [0, { 1: 0.5, 3: 0.25 }, 0.25];
-  const afterA = [1, { 2: 0.6, 3: 0.3 }, 0.1];
-  const end = [2, { 0: 0.7, 3: 0.2 }, 0.1];
-
-  it.each<[AlignmentSettings["alignment"], unknown[]]>([
-    ["byte-offset", [start, afterA, end]],
-    // "a" with "a" and "un": the block's last token has read more
-    ["dtw", [start, end]],
-    // the opening tokens are spelt differently
-    ["greedy-dp", [afterA, end]],
-  ])("takes the pairs of blocks that have read the same bytes: %s", (alignment, learned) => {
-    expect(told(toCoarse({ alignment }))).toEqual({ offsets: [0, learned.length], learned });
+  it.each(["dtw", "greedy-dp"] as const)("by %s can give to groups", (alignment) => {
+    const groups = align({ alignment, learn: "group" }, { rule: "product" });
+    const tokens = align({ alignment, learn: "token" }, { rule: "product" });
+    expect(groups.positions).toEqual(tokens.positions);
+    expect(groups.entries.length).toBeGreaterThan(0);
   });
 
-  it("counts what was kept, what of it to the same bytes or role, and what went nowhere", () => {
-    const { statistics } = toCoarse({});
-    expect(statistics).toEqual({
-      targetPositions: 3,
-      alignedPositions: 3,
-      keptMass: expect.closeTo(0.75 + 0.9 + 0.9, 6),
-      exactMass: expect.closeTo(0.5 + 0.25 + 0.3 + 0.7 + 0.2, 6),
-      unmappedMass: expect.closeTo(0.05, 6),
+  it("knownDivergence (FATE-LLM's BOS asymmetry): the first word learns though only one side begins with BOS", () => {
+    const first = rowsOf(align({ alignment: "dtw", transfer: "product" }))[1];
+    expect(first).toEqual(taught);
+    // FATE-LLM's rule, where the target's first token is matched to BOS and the first word
+    const fate = new FateTransfer(mapVocabulary(llama.vocabulary, gpt.vocabulary, "min-edit"), {
+      source: llama.vocabulary,
+      target: gpt.vocabulary,
     });
-  });
-
-  it("sums the mass of groups, by any alignment", () => {
-    expect(told(toCoarse({ alignment: "dtw", learn: "group" })).learned).toEqual([
-      [0, { 0: 0.75 }, 0.25],
-      [2, { 0: 0.95 }, 0.05],
-    ]);
+    const [we] = [idOf(gpt, "we")];
+    const [row] = fate.transfer("dtw", [1, idOf(llama, "▁we")], [we], [[0, 1]], () => ({ ids: [0], scores: [0] }));
+    expect(row).toEqual({ ids: [we], scores: [1], isLabel: true });
   });
 
   it("keeps samples apart", () => {
-    const token = (id: number, end: number, says?: Says): Token => ({ id, end, says });
-    const two = shard(
-      [token(0, 0, [[1, 1]]), token(1, 1, [[3, 1]]), token(3, 3)],
-      [token(0, 0, [[3, 1]]), token(3, 2)],
+    const samples = [text("we"), text("we utilize the dyn"), text("the")];
+    const aligned = align({ alignment: "greedy-dp" }, { samples });
+    expect([...aligned.positionOffsets]).toEqual([0, 0, 3, 3]);
+  });
+});
+
+describe("transfer “paper”", () => {
+  it("knownDivergence (FATE-LLM's off-by-one): where nothing is aligned the NEXT token is the label", () => {
+    const rows = rowsOf(align({ transfer: "paper", alignment: "greedy-dp" }));
+    // before “we”, and within “utilize”
+    expect(rows).toEqual({ 0: { "▁we": 1 }, 1: renormalised, 2: { ize: 1 }, 3: renormalised, 4: renormalised });
+    const fate = rowsOf(align({ transfer: "fate", alignment: "greedy-dp" }));
+    expect(fate[3]).toEqual({ ize: 1 });
+  });
+
+  it("knownDivergence (FATE-LLM's greedy_dp): the LAST token of a span learns, from the last token's knowledge", () => {
+    const distribution: Distribution = (_, position) => ({
+      ids: [idOf(gpt, position === 2 ? "Ġthe" : "Ġt")],
+      probabilities: [0.9],
+    });
+    const paper = rowsOf(align({ transfer: "paper", alignment: "greedy-dp" }, { distribution }));
+    expect([paper[2], paper[3]]).toEqual([{ ize: 1 }, { "▁the": 1 }]);
+    const fate = rowsOf(align({ transfer: "fate", alignment: "greedy-dp" }, { distribution }));
+    expect([fate[2], fate[3]]).toEqual([{ "▁the": 1 }, { ize: 1 }]);
+  });
+
+  it("knownDivergence (FATE-LLM drops collisions): mass on one token is summed, then what was kept is divided by its sum", () => {
+    // both of gpt's have no equal in llama, and are nearest to one and the same
+    const ids = [idOf(gpt, "Ġutili"), idOf(gpt, "Ġthe"), idOf(gpt, "Ġutiliz")];
+    const distribution = always(ids, [0.4, 0.3, 0.1]);
+    const options = { distribution, rule: "product" as const };
+    expect(rowsOf(align({ transfer: "paper" }, options))[1]).toEqual({ "▁util": 0.625, "▁the": 0.375 });
+    const dropped = rowsOf(align({ transfer: "fate" }, options))[4];
+    expect(dropped).toEqual({ "▁util": 0.571429, "▁the": 0.428571 });
+  });
+
+  it("by byte-offset learns where both have read the same, and the label elsewhere", () => {
+    expect(rowsOf(align({ transfer: "paper", alignment: "byte-offset" }))).toEqual({
+      0: { "▁we": 1 },
+      1: renormalised,
+      2: { ize: 1 },
+      3: renormalised,
+      4: renormalised,
+    });
+  });
+
+  it("by dtw learns at tokens that are mapped on each other, though they have not read the same", () => {
+    const map = mapVocabulary(gpt.vocabulary, llama.vocabulary, "product");
+    expect(map.targetOfSource[idOf(gpt, "Ġutilize")]).toBe(idOf(llama, "▁util"));
+    const rows = rowsOf(align({ transfer: "paper", alignment: "dtw" }, { rule: "product" }));
+    expect(rows[2]).toEqual({ "▁the": 0.666667, "▁t": 0.333333 });
+    expect(rows[3]).toEqual({ "▁the": 1 });
+  });
+
+  it("has no label after the last token, and takes one where the source knows nothing", () => {
+    const silent = (knowledge: Knowledge): Knowledge => ({
+      ...knowledge,
+      positionOffsets: Int32Array.of(0, 1),
+      positions: knowledge.positions.slice(0, 1),
+      entryOffsets: knowledge.entryOffsets.slice(0, 2),
+    });
+    expect(rowsOf(align({ transfer: "paper", alignment: "greedy-dp" }, { change: silent }))).toEqual({
+      0: { "▁we": 1 },
+      1: { "▁util": 1 },
+      2: { ize: 1 },
+      3: { "▁the": 1 },
+      4: { "▁dyn": 1 },
+    });
+    const samples = [text("we")];
+    const target = knowledgeOf(samples, llama, always([0], [1]));
+    const atEnd = { ...target, positions: Int32Array.of(1) };
+    const aligned = alignKnowledge(
+      knowledgeOf(samples, gpt, said),
+      atEnd,
+      mapVocabulary(gpt.vocabulary, llama.vocabulary, "min-edit"),
+      { source: gpt.vocabulary, target: llama.vocabulary },
+      { alignment: "dtw", transfer: "paper", learn: "token", temperature: 1 },
     );
-    for (const alignment of ["byte-offset", "dtw", "greedy-dp"] as const) {
-      const same = mapOf(5, ...[0, 1, 2, 3, 4].map((id): [number, number] => [id, equal]));
-      const settings = { ...plain, alignment };
-      const aligned = alignKnowledge(two, two, same, { source: coarse, target: coarse }, settings);
-      expect(told(aligned)).toEqual({
-        offsets: [0, 2, 3],
-        learned: [
-          [0, { 1: 1 }, 0],
-          [1, { 3: 1 }, 0],
-          [0, { 3: 1 }, 0],
-        ],
-      });
+    expect(aligned.positions.length).toBe(0);
+  });
+});
+
+describe("transfer “fate”", () => {
+  it("by dtw gives where one token is the other or is mapped on it, and the token itself elsewhere", () => {
+    const rows = rowsOf(align({ transfer: "fate", alignment: "dtw" }));
+    // gpt's “we” has no mark, and is the text's first word only where no BOS precedes it
+    expect(rows[1]).toEqual({ "▁we": 1 });
+    expect(rows[3]).toEqual({ ize: 1 });
+    expect(rows[4]).toEqual(renormalised);
+  });
+
+  it("by byte-offset takes what is unpaired for unaligned", () => {
+    const rows = rowsOf(align({ transfer: "fate", alignment: "byte-offset" }));
+    expect(rows[2]).toEqual({ "▁util": 1 });
+    expect(rows[4]).toEqual(renormalised);
+  });
+
+  it("tempers the softmax over the entries it keeps", () => {
+    const rows = rowsOf(align({ transfer: "fate", alignment: "dtw", temperature: 2 }));
+    const [a, b] = [Math.sqrt(0.6), Math.sqrt(0.3)];
+    expect(rows[4]).toEqual({ "▁the": Number((a / (a + b)).toFixed(6)), "▁t": Number((b / (a + b)).toFixed(6)) });
+  });
+
+  it("knownDivergence (FATE-LLM stops at a top-K id beyond its tokenizer): the id is passed over", () => {
+    const beyond = gpt.vocabulary.strings.length + 3;
+    const distribution = always([beyond, idOf(gpt, "Ġthe")], [0.5, 0.25]);
+    for (const transfer of ["fate", "paper"] as const)
+      expect(rowsOf(align({ transfer, alignment: "dtw" }, { distribution }))[4]).toEqual({ "▁the": 1 });
+    expect(rowsOf(align({ alignment: "dtw" }, { distribution }))[4]).toEqual({ "▁the": 0.25, tail: 0.75 });
+  });
+
+  it("leaves a position out whose donor's knowledge is empty here or was never given", () => {
+    const beyond = gpt.vocabulary.strings.length + 3;
+    const aligned = align({ transfer: "fate", alignment: "dtw" }, { distribution: always([beyond], [0.5]) });
+    expect([...aligned.positions]).not.toContain(4);
+    expect(aligned.statistics.alignedPositions).toBeGreaterThan(0);
+    const silent = (knowledge: Knowledge): Knowledge => ({
+      ...knowledge,
+      positionOffsets: Int32Array.of(0, 1),
+      positions: knowledge.positions.slice(0, 1),
+      entryOffsets: knowledge.entryOffsets.slice(0, 2),
+    });
+    for (const alignment of ["dtw", "greedy-dp"] as const) {
+      const rows = rowsOf(align({ transfer: "fate", alignment }, { change: silent }));
+      expect(rows[4]).toBeUndefined();
+      expect(rows[3]).toEqual({ ize: 1 });
     }
   });
-});
 
-describe("the paper's transfer", () => {
-  const start = [0, { 1: 1 }, 0];
-  const end = [3, { 5: 1 }, 0];
-  const third = Math.round(1e5 / 3) / 1e5;
-
-  it("renormalises what was kept, and teaches the next token where the texts part differently", () => {
-    expect(told(toCoarse({ transfer: "paper" })).learned).toEqual([
-      [0, { 1: Math.round(2e5 / 3) / 1e5, 3: third }, 0],
-      [1, { 2: Math.round(2e5 / 3) / 1e5, 3: third }, 0],
-      [2, { 0: Math.round(7e5 / 9) / 1e5, 3: Math.round(2e5 / 9) / 1e5 }, 0],
-    ]);
-    const halves = { 2: Math.round(4e5 / 7) / 1e5, 3: Math.round(1e5 / 7) / 1e5, 4: Math.round(2e5 / 7) / 1e5 };
-    expect(told(toFine({ transfer: "paper" })).learned).toEqual([start, [1, halves, 0], [2, { 3: 1 }, 0], end]);
-    expect(toFine({ transfer: "paper" }).statistics).toMatchObject({ targetPositions: 4, alignedPositions: 3 });
-  });
-
-  it("also transfers where an alignment pairs tokens that are spelt alike or mapped on each other", () => {
-    const says = (id: number): Says => [[id, 1]];
-    // "b" is at other bytes on the two sides
-    const from = shard([
-      { id: 1, end: 1, says: says(4) },
-      { id: 3, end: 3, says: says(1) },
-      { id: 4, end: 5, says: says(1) },
-      { id: 1, end: 6 },
-    ]);
-    const to = shard([
-      { id: 1, end: 1, says: says(0) },
-      { id: 4, end: 4, says: says(0) },
-      { id: 3, end: 5, says: says(0) },
-      { id: 1, end: 6 },
-    ]);
-    const spelt = mapOf(7, ...coarse.strings.map((): [number, number] => [6, edit]));
-    const vocabularies = { source: coarse, target: fine };
-    const settings = { ...plain, alignment: "dtw", transfer: "paper" } as const;
-    // after "b" what the source says after its "b": not its label; "c" and "happy" are neither spelt alike nor mapped
-    expect(told(alignKnowledge(from, to, spelt, vocabularies, settings)).learned).toEqual([
-      [0, { 6: 1 }, 0],
-      [1, { 6: 1 }, 0],
-      [2, { 6: 1 }, 0],
-    ]);
-    const elsewhere = shard([
-      { id: 1, end: 1, says: says(4) },
-      { id: 3, end: 3, says: says(1) },
-      { id: 4, end: 4, says: says(1) },
-      { id: 1, end: 6 },
-    ]);
-    expect(told(alignKnowledge(elsewhere, to, spelt, vocabularies, settings)).learned).toEqual([
-      [0, { 6: 1 }, 0],
-      [1, { 6: 1 }, 0],
-      [2, { 1: 1 }, 0],
-    ]);
-    const mapped = { ...spelt, targetOfSource: Int32Array.of(6, 6, 6, 6, 3) };
-    expect(told(alignKnowledge(elsewhere, to, mapped, vocabularies, settings)).learned).toEqual([
-      [0, { 3: 1 }, 0],
-      [1, { 6: 1 }, 0],
-      [2, { 6: 1 }, 0],
-    ]);
-  });
-
-  it("says nothing after a text's last token, which has no next one", () => {
-    const last: Token[] = [
-      { id: 1, end: 1, says: [[1, 1]] },
-      { id: 2, end: 9, says: [[1, 1]] },
-    ];
-    const lone = shard([
-      { id: 1, end: 1, says: [[1, 1]] },
-      { id: 2, end: 9 },
-    ]);
-    const settings = { ...plain, transfer: "paper" } as const;
-    const vocabularies = { source: coarse, target: coarse };
-    const same = mapOf(5, ...[0, 1, 2, 3, 4].map((id): [number, number] => [id, equal]));
-    expect(told(alignKnowledge(lone, shard(last), same, vocabularies, settings)).learned).toEqual([[0, { 1: 1 }, 0]]);
-    expect(told(alignKnowledge(shard(last), shard(last), same, vocabularies, settings)).learned).toEqual([
-      [0, { 1: 1 }, 0],
-      [1, { 1: 1 }, 0],
-    ]);
-  });
-});
-
-describe("FATE-LLM's transfer", () => {
-  it("teaches the softmax of what it keeps, and elsewhere the token itself", () => {
-    // dtw: <s>–<e> and </s>–<e> are spelt differently, "a" has two source tokens, "unhappy" is not "happy"
-    expect(told(toCoarse({ alignment: "dtw", transfer: "fate" }))).toEqual({
-      offsets: [0, 3],
-      learned: [
-        [0, { 0: 1 }, 0],
-        [1, { 1: 1 }, 0],
-        [2, { 2: 1 }, 0],
-      ],
-    });
-    const aligned = toCoarse({ alignment: "greedy-dp", transfer: "fate", temperature: 2 });
-    const [two, three] = [Math.sqrt(0.6), Math.sqrt(0.3)];
-    const round = (mass: number) => Math.round(mass * 1e5) / 1e5;
-    // the span of "un" and "happy" goes to "unhappy": means of log-probabilities, each over the positions that have it
-    const [of4, of0, of3] = [0.9, 0.7, 0.2].map(Math.sqrt);
-    const total = of4 + of0 + of3;
-    expect(told(aligned).learned).toEqual([
-      [0, { 0: 1 }, 0],
-      [1, { 2: round(two / (two + three)), 3: round(three / (two + three)) }, 0],
-      [2, { 0: round(of0 / total), 3: round(of3 / total), 4: round(of4 / total) }, 0],
-    ]);
-    expect(aligned.statistics).toEqual({
-      targetPositions: 3,
-      alignedPositions: 2,
-      keptMass: 2,
-      exactMass: expect.closeTo(three / (two + three) + (of0 + of3) / total, 6),
-      unmappedMass: 0,
-    });
-  });
-
-  it("leaves out a position of which the source says nothing, or nothing that maps", () => {
-    const same = mapOf(
-      5,
-      ...[0, 1, 2, 3, 4].map((id): [number, number] => [id < 4 ? id : -1, id < 4 ? equal : nowhere]),
+  it("means over a span only what is known of it", () => {
+    const samples = [text("we utilize the dyn")];
+    // now llama is the source: of “util” “ize” the second alone is known
+    const ids = [idOf(llama, "▁the"), idOf(llama, "▁t")];
+    const source = knowledgeOf(samples, llama, always(ids, [0.6, 0.3]));
+    const known = { ...source, positionOffsets: Int32Array.of(0, 1), positions: Int32Array.of(3) };
+    const aligned = alignKnowledge(
+      known,
+      knowledgeOf(samples, gpt, always([0], [1])),
+      mapVocabulary(llama.vocabulary, gpt.vocabulary, "min-edit"),
+      { source: llama.vocabulary, target: gpt.vocabulary },
+      { alignment: "greedy-dp", transfer: "fate", learn: "token", temperature: 1 },
     );
-    const to = shard([
-      { id: 1, end: 1, says: [[1, 1]] },
-      { id: 2, end: 9, says: [[1, 1]] },
-      { id: 3, end: 11, says: [[1, 1]] },
-      { id: 4, end: 12 },
-    ]);
-    const from = shard([
-      { id: 1, end: 1 },
-      { id: 2, end: 9, says: [[4, 1]] },
-      { id: 3, end: 11, says: [[3, 0.5]] },
-      { id: 4, end: 12 },
-    ]);
-    const settings = { ...plain, transfer: "fate" } as const;
-    const aligned = alignKnowledge(from, to, same, { source: coarse, target: coarse }, settings);
-    expect(told(aligned)).toEqual({ offsets: [0, 1], learned: [[2, { 3: 1 }, 0]] });
-    expect(aligned.statistics).toMatchObject({ alignedPositions: 2, keptMass: 2, exactMass: 1 });
+    expect(rowsOf(aligned, gpt)).toEqual({
+      0: { "<|endoftext|>": 1 },
+      2: { Ġthe: 0.666667, Ġt: 0.333333 },
+    });
+  });
+
+  it("means over a span count only the positions that have an entry, in the order in which entries are first met", () => {
+    const fate = new FateTransfer(mapVocabulary(gpt.vocabulary, gpt.vocabulary, "product"), {
+      source: gpt.vocabulary,
+      target: gpt.vocabulary,
+    });
+    const scores = [
+      { ids: [5, 6], scores: [3, 1] },
+      { ids: [6, 7], scores: [2, 0.5] },
+    ];
+    const [row] = fate.transfer("greedy-dp", [1, 2], [3], [[0, 1]], (token) => scores[token]);
+    expect(row).toEqual({ ids: [5, 6, 7], scores: [3, 1.5, 0.5], isLabel: false });
+  });
+
+  it("puts the target's mark before GPT-2's first token, which has none, and asks the map for that", () => {
+    const strings = ["Ġwe", "we", "x"];
+    const targets = ["▁we", "▁us"];
+    const mapped = (targetOfSource: number[]): VocabularyMap => ({
+      rule: "reference",
+      targetOfSource: Int32Array.from(targetOfSource),
+      kind: new Uint8Array(3),
+      distance: new Int32Array(3),
+      groupOfTarget: new Int32Array(2),
+      groups: 1,
+      groupOfSource: new Int32Array(3),
+    });
+    const learned = (map: VocabularyMap, source: number, target: number, source0 = strings) =>
+      new FateTransfer(map, { source: { strings: source0 }, target: { strings: targets } }).transfer(
+        "dtw",
+        [source, source],
+        [target, target],
+        [[0], [1]],
+        () => ({ ids: [0], scores: [2] }),
+      );
+    const own = { ids: [0], scores: [2], isLabel: false };
+    const label = (id: number) => ({ ids: [id], scores: [1], isLabel: true });
+    // “we” is “▁we” at the text's beginning only
+    expect(learned(mapped([0, 1, 1]), 1, 0)).toEqual([own, label(0)]);
+    // “▁we” is mapped on “▁us”, so “we” is too; elsewhere “we” is mapped on “▁us” itself or not
+    expect(learned(mapped([1, 0, 0]), 1, 1)).toEqual([{ ...own, ids: [1] }, label(1)]);
+    // the marked string is no source token
+    expect(learned(mapped([0, 0, 1]), 2, 1)[0]).toEqual(label(1));
+    // a tokenizer of the other kind gets no mark
+    expect(learned(mapped([0, 1, 1]), 1, 0, ["▁we", "we", "x"])[0]).toEqual(label(0));
   });
 
   it("refuses shards of other samples", () => {
-    const other = { ...coarseShard, sampleIds: new Uint8Array(16).fill(9) };
-    const vocabularies = { source: coarse, target: coarse };
-    for (const transfer of ["product", "paper", "fate"] as const)
-      expect(() => alignKnowledge(other, coarseShard, coarseToFine, vocabularies, { ...plain, transfer })).toThrow(
+    const other = (knowledge: Knowledge) => ({ ...knowledge, sampleIds: new Uint8Array(16).fill(9) });
+    for (const transfer of ["fate", "paper", "product"] as const)
+      expect(() => align({ transfer, alignment: "dtw" }, { change: other })).toThrow(
         expect.objectContaining({ code: "SAMPLES_DIFFER" }),
       );
   });
 
-  it.each(["paper", "fate"] as const)("and the paper's know no groups: %s", (transfer) => {
-    expect(() => toCoarse({ transfer, learn: "group" })).toThrow(
-      expect.objectContaining({
-        name: "InvariantError",
-        code: "GROUPS_NOT_TRANSFERRED",
-        message: `transfer ${transfer}: expected learn token, got group`,
-      }),
+  it.each(["paper", "fate"] as const)("%s knows no groups", (transfer) => {
+    expect(() => align({ transfer, learn: "group" })).toThrow(
+      expect.objectContaining({ code: "GROUPS_NOT_TRANSFERRED", name: "InvariantError" }),
     );
-  });
-});
-
-describe("FATE-LLM's transfer of scores", () => {
-  const source = { strings: ["Ġthe", "a", "Ġa", "x", null, "the", "Ġthe"] };
-  const target = { strings: ["▁the", "▁a", "a", "x", "y"] };
-  const map = mapOf(5, [0, equal], [2, equal], [1, equal], [3, equal], [-1, nowhere], [4, edit], [4, edit]);
-  const scores = (...ids: number[]) => ({ ids, scores: ids.map((_, k) => -k) });
-  const label = (id: number) => ({ ids: [id], scores: [1], isLabel: true });
-  const fate = (changed: Partial<VocabularyMap> = {}) => new FateTransfer({ ...map, ...changed }, { source, target });
-  /** What one target token learns from its source tokens. */
-  const learned = (sourceIds: number[], targetIds: number[], sources: number[][], changed?: Partial<VocabularyMap>) =>
-    fate(changed).transfer("dtw", sourceIds, targetIds, sources, (token) => scores(sourceIds[token]));
-
-  it("takes one source token alone, of the same string or mapped on it", () => {
-    const carried = (id: number) => ({ ids: [id], scores: [-0], isLabel: false });
-    expect(learned([3, 0, 2], [3, 0, 1], [[0], [1], [2]])).toEqual([carried(3), carried(0), carried(1)]);
-    expect(learned([3, 5], [3, 4], [[0], [1]])).toEqual([carried(3), carried(4)]);
-    expect(learned([3, 1], [3, 1], [[0], [1]])).toEqual([carried(3), label(1)]);
-    expect(learned([3, 3, 3], [3, 3], [[], [1, 2]])).toEqual([label(3), label(3)]);
-  });
-
-  it("adds the boundary mark to GPT-2's first token where the target has one", () => {
-    const carried = { ids: [4], scores: [-0], isLabel: false };
-    expect(learned([5], [0], [[0]])).toEqual([carried]);
-    expect(learned([3, 5], [3, 0], [[0], [1]])[1]).toEqual(label(0));
-    // mapped on it: what counts is the map of the token with the mark, of several equal ones the last
-    const toFirst = Int32Array.of(0, 2, 1, 3, -1, 4, 1);
-    expect(learned([5], [1], [[0]], { targetOfSource: toFirst })).toEqual([carried]);
-    expect(learned([5], [1], [[0]])).toEqual([label(1)]);
-    const asked = fate({ targetOfSource: toFirst });
-    for (let time = 0; time < 2; time++)
-      expect(asked.transfer("dtw", [5], [1], [[0]], () => scores(5))).toEqual([carried]);
-    // with the mark there is no such token
-    expect(learned([3], [1], [[0]])).toEqual([label(1)]);
-    // no mark to add: the target's has none, or the source's has it already
-    expect(learned([5], [4], [[0]])).toEqual([carried]);
-    expect(learned([2], [0], [[0]], { targetOfSource: Int32Array.of(1, 2, 0, 3, -1, 4, 1) })).toEqual([
-      { ids: [0], scores: [-0], isLabel: false },
-    ]);
-    // SentencePiece's first token is taken as it is
-    const backward = new FateTransfer(mapOf(7, [5, edit], [2, edit], [1, edit], [3, edit], [3, edit]), {
-      source: target,
-      target: source,
-    });
-    expect(backward.transfer("dtw", [2], [2], [[0]], () => scores(0))).toEqual([label(2)]);
-  });
-
-  it("drops what maps nowhere or where another went before it", () => {
-    const carry = (...ids: number[]) => fate().transfer("dtw", [3], [3], [[0]], () => scores(...ids))[0];
-    expect(carry(5, 4, 3, 6, 99)).toEqual({ ids: [4, 3], scores: [-0, -2], isLabel: false });
-    expect(carry(4)).toEqual({ ids: [], scores: [], isLabel: false });
-    expect(fate().transfer("dtw", [3], [3], [[0]], () => null)).toEqual([null]);
-  });
-
-  it("after greedy-dp gives a span's mean scores to its first token", () => {
-    const says = [scores(0, 3), null, { ids: [3, 2], scores: [-4, -8] }, null];
-    const transfer = (sources: number[][]) =>
-      fate().transfer("greedy-dp", [0, 0, 0, 0], [1, 3, 2, 0], sources, (token) => says[token]);
-    expect(transfer([[0, 1, 2], [0, 1, 2], [], [3]])).toEqual([
-      { ids: [0, 3, 1], scores: [-0, (-1 - 4) / 2, -8], isLabel: false },
-      label(3),
-      label(2),
-      null,
-    ]);
-  });
-});
-
-describe("a shard's tokens", () => {
-  it("are spelt without their boundary mark, a hole and an id beyond the vocabulary as nothing", () => {
-    const spell = tokenSpeller(fine, "");
-    expect([1, 3, 6, 7, 1].map(spell)).toEqual(["a", "happy", "", "", "a"]);
-    expect(tokenSpeller(fine, "Ġ")(1)).toBe("Ġa");
-    expect(tokenSpeller({ strings: ["a", "##b"] }, "Ġ")(1)).toBe("##b");
-  });
-
-  it("know at which of its positions something is said", () => {
-    const both = shard(
-      [{ id: 1, end: 1 }],
-      [
-        { id: 0, end: 0 },
-        { id: 3, end: 2, says: [[1, 1]] },
-        { id: 2, end: 9 },
-      ],
-    );
-    expect(sampleTokens(both, 1, tokenSpeller(coarse, ""))).toEqual({
-      ids: Int32Array.of(0, 3, 2),
-      ends: Int32Array.of(0, 2, 9),
-      rows: Int32Array.of(-1, 0, -1),
-      strings: ["<e>", "b", "unhappy"],
-    });
-  });
-});
-
-describe("a label", () => {
-  it("is learned in full, as a token or as its group, and counts in no statistic", () => {
-    const matched = { offsets: Int32Array.of(0, 1), source: Int32Array.of(-1), target: Int32Array.of(1) };
-    const grouped = { ...fineToCoarse, groupOfTarget: Int32Array.of(0, 1, 2, 1, 3), groups: 4 };
-    const carried = (learn: "group" | "token") =>
-      carryMass(fineShard, coarseShard, { ...matched, labels: Int32Array.of(3) }, grouped, { learn, temperature: 1 });
-    expect(told(carried("token")).learned).toEqual([[1, { 3: 1 }, 0]]);
-    expect(told(carried("group")).learned).toEqual([[1, { 1: 1 }, 0]]);
-    expect(carried("group").statistics).toEqual({
-      ...{ targetPositions: 3, alignedPositions: 0 },
-      ...{ keptMass: 0, exactMass: 0, unmappedMass: 0 },
-    });
   });
 });

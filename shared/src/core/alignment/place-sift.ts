@@ -196,8 +196,8 @@ export class PlaceSift {
         nextTwo ^= nextCarry;
       }
       if ((over & nextOver) === -1) continue;
-      this.#measureWord(row, first + word * WORD, ~over, size, distance);
-      this.#measureWord(row, first + (word + 1) * WORD, ~nextOver, size, distance);
+      if (this.#measureWord(row, first + word * WORD, ~over, size, distance)) return;
+      if (this.#measureWord(row, first + (word + 1) * WORD, ~nextOver, size, distance)) return;
     }
   }
 
@@ -224,21 +224,23 @@ export class PlaceSift {
         over |= eight & carryFour;
         eight ^= carryFour;
       }
-      if (over !== -1) this.#measureWord(row, first + word * WORD, ~over, size, distance);
+      if (over !== -1 && this.#measureWord(row, first + word * WORD, ~over, size, distance)) return;
     }
   }
 
-  #measureWord(row: number, slot: number, few: number, size: number, distance: number): void {
+  /** Measures some of 32 targets. @returns whether no later target of this size can be lower */
+  #measureWord(row: number, slot: number, few: number, size: number, distance: number): boolean {
     const { rows, distances, ties } = this.#found;
     const { characters, starts } = this.#targets;
     for (let left = few; left !== 0; left &= left - 1) {
       const target = this.#rowOfSlot[slot + 31 - Math.clz32(left & -left)];
-      if (target < 0) return;
-      if (ties === null && rows[row] >= 0 && target > rows[row]) continue;
+      if (target < 0 || (ties === null && rows[row] >= 0 && target > rows[row])) return true;
       if (this.#measure.distanceTo(characters, starts[target], size, distance) > distance) continue;
       distances[row] = distance;
       if (rows[row] < 0 || target < rows[row]) rows[row] = target;
-      if (ties !== null) ties[row].push(target);
+      if (ties === null) return true;
+      ties[row].push(target);
     }
+    return false;
   }
 }

@@ -1,5 +1,7 @@
 /** FNV-1a's, as the signed number that `Math.imul` and the table hold. */
 const SEED = 0x811c9dc5 | 0;
+/** Numbers of a slot. */
+const SLOT = 2;
 
 /**
  * Finds tokens by their bytes. Where several tokens stand for the same bytes (`A` and `<0x41>`), the lowest id stands for
@@ -7,9 +9,8 @@ const SEED = 0x811c9dc5 | 0;
  */
 export class TokenIndex {
   readonly #tokens: readonly (Uint8Array | null)[];
-  /** open addressing: an id + 1 at the first free slot from its hash on, 0 where free */
+  /** open addressing: an id + 1, 0 where free, and its hash, side by side, at the first free slot from the hash on */
   readonly #slots: Int32Array;
-  readonly #hashes: Int32Array;
   #longest = 0;
   /** [V] the lowest id of a token of the same bytes; −1 for null */
   readonly lowest: Int32Array;
@@ -17,8 +18,7 @@ export class TokenIndex {
   /** @param tokens - [V] bytes by id; null is never found */
   constructor(tokens: readonly (Uint8Array | null)[]) {
     this.#tokens = tokens;
-    this.#slots = new Int32Array(2 << (32 - Math.clz32(tokens.length)));
-    this.#hashes = new Int32Array(this.#slots.length);
+    this.#slots = new Int32Array(SLOT << (33 - Math.clz32(tokens.length)));
     this.lowest = new Int32Array(tokens.length).fill(-1);
     for (let id = 0; id < tokens.length; id++) {
       const bytes = tokens[id];
@@ -27,7 +27,7 @@ export class TokenIndex {
       const slot = this.#slotOf(bytes, bytes.length, hash);
       if (this.#slots[slot] === 0) {
         this.#slots[slot] = id + 1;
-        this.#hashes[slot] = hash;
+        this.#slots[slot + 1] = hash;
       }
       this.lowest[id] = this.#slots[slot] - 1;
       this.#longest = Math.max(this.#longest, bytes.length);
@@ -54,10 +54,10 @@ export class TokenIndex {
   /** The slot of the token that has so many of these bytes, or the free one where it would be. */
   #slotOf(bytes: Uint8Array, length: number, hash: number): number {
     const slots = this.#slots;
-    const last = slots.length - 1;
-    for (let slot = (hash ^ (hash >>> 15)) & last; ; slot = (slot + 1) & last) {
+    const last = slots.length - SLOT;
+    for (let slot = ((hash ^ (hash >>> 15)) << 1) & last; ; slot = (slot + SLOT) & last) {
       if (slots[slot] === 0) return slot;
-      if (this.#hashes[slot] !== hash) continue;
+      if (slots[slot + 1] !== hash) continue;
       const token = this.#tokens[slots[slot] - 1]!;
       if (token.length !== length) continue;
       let index = 0;

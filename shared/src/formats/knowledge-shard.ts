@@ -235,11 +235,14 @@ function parseHeader(
   metadata: Record<string, string>,
   refuse: Refuse,
 ): { header: ShardHeader; encoding: ShardEncoding } {
-  const isPacked = metadata.encoding === "packed";
+  const isPacked = Object.hasOwn(metadata, HASH);
   const keys = [...KEYS, "encoding", ...(isPacked ? [HASH] : [])] as const;
   const taken = takeMetadata(metadata, { ...FORMAT, keys }, refuse);
-  if (!isPacked && taken.encoding !== "plain")
-    throw refuse(`expected the encoding ${SHARD_ENCODINGS.join(" or ")}, got ${quote(taken.encoding)}`);
+  const encoding = isPacked ? "packed" : "plain";
+  if (taken.encoding !== encoding)
+    throw refuse(
+      `expected the encoding ${encoding}, as there is ${isPacked ? "a" : "no"} ${HASH}, got ${quote(taken.encoding)}`,
+    );
   const vocabularySize = parseCount(taken.vocabularySize, "vocabularySize", { least: 1, most: MAX_VOCABULARY }, refuse);
   const header = {
     run: parseIdentifier(taken.run, "run", refuse),
@@ -253,5 +256,5 @@ function parseHeader(
     topK: parseCount(taken.topK, "topK", { least: 1, most: vocabularySize }, refuse),
     topP: parseShare(taken.topP, "topP", refuse),
   };
-  return { header, encoding: isPacked ? "packed" : "plain" };
+  return { header, encoding };
 }

@@ -52,8 +52,9 @@ export function splitSafetensors(file: Uint8Array): Parts | null {
   }
 }
 
-function rawTensor(name: string, dtype: string, shape: unknown, data: Uint8Array): RawTensor {
-  if (!Array.isArray(shape) || !shape.every(Number.isFinite)) throw new TypeError("no shape");
+function rawTensor(name: string, dtype: unknown, shape: unknown, data: Uint8Array): RawTensor {
+  if (!Array.isArray(shape) || !shape.every(Number.isFinite) || typeof dtype !== "string")
+    throw new TypeError("no tensor");
   return { name, dtype, shape, data, size: SIZES[dtype] ?? WORD_BYTES };
 }
 

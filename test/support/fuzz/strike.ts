@@ -7,8 +7,8 @@ import type { FuzzedFormat } from "./formats.ts";
  * What a reader may allocate, as docs/limits.md states it: so many bytes, and so many for each byte of the file. What is
  * collected meanwhile hides some of it, in a few cases of the thousands.
  */
-export const ALLOWED_ARRAYS = { bytes: 16 * 2 ** 20, perByte: 4 };
-export const ALLOWED_HEAP = { bytes: 16 * 2 ** 20, perByte: 64 };
+const ALLOWED_ARRAYS = { bytes: 16 * 2 ** 20, perByte: 4 };
+const ALLOWED_HEAP = { bytes: 16 * 2 ** 20, perByte: 64 };
 /** What reading may take: the examples are some kilobytes, and two seconds a thousand times what one of them takes. */
 const ALLOWED_TIME = { ms: 2000, msPerMiB: 300 };
 const LONGEST_MESSAGE = 1000;

@@ -11,21 +11,23 @@ const NEWLINE = 0x0a;
 export function* readLinesInPieces(file: string, maxLineBytes: number): Generator<Uint8Array> {
   const descriptor = openSync(file, "r");
   try {
-    let rest = Buffer.alloc(0);
-    while (true) {
+    /** what follows the last newline that was read */
+    let rest: Buffer[] = [];
+    let restBytes = 0;
+    while (restBytes <= maxLineBytes) {
       const piece = Buffer.alloc(PIECE_BYTES);
       const read = readSync(descriptor, piece, 0, PIECE_BYTES, null);
       if (read === 0) break;
-      const end = piece.lastIndexOf(NEWLINE, read - 1) + 1;
-      if (end === 0) {
-        rest = Buffer.concat([rest, piece.subarray(0, read)]);
-        if (rest.length > maxLineBytes) break;
-        continue;
+      const end = piece.subarray(0, read).lastIndexOf(NEWLINE) + 1;
+      if (end > 0) {
+        yield Buffer.concat([...rest, piece.subarray(0, end)]);
+        rest = [];
+        restBytes = 0;
       }
-      yield Buffer.concat([rest, piece.subarray(0, end)]);
-      rest = Buffer.from(piece.subarray(end, read));
+      rest.push(piece.subarray(end, read));
+      restBytes += read - end;
     }
-    if (rest.length > 0) yield rest;
+    if (restBytes > 0) yield Buffer.concat(rest);
   } finally {
     closeSync(descriptor);
   }

@@ -85,7 +85,7 @@ describe("fedmkt align", () => {
   });
 
   it("reads a file of any length, a piece at a time", async () => {
-    const lines = 40_000;
+    const lines = 60_000;
     write(folder, "long.jsonl", `${'{"text":"we utilize the"}\n'.repeat(lines - 1)}{"text":"we"}`);
     const { stderr, stdout } = await callCli(folder, argv("long-out.jsonl", "--input", "long.jsonl", "--json"), {
       clockMs: (() => {
@@ -97,7 +97,12 @@ describe("fedmkt align", () => {
     const written = linesOf("long-out.jsonl");
     expect(written).toHaveLength(lines);
     expect(written.at(-1).sourceTokens).toEqual(["we"]);
-    expect(stderr.trimEnd().split("\n").length).toBeGreaterThan(0);
+    expect(
+      stderr
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line).done),
+    ).toEqual([1024, 1524, 1524]);
   });
 
   it.each([
@@ -127,6 +132,24 @@ describe("fedmkt align", () => {
       message: expect.stringMatching(/^foreign.jsonl, line 2: letters.json: /),
     });
     expect(existsSync(join(folder, "foreign"))).toBe(false);
+  });
+
+  it("names a broken line by its number in the file, however far down it is", async () => {
+    write(folder, "far.jsonl", `${'{"text":"we utilize the"}\n'.repeat(40_999)}{"text":1}`);
+    const { stdout } = await callCli(folder, argv("far-out.jsonl", "--input", "far.jsonl", "--json"));
+    expect(JSON.parse(stdout).error).toMatchObject({
+      code: "DATASET_INVALID",
+      message: expect.stringMatching(/^far.jsonl, line 41000: /),
+    });
+  });
+
+  it("refuses a line longer than its memory allows, without reading on", async () => {
+    write(folder, "endless.jsonl", Buffer.alloc(66 * 1024 * 1024, "a"));
+    const { stdout } = await callCli(folder, argv("endless-out.jsonl", "--input", "endless.jsonl", "--json"));
+    expect(JSON.parse(stdout).error).toMatchObject({
+      code: "JSONL_TOO_LONG",
+      message: expect.stringMatching(/^endless.jsonl, line 1: .*67108864 bytes/),
+    });
   });
 
   it("leaves the file that was there where it fails", async () => {

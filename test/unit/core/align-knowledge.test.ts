@@ -170,6 +170,16 @@ describe("transfer “paper”", () => {
       { alignment: "dtw", transfer: "paper", learn: "token", temperature: 1 },
     );
     expect(aligned.positions.length).toBe(0);
+    // with a donor it needs no label
+    const source = knowledgeOf(samples, gpt, said);
+    const both = alignKnowledge(
+      { ...source, positions: Int32Array.of(1) },
+      atEnd,
+      mapVocabulary(gpt.vocabulary, llama.vocabulary, "min-edit"),
+      { source: gpt.vocabulary, target: llama.vocabulary },
+      { alignment: "byte-offset", transfer: "paper", learn: "token", temperature: 1 },
+    );
+    expect(rowsOf(both)).toEqual({ 1: renormalised });
   });
 });
 
@@ -250,10 +260,11 @@ describe("transfer “fate”", () => {
     ];
     const [row] = fate.transfer("greedy-dp", [1, 2], [3], [[0, 1]], (token) => scores[token]);
     expect(row).toEqual({ ids: [5, 6, 7], scores: [3, 1.5, 0.5], isLabel: false });
+    expect(fate.transfer("greedy-dp", [1, 2], [3], [[0, 1]], () => null)).toEqual([null]);
   });
 
   it("puts the target's mark before GPT-2's first token, which has none, and asks the map for that", () => {
-    const strings = ["Ġwe", "we", "x"];
+    const strings = ["Ġwe", "we", "x", null];
     const targets = ["▁we", "▁us"];
     const mapped = (targetOfSource: number[]): VocabularyMap => ({
       rule: "reference",
@@ -264,14 +275,14 @@ describe("transfer “fate”", () => {
       groups: 1,
       groupOfSource: new Int32Array(3),
     });
-    const learned = (map: VocabularyMap, source: number, target: number, source0 = strings) =>
-      new FateTransfer(map, { source: { strings: source0 }, target: { strings: targets } }).transfer(
-        "dtw",
-        [source, source],
-        [target, target],
-        [[0], [1]],
-        () => ({ ids: [0], scores: [2] }),
-      );
+    const learned = (map: VocabularyMap, source: number, target: number, source0: (string | null)[] = strings) => {
+      const fate = new FateTransfer(map, { source: { strings: source0 }, target: { strings: targets } });
+      const ofText = () =>
+        fate.transfer("dtw", [source, source], [target, target], [[0], [1]], () => ({ ids: [0], scores: [2] }));
+      const first = ofText();
+      expect(ofText()).toEqual(first);
+      return first;
+    };
     const own = { ids: [0], scores: [2], isLabel: false };
     const label = (id: number) => ({ ids: [id], scores: [1], isLabel: true });
     // “we” is “▁we” at the text's beginning only

@@ -13,9 +13,9 @@ export interface CarrySettings {
   renormalise?: boolean;
 }
 
-/** Pairs of which some have no source: there the target learns one token alone. */
+/** Pairs of which some have no source: there the target learns one entry alone. */
 export interface CarriedPositions extends MatchedPositions {
-  /** [A] where `source` is −1, the token that is learned; default: none is −1 */
+  /** [A] where `source` is −1, the entry that is learned; default: none is −1 */
   labels?: Int32Array;
 }
 
@@ -77,8 +77,7 @@ export function carryMass(
       const row = matched.source[pair];
       const start = entry;
       if (row < 0) {
-        const label = matched.labels![pair];
-        entries[entry] = learn === "group" ? map.groupOfTarget[label] : label;
+        entries[entry] = matched.labels![pair];
         probabilities[entry] = 1;
         entry++;
       } else {
@@ -102,23 +101,27 @@ export function carryMass(
           words[to >>> 5] |= 1 << (to & 31);
           summary[to >>> 10] |= 1 << ((to >>> 5) & 31);
           sums[to] += mass;
-          if ((destination & EXACT) !== 0) exact += mass;
+          // not by a branch: which tokens are exact no processor can foresee
+          exact += mass * (destination & EXACT);
         }
         const share = 1 / total;
         let kept = 0;
         for (let above = 0; above < summary.length; above++) {
           for (let rest = summary[above]; rest !== 0; rest &= rest - 1) {
             const word = (above << 5) | lowestBit(rest);
-            for (let bits = words[word]; bits !== 0; bits &= bits - 1) {
+            let bits = words[word];
+            do {
               const to = (word << 5) | lowestBit(bits);
               const mass = sums[to] * share;
               sums[to] = 0;
-              if (mass < LEAST_MASS) continue;
+              // what is too small is written, and then written over
+              const isKept = mass < LEAST_MASS ? 0 : 1;
               entries[entry] = to;
               probabilities[entry] = mass;
-              entry++;
-              kept += mass;
-            }
+              entry += isKept;
+              kept += isKept * mass;
+              bits &= bits - 1;
+            } while (bits !== 0);
             words[word] = 0;
           }
           summary[above] = 0;

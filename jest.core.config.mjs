@@ -1,5 +1,10 @@
 import unitConfig from "./jest.config.mjs";
 
+const files = process.env.FEDMKT_CORE_TESTS?.split(",") ?? [
+  "test/{unit,property}/{core,samples}/**/*.test.ts",
+  "test/golden/{core,evaluation}/**/*.test.ts",
+];
+
 /**
  * The tests of core/ alone: `npm run coverage:core` holds them to every branch, `npm run mutate` to every mutant.
  *
@@ -7,10 +12,7 @@ import unitConfig from "./jest.config.mjs";
  */
 export default {
   ...unitConfig,
-  testMatch: [
-    "<rootDir>/test/{unit,property}/{core,samples}/**/*.test.ts",
-    "<rootDir>/test/golden/{core,evaluation}/**/*.test.ts",
-  ],
+  testMatch: files.map((file) => `<rootDir>/${file}`),
   coverageProvider: "babel",
   collectCoverageFrom: ["shared/src/core/**/*.ts"],
   coverageDirectory: ".cache/coverage",

@@ -1,7 +1,7 @@
 /**
- * `npm run mutate -- GLOB --testFiles FILE,FILE` changes the files of core/, one place at a time, and tells which changes none of
- * these tests notices; without `--testFiles` it asks all tests of core/, which takes long. What survived for a reason is in
- * docs/mutation.md.
+ * `FEDMKT_CORE_TESTS=FILE,FILE npm run mutate -- GLOB` changes the files of core/, one place at a time, and tells which changes none
+ * of these tests notices; without the tests' names it asks all of core/'s, which takes long. (Stryker's own `--testFiles` asks none
+ * about the mutants of constants.) What survived for a reason is in docs/mutation.md.
  */
 export default {
   testRunner: "jest",
@@ -9,8 +9,7 @@ export default {
   jest: {
     configFile: "jest.core.config.mjs",
     config: { setupFiles: ["<rootDir>/test/support/short-properties.mjs"] },
-    // related tests are found wrongly where `--testFiles` names some: for a constant's mutants none would be run
-    enableFindRelatedTests: false,
+    enableFindRelatedTests: true,
   },
   // the last, so that a loop which never ends but fills memory is found out soon
   testRunnerNodeArgs: [
@@ -21,7 +20,7 @@ export default {
   ],
   coverageAnalysis: "perTest",
   concurrency: 1,
-  timeoutMS: 2_000,
+  timeoutMS: 3_000,
   tempDirName: ".cache/mutation",
   ignorePatterns: ["/runs", "/cdk.out", "/docs", "/events", "/examples", "/bench", "/.build", "/.cache", "/cli/dist"],
   // none: the runner would rewrite it by TypeScript's JavaScript interface, which TypeScript 7 has not

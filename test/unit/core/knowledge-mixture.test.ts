@@ -42,7 +42,7 @@ const own = taught(
     ],
     tail: 0,
   },
-  { sample: 1, position: 3, masses: [[1, 1]], tail: 0 },
+  { sample: 1, position: 5, masses: [[1, 1]], tail: 0 },
   { sample: 1, position: 6, masses: [[7, 0.5]], tail: 0.5 },
 );
 // the target, then two sources
@@ -87,9 +87,9 @@ describe("A mixture of knowledge", () => {
   });
 
   it("leaves the shares that it was given as they are", () => {
-    const given = shares.slice();
+    const given = Float64Array.of(2, 1, 1, 0.25, 0.5, 0.25);
     new KnowledgeMixture(own, given);
-    expect(given).toEqual(shares);
+    expect([...given]).toEqual([2, 1, 1, 0.25, 0.5, 0.25]);
   });
 
   it("is nothing where no source speaks, and where there are no samples", () => {
@@ -102,7 +102,8 @@ describe("A mixture of knowledge", () => {
   it.each([
     ["between the target's positions", 0, 2],
     ["before them", 0, 0],
-    ["behind them, where the next sample has one", 0, 6],
+    ["behind them, where the next sample has its first", 0, 5],
+    ["behind them, where the next sample has another", 0, 6],
     ["behind them all", 1, 7],
   ])("has no place for a source that speaks %s", (_, sample, position) => {
     const mixture = new KnowledgeMixture(own, shares);

@@ -9,7 +9,6 @@ import {
   sentencePiece,
   sentencePieceTokenizerJson,
   unigram,
-  unigramTokenizerJson,
   wordPiece,
   wordPieceTokenizerJson,
 } from "../../support/tiny-tokenizers.ts";

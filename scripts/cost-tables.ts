@@ -73,6 +73,7 @@ function federation(
     publicBytes: samples * BYTES_PER_SAMPLE,
     samplesPerShard: 64,
     topK: 128,
+    shardEncoding: "packed",
     maps: 2 * new Set(models).size,
     averages,
     heldOutSets: 1,

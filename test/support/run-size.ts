@@ -28,6 +28,7 @@ export function runSize(given: Partial<RunSize> = {}): RunSize {
     publicBytes: 400_000,
     samplesPerShard: 64,
     topK: 128,
+    shardEncoding: "packed",
     maps: 2,
     averages: false,
     heldOutSets: 1,

@@ -110,6 +110,7 @@ export async function measureRun(spec: RunSpec): Promise<MeasuredRun> {
       publicBytes: publicSet.bytes,
       samplesPerShard: spec.samplesPerShard,
       topK: spec.distillation.topK,
+      shardEncoding: spec.shardEncoding,
       maps: countMaps(spec, planned),
       averages: spec.aggregation === "fedavg",
       heldOutSets: spec.evaluation.length,

@@ -40,6 +40,7 @@ export interface RunSize {
   samplesPerShard: number;
   /** entries of the next-token distribution that are kept */
   topK: number;
+  shardEncoding: "packed" | "plain";
   maps: number;
   averages: boolean;
   heldOutSets: number;

@@ -16,6 +16,7 @@ const smallRun = (change: Partial<RunSize> = {}) =>
     publicBytes: 10_000,
     samplesPerShard: 50,
     topK: 4,
+    shardEncoding: "plain",
     maps: 2,
     averages: true,
     baselines: [
@@ -39,12 +40,12 @@ describe("the requests of a run's stages", () => {
       // each: the plan, whether it is done, two tokenizers; 9 bytes a source token and 4 a target token
       ["map-vocabulary", 2, 2 * 6, 2, 2 * (7_480 + 4_000_000), 2 * (9 * 20 + 4 * 10)],
       ["run-baseline", 2, 24, 11, 4_060_960, 4_600],
-      ["client-train", 4, 58, 28, 8_126_120, 91_800],
-      ["server-extract", 1, 11, 6, 2_020_480, 1_250 + 19_600],
-      ["align-shard", 16, 224, 48, 64_644_400, 159_200],
+      ["client-train", 4, 58, 28, 8_126_120, 97_400],
+      ["server-extract", 1, 11, 6, 2_020_480, 1_250 + 20_800],
+      ["align-shard", 16, 224, 48, 64_665_200, 159_200],
       // each: the plan, and of every source each shard's manifest and losses; the choice is 8 bytes a sample
       ["select-knowledge", 6, 2 * (1 + 2 * 2 * 3 + 2 * (1 + 2 * 3)), 6, 60_880, 6 * 800],
-      ["server-distil", 2, 55, 14, 4_111_540, 41_900],
+      ["server-distil", 2, 55, 14, 4_111_540, 44_300],
       ["client-distil", 4, 88, 20, 8_166_400, 5_400],
       ["average-adapters", 2, 2 * (2 + 2 * 5), 4, 2 * (7_480 + 2 * (2_000 + 100)), 2 * (100 + 1_000)],
       ["evaluate", 6, 84, 30, 12_129_480, 13_500],
@@ -77,7 +78,7 @@ describe("the requests of a run's stages", () => {
       reads: 4,
       writes: 4,
       bytesRead: 7_480 + 10_000,
-      bytesWritten: 1_250 + 19_600,
+      bytesWritten: 1_250 + 20_800,
     });
     expect(rowOf("plan-run", smallRun(), false)).toMatchObject({ reads: 1, writes: 6, bytesRead: 10_000 });
     expect(rowOf("client-train", smallRun(), false).reads).toBe(2 * 2 * (3 + 1) + 2 * 5);
@@ -106,10 +107,31 @@ describe("the requests of a run's stages", () => {
 describe("the bytes of knowledge", () => {
   it("grow with positions and entries, of which no more are kept than the vocabulary has", () => {
     const size = smallRun();
-    expect(knowledgeBytes(size.server, size)).toBe(200 * (8 + 8 * 4) + 500 * 8 + 100 * 36 + 2 * 2_000);
+    expect(knowledgeBytes(size.server, size)).toBe(200 * (12 + 8 * 4) + 500 * 8 + 100 * 40 + 2 * 2_000);
     expect(knowledgeBytes(size.clients[1], { ...size, topK: 99 })).toBe(
-      300 * (8 + 8 * 10) + 500 * 8 + 100 * 36 + 2 * 2_000,
+      300 * (12 + 8 * 10) + 500 * 8 + 100 * 40 + 2 * 2_000,
     );
+  });
+
+  it("packed are a share of the set's bits and of each entry, and near what shards of real models take", () => {
+    const size = smallRun({ shardEncoding: "packed", topK: 2 });
+    // of 10 tokens there are 45 pairs
+    const entries = (0.55 * Math.log2(45) + 4.5 * 2) / 8;
+    expect(knowledgeBytes(size.clients[0], size)).toBe(Math.ceil(200 * (entries + 4) + 500 * 2 + 100 * 30 + 2 * 2_000));
+    const aPosition = (vocabularySize: number, topK: number) => {
+      const many = partySize({ ...SMALL, publicPositions: 1e6, publicTokens: 1e6, id: "many", vocabularySize });
+      return knowledgeBytes(many, { ...size, topK }) / 1e6;
+    };
+    // docs/shards.md: stories260k and SmolLM2 on WikiText
+    for (const [vocabularySize, topK, measured] of [
+      [512, 16, 21.6],
+      [512, 128, 99.1],
+      [49_152, 16, 26],
+      [49_152, 128, 150.5],
+    ]) {
+      expect(aPosition(vocabularySize, topK) / measured).toBeGreaterThan(1);
+      expect(aPosition(vocabularySize, topK) / measured).toBeLessThan(1.25);
+    }
   });
 
   it("are the source's entries at the target's positions, once aligned", () => {

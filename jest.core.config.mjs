@@ -13,6 +13,7 @@ const files = process.env.FEDMKT_CORE_TESTS?.split(",") ?? [
 export default {
   ...unitConfig,
   testMatch: files.map((file) => `<rootDir>/${file}`),
+  setupFiles: ["<rootDir>/test/support/same-cases.mjs"],
   coverageProvider: "babel",
   collectCoverageFrom: ["shared/src/core/**/*.ts"],
   coverageDirectory: ".cache/coverage",

@@ -352,6 +352,8 @@ describe("FATE-LLM's transfer of scores", () => {
     expect(learned([3, 0, 2], [3, 0, 1], [[0], [1], [2]])).toEqual([carried(3), carried(0), carried(1)]);
     expect(learned([3, 5], [3, 4], [[0], [1]])).toEqual([carried(3), carried(4)]);
     expect(learned([3, 1], [3, 1], [[0], [1]])).toEqual([carried(3), label(1)]);
+    const withoutX = Int32Array.of(0, 2, 1, -1, -1, 4, 4);
+    expect(learned([0, 3], [0, 3], [[0], [1]], { targetOfSource: withoutX })[1]).toMatchObject({ isLabel: false });
     expect(learned([3, 3, 3], [3, 3], [[], [1, 2]])).toEqual([label(3), label(3)]);
   });
 
@@ -398,6 +400,65 @@ describe("FATE-LLM's transfer of scores", () => {
       label(2),
       null,
     ]);
+  });
+});
+
+describe("what is transferred", () => {
+  const unlike = mapOf(7, ...coarse.strings.map((): [number, number] => [6, edit]));
+  const vocabularies = { source: coarse, target: fine };
+  const says: Says = [[1, 1]];
+  /** Coarse and fine tokens of the same bytes, none spelt alike or mapped on the other. */
+  const from = shard([
+    { id: 0, end: 1, says },
+    { id: 4, end: 2, says },
+    { id: 4, end: 3 },
+  ]);
+  const to = shard([
+    { id: 0, end: 1, says },
+    { id: 4, end: 2, says },
+    { id: 1, end: 3 },
+  ]);
+
+  it("in the paper's way needs no likeness where both end a block at the same byte, from the first position on", () => {
+    const settings = { ...plain, alignment: "dtw", transfer: "paper" } as const;
+    expect(told(alignKnowledge(from, to, unlike, vocabularies, settings)).learned).toEqual([
+      [0, { 6: 1 }, 0],
+      [1, { 6: 1 }, 0],
+    ]);
+  });
+
+  it("in the paper's way is the label where the block's last source token ends elsewhere", () => {
+    const settings = { ...plain, alignment: "dtw", transfer: "paper" } as const;
+    // by bytes "<e>" belongs to "<s>", but "c" is as near to it and comes after
+    const longer = shard([
+      { id: 0, end: 2, says },
+      { id: 4, end: 4, says },
+      { id: 2, end: 6 },
+    ]);
+    const shorter = shard([
+      { id: 0, end: 2, says },
+      { id: 3, end: 6 },
+    ]);
+    expect(told(alignKnowledge(longer, shorter, unlike, vocabularies, settings)).learned).toEqual([[0, { 3: 1 }, 0]]);
+  });
+
+  it("in the product's way is nothing where greedy-dp finds no span", () => {
+    const settings = { ...plain, alignment: "greedy-dp" } as const;
+    expect(told(alignKnowledge(from, to, unlike, vocabularies, settings))).toEqual({ offsets: [0, 0], learned: [] });
+  });
+
+  it("in FATE-LLM's way ascends by id, and sums to 1 however unlikely all of it is", () => {
+    const { entries } = toCoarse({ alignment: "greedy-dp", transfer: "fate" });
+    expect([...entries]).toEqual([0, 2, 3, 0, 3, 4]);
+    const rare = { ...fineShard, topLogProbs: fineShard.topLogProbs.map((logProb) => logProb - 2000) };
+    const settings = { ...plain, alignment: "greedy-dp", transfer: "fate" } as const;
+    const aligned = alignKnowledge(rare, coarseShard, fineToCoarse, { source: fine, target: coarse }, settings);
+    expect(aligned.probabilities[1] + aligned.probabilities[2]).toBeCloseTo(1, 3);
+  });
+
+  it("takes SentencePiece's mark for a vocabulary's where both are as frequent", () => {
+    expect(tokenSpeller({ strings: ["▁a", "Ġb"] }, "")(0)).toBe("a");
+    expect(tokenSpeller({ strings: ["▁a", "Ġb"] }, "")(1)).toBe("Ġb");
   });
 });
 

@@ -9,17 +9,19 @@ const TOLERANCE_NATS = 1e-3;
 export interface Rounding {
   /** of a log-probability that was read */
   entryTolerance(position: number, logProbability: number): number;
+  /** whether a log-probability that was read may stand for any lower one */
+  isAtMost(position: number, logProbability: number): boolean;
   /** of the tail's logarithm */
   tailTolerance: number;
 }
 
-const NO_ROUNDING: Rounding = { entryTolerance: () => 0, tailTolerance: 0 };
+const NO_ROUNDING: Rounding = { entryTolerance: () => 0, isAtMost: () => false, tailTolerance: 0 };
 
 /** What a shard's own top-K says about a sample's loss. */
 interface LossBound {
   /** the least the loss can be, nats summed over the answer positions */
   nats: number;
-  /** whether every answer token is among its position's top-K, so that the bound is the loss itself */
+  /** whether every answer token is known from its position's top-K, so that the bound is the loss itself */
   exact: boolean;
   /** nats by which an honest claim may miss the bound */
   tolerance: number;
@@ -53,6 +55,7 @@ function boundLoss(knowledge: Knowledge, sample: number, rounding: Rounding): Lo
     const known = topLogProbs[found >= 0 ? entryOffsets[at] + found : end - 1];
     const rounded = rounding.entryTolerance(at, known);
     if (found >= 0) {
+      if (rounding.isAtMost(at, known)) exact = false;
       nats -= known;
       tolerance += rounded;
     } else {

@@ -18,7 +18,7 @@ import {
   takeTensors,
 } from "./named-tensors.ts";
 import { packKnowledge, plainBytes, unpackKnowledge } from "./packed/packed-knowledge.ts";
-import { ladderTolerance, TAIL_TOLERANCE } from "./packed/probability-ladder.ts";
+import { isDeepest, ladderTolerance, TAIL_TOLERANCE } from "./packed/probability-ladder.ts";
 import { quote } from "./quote.ts";
 import { readSafetensors, type Tensor, writeSafetensors } from "./safetensors.ts";
 import { sha256 } from "./sha256.ts";
@@ -201,9 +201,16 @@ function takePacked(
   if (hash !== metadata[HASH])
     throw refuse(`expected bytes and metadata with the hash ${quote(metadata[HASH])}, got ${hash}: they were changed`);
   const { knowledge, shifts } = unpackKnowledge(packed.data, { ...header, mostBytes: MAX_SHARD_BYTES }, refuse);
-  const entryTolerance = (position: number, logProbability: number) =>
-    ladderTolerance(logProbability, shifts[position], knowledge.tailMass[position]);
-  return { knowledge, rounding: { entryTolerance, tailTolerance: TAIL_TOLERANCE } };
+  const { entryOffsets, topLogProbs, tailMass } = knowledge;
+  const rounding: Rounding = {
+    entryTolerance: (position, logProbability) => {
+      const logProbs = topLogProbs.subarray(entryOffsets[position], entryOffsets[position + 1]);
+      return ladderTolerance(logProbability, logProbs, shifts[position], tailMass[position]);
+    },
+    isAtMost: (position, logProbability) => isDeepest(logProbability, shifts[position]),
+    tailTolerance: TAIL_TOLERANCE,
+  };
+  return { knowledge, rounding };
 }
 
 /** A party as errors name it. */

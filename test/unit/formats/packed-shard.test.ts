@@ -162,6 +162,38 @@ describe("a packed shard", () => {
       expect(() => writeKnowledgeShard(claim(lie, logProbs, 0.1), one, "packed")).toThrow(/expected a loss of 0\.5/);
   });
 
+  it("refuses a claim that is hidden behind the deepest rung, and lets any greater loss stand there", () => {
+    const one = { ...shardHeader, topK: 3 };
+    const deep = (claimed: number, answer: number) => {
+      const knowledge = claim(claimed, [0, -100, -1e6], 0);
+      knowledge.tokenIds[1] = answer < 3 ? knowledge.topIds[answer] : 15;
+      return () => writeKnowledgeShard(knowledge, one, "packed");
+    };
+    expect(deep(1e6, 2)).not.toThrow();
+    expect(deep(0, 2)).toThrow(/expected a loss of at least 12[78]\./);
+    expect(deep(0, 3)).toThrow(/expected a loss of at least 12[78]\./);
+  });
+
+  it("refuses a claim that only a shift explains which no rounding needs", () => {
+    const one = { ...shardHeader, topK: 3 };
+    // rungs 26, 26 and 27, all moved by nearly half a nat, which nobody has to do to make them sum to 1
+    const logProbs = [-1.283935546875, -1.283935546875, -1.32080078125];
+    const bytes = (lie: number) => () =>
+      writeKnowledgeShard(claim(-logProbs[0] - lie, logProbs, 0.1796875), one, "packed");
+    expect(bytes(0)).not.toThrow();
+    expect(bytes(0.2)).toThrow(/expected a loss of 1\.28/);
+  });
+
+  it("rounds what stands on rungs already where the tail's rounding would leave a sum beside 1", () => {
+    const one = { ...shardHeader, topK: 1 };
+    for (const depth of [11_472, 24_801, 24_802, 40_000]) {
+      const logProb = -depth / 16_384;
+      const knowledge = claim(-logProb, [logProb], 1 - Math.exp(logProb));
+      const read = readKnowledgeShard(writeKnowledgeShard(knowledge, one, "packed"), WHAT, one).knowledge;
+      expect(Math.exp(read.topLogProbs[0]) + read.tailMass[0]).toBeCloseTo(1, 4);
+    }
+  });
+
   it("refuses a claim about a token that it cut off where its tail does not allow it", () => {
     const one = { ...shardHeader, topK: 1 };
     const cut = (claimed: number) => {

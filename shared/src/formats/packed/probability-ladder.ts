@@ -1,3 +1,5 @@
+import { MASS_TOLERANCE } from "../knowledge-checks.ts";
+
 /**
  * The values that a packed log-probability can have: rungs of a ladder that lie closer the likelier they are, since an
  * error of e nats at probability p costs p·e²/2 nats of divergence. Rungs are 0.03 nats apart at probability 1, and farther by e^¼ for
@@ -14,6 +16,8 @@ export const LADDER = buildLadder();
 /** All rungs of a position are moved by one shift, so that probabilities and tail sum to 1: at most half a nat either way. */
 export const MAX_SHIFT = SCALE / 2;
 const MASS = Float64Array.from(LADDER, (depth) => Math.exp(-depth / SCALE));
+/** The same, a gap likelier. */
+const MASS_ABOVE = MASS.map((mass, rung) => mass * Math.exp(gapAt(rung) / SCALE));
 
 /** A tail's precision: five bits, of the tail or of what it leaves, whichever is smaller. */
 const TAIL_STEPS = 16;
@@ -39,14 +43,36 @@ export function logProbabilityAt(rung: number, shift: number): number {
 
 /**
  * The most by which a packed log-probability can differ from what was packed, in nats: half a gap to a rung, as much again to the
- * rung of another shift that gives the same, the shift, and what rounding the tail does to all that it leaves.
+ * rung of another shift that gives the same, the shift as far as rounding explains it, and what rounding the tail does to all that
+ * it leaves. One on the deepest rung may have been any deeper one: {@link isDeepest}.
+ *
+ * @param logProbs - all of the position's, descending
  */
-export function ladderTolerance(logProbability: number, shift: number, tail: number): number {
-  const rung = nearestRung(0 - logProbability * SCALE - shift, 0);
-  // whatever lies deeper than the ladder comes to stand on its last rung
-  if (rung === LADDER.length - 1) return Infinity;
+export function ladderTolerance(logProbability: number, logProbs: Float32Array, shift: number, tail: number): number {
+  let mass = 0;
+  let massAbove = 0;
+  let rung = 0;
+  for (const entry of logProbs) {
+    rung = nearestRung(0 - entry * SCALE - shift, rung);
+    mass += MASS[rung];
+    massAbove += MASS_ABOVE[rung];
+  }
   const ofTail = TAIL_TOLERANCE * Math.min(1, tail / (1 - tail));
-  return (LADDER[rung + 1] - LADDER[rung] + Math.abs(shift)) / SCALE + ofTail;
+  // a shift makes up for what rounding has done to the mass; whoever takes a larger one must not profit by it
+  const explained = Math.log(massAbove / mass) + ofTail + Math.log1p(MASS_TOLERANCE / (1 - tail));
+  const gap = gapAt(nearestRung(0 - logProbability * SCALE - shift, 0)) / SCALE;
+  return gap + Math.min(Math.abs(shift) / SCALE, explained) + ofTail;
+}
+
+/** Whether a packed log-probability stands on the last rung, as all do that lie deeper than the ladder. */
+export function isDeepest(logProbability: number, shift: number): boolean {
+  return nearestRung(0 - logProbability * SCALE - shift, 0) === LADDER.length - 1;
+}
+
+/** From a rung to the next one, from the last to the one before. */
+function gapAt(rung: number): number {
+  const upper = Math.min(rung, LADDER.length - 2);
+  return LADDER[upper + 1] - LADDER[upper];
 }
 
 /** The rung nearest to a depth, the upper one of two as near; looked for from a rung that is not below it. */
@@ -56,7 +82,10 @@ function nearestRung(depth: number, from: number): number {
   return rung;
 }
 
-/** Rungs and shift of one position's log-probabilities. Log-probabilities that a ladder and a shift give exactly are kept. */
+/**
+ * Rungs and shift of one position's log-probabilities. Log-probabilities that a ladder and a shift give exactly are kept, if they still
+ * sum to 1 with the rounded tail.
+ */
 export class Ladder {
   /** of each entry, likeliest first */
   readonly rungs: Int32Array;
@@ -77,12 +106,14 @@ export class Ladder {
   place(logProbs: Float32Array, tail: number): number {
     const count = logProbs.length;
     let exact = true;
+    let mass = 0;
     for (let entry = 0; entry < count && exact; entry++) {
       const depth = 0 - logProbs[entry] * SCALE;
       exact = Number.isInteger(depth) && depth <= LADDER[LADDER.length - 1] + MAX_SHIFT;
+      mass += Math.exp(logProbs[entry]);
       this.#depths[entry] = depth;
     }
-    if (exact) {
+    if (exact && Math.abs(mass + tail - 1) <= MASS_TOLERANCE) {
       const shift = this.#findShift(count);
       if (shift !== null) return shift;
     }

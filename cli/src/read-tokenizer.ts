@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { FileMaterial } from "@fedmkt/shared/adapters/material/file-material.ts";
 import { openTokenizer } from "@fedmkt/shared/adapters/tokenizers/open-tokenizer.ts";
@@ -7,14 +7,15 @@ import { MAX_CONFIG_BYTES, MAX_TOKENIZER_BYTES } from "@fedmkt/shared/use-cases/
 import type { CommandContext } from "./command.ts";
 
 /**
- * A tokenizer from its file alone. Where it stands in a model's folder as tokenizer.json, config.json beside it says which
- * tokens open and end a text; else the tokenizer itself says so.
+ * A tokenizer from its file alone, or of a model's folder. Where it stands in one as tokenizer.json, config.json beside it says
+ * which tokens open and end a text; else the tokenizer itself says so.
  *
  * @param file - as it was given
  * @throws InvalidInputError `FILE_MISSING`, and what the tokenizer's reader refuses
  */
 export async function readTokenizer({ io }: Pick<CommandContext, "io">, file: string): Promise<Tokenizer> {
-  const path = resolve(io.cwd, file);
+  const place = resolve(io.cwd, file);
+  const path = statSync(place, { throwIfNoEntry: false })?.isDirectory() ? join(place, "tokenizer.json") : place;
   const json = await new FileMaterial().read(path, MAX_TOKENIZER_BYTES);
   const beside = join(dirname(path), "config.json");
   const config =

@@ -11,11 +11,13 @@ import { formatShare } from "@fedmkt/shared/report/table.ts";
 import { type Command, JSON_ARGUMENT, type Outcome } from "../command.ts";
 import { count } from "../count.ts";
 import { FileInPieces, readLinesInPieces } from "../file-pieces.ts";
+import { giveTurn } from "../give-turn.ts";
 import { STOPPED } from "../model/with-local-model.ts";
 import { showTask } from "../progress/show-task.ts";
 import { readTokenizer } from "../read-tokenizer.ts";
 
 const KIB = 1024;
+const NEWLINE = 0x0a;
 
 export const command: Command = {
   meta: {
@@ -27,13 +29,13 @@ export const command: Command = {
       type: "string",
       required: true,
       valueHint: "file",
-      description: "tokenizer.json of the model whose knowledge is translated",
+      description: "tokenizer.json, or folder, of the model whose knowledge is translated",
     },
     target: {
       type: "string",
       required: true,
       valueHint: "file",
-      description: "tokenizer.json of the model that learns from it",
+      description: "tokenizer.json, or folder, of the model that learns from it",
     },
     strategy: {
       type: "enum",
@@ -71,8 +73,11 @@ export const command: Command = {
     const written = new FileInPieces(file);
     const counts = { lines: 0, sourceTokens: 0, targetTokens: 0, alignedTargetTokens: 0 };
     try {
+      const of = Math.ceil(size / KIB);
+      const show = (done: number) => display.take({ phase: "aligning", done, of, unit: "KiB" });
       let read = 0;
       for (const piece of readLinesInPieces(input, MAX_LINE_BYTES)) {
+        let end = 0;
         const limits = { maxLines: Number.POSITIVE_INFINITY, firstLine: counts.lines + 1 };
         for (const line of readJsonLines(piece, shown, limits)) {
           const aligned = atLine(`${shown}, line ${line.line}`, () => align(textOf(parse(line), shown)));
@@ -81,13 +86,16 @@ export const command: Command = {
           counts.sourceTokens += aligned.sourceTokens.length;
           counts.targetTokens += aligned.targetTokens.length;
           for (const sources of aligned.sourcesOfTarget) if (sources.length > 0) counts.alignedTargetTokens++;
+          const newline = piece.indexOf(NEWLINE, end);
+          end = newline < 0 ? piece.length : newline + 1;
+          show(Math.floor((read + end) / KIB));
+          // a long text takes dtw seconds
+          await giveTurn();
+          if (io.signal.aborted) throw new TransientError(STOPPED, "fedmkt align: stopped by hand; nothing is written");
         }
         read += piece.length;
-        display.take({ phase: "aligning", done: Math.ceil(read / KIB), of: Math.ceil(size / KIB), unit: "KiB" });
-        // what waits for a turn, such as Ctrl-C, gets one
-        await new Promise((done) => setImmediate(done));
-        if (io.signal.aborted) throw new TransientError(STOPPED, "fedmkt align: stopped by hand; nothing is written");
       }
+      show(of);
       written.commit();
     } catch (error) {
       written.discard();
@@ -98,7 +106,7 @@ export const command: Command = {
     const alignedShare = counts.targetTokens === 0 ? 0 : counts.alignedTargetTokens / counts.targetTokens;
     return {
       data: { file, strategy, ...counts, alignedShare },
-      text: `${out}: ${count(counts.lines, "text")}, ${count(counts.targetTokens, "target token")}, of them ${formatShare(alignedShare)} aligned`,
+      text: `${out}: ${count(counts.lines, "text")}, ${count(counts.targetTokens, "target token")}${counts.targetTokens === 0 ? "" : `, of them ${formatShare(alignedShare)} aligned`}`,
     };
   },
 };

@@ -1,8 +1,8 @@
 import { statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { FileMaterial } from "@fedmkt/shared/adapters/material/file-material.ts";
 import { mapVocabulary } from "@fedmkt/shared/core/alignment/vocabulary-map.ts";
-import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
+import { InvalidInputError, TransientError } from "@fedmkt/shared/core/errors.ts";
 import { MAPPED, type VocabularyMap } from "@fedmkt/shared/core/knowledge.ts";
 import { MAX_SHARD_BYTES, readKnowledgeShard } from "@fedmkt/shared/formats/knowledge-shard.ts";
 import { writeVocabularyMap } from "@fedmkt/shared/formats/vocabulary-map.ts";
@@ -11,7 +11,9 @@ import type { Tokenizer } from "@fedmkt/shared/ports/tokenizer.ts";
 import { formatBytes } from "@fedmkt/shared/report/table.ts";
 import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "../command.ts";
 import { count } from "../count.ts";
+import { giveTurn } from "../give-turn.ts";
 import { writeWhole } from "../large-file.ts";
+import { STOPPED } from "../model/with-local-model.ts";
 import { showTask } from "../progress/show-task.ts";
 import { readTokenizer } from "../read-tokenizer.ts";
 
@@ -21,8 +23,18 @@ const KINDS = Object.keys(MAPPED) as (keyof typeof MAPPED)[];
 export const command: Command = {
   meta: { name: "map-vocabulary", description: "map one tokenizer's tokens to another's, each to one token" },
   args: {
-    source: { type: "string", required: true, valueHint: "file", description: "the tokenizer.json to map from" },
-    target: { type: "string", required: true, valueHint: "file", description: "the tokenizer.json to map to" },
+    source: {
+      type: "string",
+      required: true,
+      valueHint: "file",
+      description: "the tokenizer.json to map from, or a model's folder",
+    },
+    target: {
+      type: "string",
+      required: true,
+      valueHint: "file",
+      description: "the tokenizer.json to map to, or a model's folder",
+    },
     rule: {
       type: "enum",
       options: [...RULES],
@@ -67,6 +79,10 @@ export const command: Command = {
       display.end();
     }
     const mapSeconds = (dependencies.clockMs() - beganMs) / 1000;
+    // mapping waits for nothing, so only now is it known whether somebody has pressed Ctrl-C
+    await giveTurn();
+    if (io.signal.aborted)
+      throw new TransientError(STOPPED, "fedmkt map-vocabulary: stopped by hand; nothing is written");
     const bytes = out.endsWith(".json")
       ? writeVocabularyMapJson({ ...map, source: nameOf(source, args.source), target: nameOf(target, args.target) })
       : writeVocabularyMap(map, { sourceTokenizerHash: source.hash, targetTokenizerHash: target.hash });
@@ -92,12 +108,11 @@ export const command: Command = {
 
 /** Looked at before anything is computed for it. */
 function requirePlace(file: string, shown: string): void {
-  const isFile = statSync(file, { throwIfNoEntry: false })?.isDirectory() !== true;
-  if (isFile && statSync(dirname(file), { throwIfNoEntry: false })?.isDirectory()) return;
-  throw new InvalidInputError(
-    "BAD_ARGUMENT",
-    `fedmkt map-vocabulary: --out: expected a file in a folder that is there, got ${shown}`,
-  );
+  const isFolder = (place: string) => statSync(place, { throwIfNoEntry: false })?.isDirectory() === true;
+  const refuse = (reason: string) =>
+    new InvalidInputError("BAD_ARGUMENT", `fedmkt map-vocabulary: --out: expected a file, ${reason}`);
+  if (isFolder(file)) throw refuse(`${shown} is a folder`);
+  if (!isFolder(dirname(file))) throw refuse(`there is no folder ${dirname(shown)} to put ${basename(shown)} in`);
 }
 
 /** The source tokens that the shards' entries name; undefined where every token is to be mapped. */
@@ -108,7 +123,12 @@ async function readShards({ args, io }: CommandContext, source: Tokenizer): Prom
   const only = new Set<number>();
   for (const shard of (args.shard as string).split(",")) {
     const bytes = await new FileMaterial().read(resolve(io.cwd, shard), MAX_SHARD_BYTES);
-    const { knowledge } = readKnowledgeShard(bytes, shard, { tokenizerHash: source.hash });
+    const { header, knowledge } = readKnowledgeShard(bytes, shard, {});
+    if (header.tokenizerHash !== source.hash)
+      throw new InvalidInputError(
+        "SHARD_MISMATCH",
+        `${shard}: expected tokens of --source, whose SHA-256 is ${source.hash}, got those of another tokenizer, ${header.tokenizerHash}`,
+      );
     for (const id of knowledge.topIds) only.add(id);
   }
   return only;

@@ -67,7 +67,13 @@ describe("fedmkt align", () => {
       alignedTargetTokens: 4,
       alignedShare: 0.8,
     });
-    expect(JSON.parse(stderr)).toMatchObject({ event: "progress", phase: "aligning", done: 1, of: 1, unit: "KiB" });
+    expect(JSON.parse(stderr.trimEnd().split("\n").at(-1)!)).toMatchObject({
+      event: "progress",
+      phase: "aligning",
+      done: 1,
+      of: 1,
+      unit: "KiB",
+    });
   });
 
   it("takes a prompt and its completion as the text that they are together", async () => {
@@ -90,19 +96,21 @@ describe("fedmkt align", () => {
     const { stderr, stdout } = await callCli(folder, argv("long-out.jsonl", "--input", "long.jsonl", "--json"), {
       clockMs: (() => {
         let now = 0;
-        return () => (now += 1000);
+        return () => (now += 1);
       })(),
     });
     expect(JSON.parse(stdout).data).toMatchObject({ lines, targetTokens: 4 * (lines - 1) + 1 });
     const written = linesOf("long-out.jsonl");
     expect(written).toHaveLength(lines);
     expect(written.at(-1).sourceTokens).toEqual(["we"]);
-    expect(
-      stderr
-        .trimEnd()
-        .split("\n")
-        .map((line) => JSON.parse(line).done),
-    ).toEqual([1024, 1524, 1524]);
+    const done = stderr
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line).done);
+    expect(done).toEqual(done.toSorted((a, b) => a - b));
+    expect([done[0], done.at(-1)]).toEqual([0, 1524]);
+    // also within the piece that is read at once
+    expect(done.filter((kib) => kib > 0 && kib < 1024).length).toBeGreaterThan(100);
   });
 
   it.each([
@@ -157,6 +165,28 @@ describe("fedmkt align", () => {
     write(folder, "broken.jsonl", "{");
     await callCli(folder, argv("kept.jsonl", "--input", "broken.jsonl"));
     expect(readFileSync(join(folder, "kept.jsonl"), "utf8")).toBe("as it was");
+  });
+
+  it("stops between two texts, however much is still to be read of a piece", async () => {
+    write(folder, "many.jsonl", '{"text":"we utilize the"}\n'.repeat(30_000));
+    const stop = new AbortController();
+    setImmediate(() => stop.abort());
+    const { stdout, stderr } = await callCli(folder, argv("many-out.jsonl", "--input", "many.jsonl", "--json"), {
+      signal: stop.signal,
+    });
+    expect(JSON.parse(stdout).error.code).toBe("STOPPED_BY_HAND");
+    expect(JSON.parse(stderr.trimEnd().split("\n").at(-1)!).done).toBeLessThan(100);
+    expect(existsSync(join(folder, "many-out.jsonl"))).toBe(false);
+  });
+
+  it("takes a model's folder for its tokenizer.json, and says nothing of shares where there is no token", async () => {
+    write(folder, "model/tokenizer.json", readFileSync(join(folder, "gpt.json")));
+    write(folder, "nothing.jsonl", "");
+    const words = ["--source", "model", "--target", "llama.json", "--input", "nothing.jsonl", "--out", "nothing-out"];
+    expect(await callCli(folder, ["align", ...words])).toMatchObject({
+      exitCode: 0,
+      stdout: "nothing-out: 0 texts, 0 target tokens\n",
+    });
   });
 
   it("stops by hand, and writes nothing", async () => {

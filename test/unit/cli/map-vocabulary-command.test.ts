@@ -115,7 +115,12 @@ describe("fedmkt map-vocabulary", () => {
   it("refuses a shard of another tokenizer, and --shard together with --full", async () => {
     write(folder, "foreign.safetensors", writeKnowledgeShard(makeKnowledge([5], [-0.4, 3.1, 0.2]), shardHeader));
     const foreign = await callCli(folder, argv("--out", "never.json", "--shard", "foreign.safetensors"));
-    expect(foreign).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("SHARD_MISMATCH") });
+    expect(foreign).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining(
+        `SHARD_MISMATCH): foreign.safetensors: expected tokens of --source, whose SHA-256 is ${source.hash}, got those of another tokenizer`,
+      ),
+    });
     const both = await callCli(folder, argv("--out", "never.json", "--shard", "one.safetensors", "--full"));
     expect(both).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("give one of --full and --shard") });
     expect(existsSync(join(folder, "never.json"))).toBe(false);
@@ -124,7 +129,12 @@ describe("fedmkt map-vocabulary", () => {
   it.each([
     ["a missing source", ["--source", "none.json", "--target", "pieces.json", "--out", "never.json"], "none.json"],
     ["a broken target", ["--source", "bytes.json", "--target", "broken.json", "--out", "never.json"], "INVALID_JSON"],
-    ["a file in no folder", ["--source", "bytes.json", "--target", "pieces.json", "--out", "no/map.json"], "--out"],
+    [
+      "a file in no folder",
+      ["--source", "bytes.json", "--target", "pieces.json", "--out", "no/map.json"],
+      "no folder no to",
+    ],
+    ["a folder", ["--source", "bytes.json", "--target", "pieces.json", "--out", "."], "--out: expected a file, . is"],
     ["no target", ["--source", "bytes.json", "--out", "never.json"], "--target"],
     [
       "an empty shard",
@@ -136,6 +146,25 @@ describe("fedmkt map-vocabulary", () => {
     const { exitCode, stderr } = await callCli(folder, ["map-vocabulary", ...rest]);
     expect({ exitCode, stderr }).toEqual({ exitCode: 2, stderr: expect.stringContaining(named) });
     expect(existsSync(join(folder, "never.json"))).toBe(false);
+  });
+
+  it("stops by hand once the map is found, and writes nothing", async () => {
+    const stop = new AbortController();
+    // as Ctrl-C does, which is heard only when the mapping is over
+    const clockMs = () => {
+      setImmediate(() => stop.abort());
+      return 0;
+    };
+    const stopped = await callCli(folder, argv("--out", "never.json"), { signal: stop.signal, clockMs });
+    expect(stopped).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("STOPPED_BY_HAND") });
+    expect(existsSync(join(folder, "never.json"))).toBe(false);
+  });
+
+  it("takes a model's folder for its tokenizer.json", async () => {
+    write(folder, "whole/tokenizer.json", readFileSync(join(folder, "pieces.json")));
+    const words = ["--source", "whole", "--target", "bytes.json", "--out", "of-folder.json"];
+    expect(await callCli(folder, ["map-vocabulary", ...words])).toMatchObject({ exitCode: 0 });
+    expect(readVocabularyMapJson(read("of-folder.json"), "it").source).toBe(`whole (SHA-256 ${target.hash})`);
   });
 
   it("reads which tokens open and end a text from config.json beside a model's tokenizer.json", async () => {

@@ -8,10 +8,12 @@ import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "
 import { count } from "../count.ts";
 import { inspectAdapter } from "../inspect/inspect-adapter.ts";
 import { inspectFile } from "../inspect/inspect-file.ts";
+import { shortened } from "../inspect/inspect-knowledge.ts";
+import { VOCABULARY_MAP } from "../inspect/inspect-map.ts";
 import { DEFAULT_LIMIT, type Fact, type Inspection, type InspectionContext } from "../inspect/inspection.ts";
 import { listRun } from "../inspect/list-run.ts";
 import { type RunContents, readRunContents } from "../inspect/run-contents.ts";
-import { textsOfPlan, textsOfTokenizers } from "../inspect/token-texts.ts";
+import { type NamedTokenizers, openNamedTokenizers, textsOfPlan } from "../inspect/token-texts.ts";
 import { isAdapterFolder } from "../model/read-adapter.ts";
 import { readNumber } from "../number-argument.ts";
 import { readRunState } from "../run-folder.ts";
@@ -88,8 +90,10 @@ export const command: Command = {
   },
 };
 
+type Asked = InspectionContext & NamedTokenizers;
+
 /** What the options ask for. @throws InvalidInputError `BAD_ARGUMENT`, and what a tokenizer's reader refuses */
-function readAsked(args: CommandContext["args"], cwd: string): InspectionContext {
+function readAsked(args: CommandContext["args"], cwd: string): Asked {
   const read = (name: string, least: number, most: number) =>
     args[name] === undefined ? null : readNumber(`fedmkt inspect: --${name}`, args[name] as string, { least, most });
   const [sample, position] = [read("sample", 0, MOST_INDEX), read("position", 0, MOST_INDEX)];
@@ -100,7 +104,7 @@ function readAsked(args: CommandContext["args"], cwd: string): InspectionContext
     sample,
     position,
     limit: read("limit", 1, MOST_ITEMS) ?? DEFAULT_LIMIT,
-    tokenText: textsOfTokenizers(places, cwd),
+    ...openNamedTokenizers(places, cwd),
   };
 }
 
@@ -121,7 +125,7 @@ function list(given: string, run: string, { items }: RunContents): Outcome {
   };
 }
 
-function open(given: string, name: string, { plan, items }: RunContents, asked: InspectionContext): Inspection {
+function open(given: string, name: string, { plan, items }: RunContents, asked: Asked): Inspection {
   const item = items.find((one) => one.name === name);
   if (item === undefined) {
     const close = closestName(
@@ -138,12 +142,21 @@ function open(given: string, name: string, { plan, items }: RunContents, asked: 
   return inspectFile(item.place, name, { ...asked, tokenText, pair: item.pair });
 }
 
-function show(what: string, inspection: Inspection, { sample }: InspectionContext): Outcome {
+function show(what: string, inspection: Inspection, { sample, position, unused }: Asked): Outcome {
   if (sample !== null && inspection.details === undefined)
     throw new InvalidInputError(
       "BAD_ARGUMENT",
       `fedmkt inspect: --sample: expected a shard, map or alignment, ${what} is of another kind: ${inspection.kind}`,
     );
+  if (position !== null && inspection.kind === VOCABULARY_MAP)
+    throw new InvalidInputError("BAD_ARGUMENT", `fedmkt inspect: --position: ${what} is a map, whose tokens have none`);
+  const unusedTokenizers = unused().map(({ place, hash }) => ({ place, tokenizer: shortened(hash) }));
+  const lines = [
+    ...inspection.lines,
+    ...unusedTokenizers.map(
+      ({ place, tokenizer }) => `no token that is shown is of the tokenizer ${place} (${tokenizer})`,
+    ),
+  ];
   const facts = Object.entries(inspection.facts);
   const width = Math.max(...facts.map(([name]) => name.length));
   // programs get every digit
@@ -153,11 +166,11 @@ function show(what: string, inspection: Inspection, { sample }: InspectionContex
   };
   const whole = facts.map(([name, value]) => [name, typeof value === "object" ? value.value : value]);
   return {
-    data: { file: what, ...inspection, facts: Object.fromEntries(whole) },
+    data: { file: what, ...inspection, facts: Object.fromEntries(whole), lines, unusedTokenizers },
     text: [
       `${what}: ${inspection.kind}`,
       ...facts.map(([name, value]) => `  ${name.padEnd(width)}  ${round(value)}`),
-      ...inspection.lines.map((line) => `  ${line}`),
+      ...lines.map((line) => `  ${line}`),
     ].join("\n"),
   };
 }

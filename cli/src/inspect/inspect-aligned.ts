@@ -1,6 +1,7 @@
 import type { AlignedKnowledge } from "@fedmkt/shared/core/knowledge.ts";
 import { type AlignedHeader, readAlignedShard } from "@fedmkt/shared/formats/aligned-shard.ts";
 import { formatBytes, formatShare } from "@fedmkt/shared/report/table.ts";
+import { count } from "../count.ts";
 import { figure, largest, partOf, shareOf, spreadOf } from "./figures.ts";
 import { formatCount, requireIndex, shortened } from "./inspect-knowledge.ts";
 import { type Inspection, type InspectionContext, nameToken } from "./inspection.ts";
@@ -32,6 +33,7 @@ export function inspectAligned(bytes: Uint8Array, what: string, context: Inspect
       samples: aligned.positionOffsets.length - 1,
       "target's positions": targetPositions,
       "of them aligned": partOf(alignedPositions, targetPositions),
+      "of them taught": partOf(positions.length, targetPositions),
       entries: entries.length,
       "entries a position": spreadOf(
         positions.map((_, at) => entryOffsets[at + 1] - entryOffsets[at]),
@@ -49,7 +51,7 @@ export function inspectAligned(bytes: Uint8Array, what: string, context: Inspect
 type Described = Required<Pick<Inspection, "lines" | "details">>;
 
 function describeShard(header: AlignedHeader, aligned: AlignedKnowledge, context: InspectionContext): Described {
-  const { positions, entryOffsets, entries, probabilities } = aligned;
+  const { positions, entries, probabilities } = aligned;
   const name = namerOf(header, context);
   const mass = new Map<number, number>();
   entries.forEach((id, entry) => {
@@ -60,29 +62,35 @@ function describeShard(header: AlignedHeader, aligned: AlignedKnowledge, context
     ids.map((id) => mass.get(id)!),
     context.limit,
   ).map((index) => ids[index]);
-  const shown = positions.length === 0 ? 0 : Math.min(entryOffsets[1], SHOWN_ENTRIES);
-  const first = Array.from(
-    entries.subarray(0, shown),
-    (id, entry) => `${name(id)} (${formatShare(probabilities[entry])})`,
-  );
+  const first =
+    positions.length === 0
+      ? []
+      : likeliestAt(aligned, 0, SHOWN_ENTRIES).map(
+          (entry) => `${name(entries[entry])} (${formatShare(probabilities[entry])})`,
+        );
   return {
     lines: [
       "entries with most mass:",
       ...frequent.map((id) => `  ${name(id)}: ${formatShare(mass.get(id)! / positions.length)}`),
-      `first position's entries: ${first.join(", ") || "none"}`,
+      `first position's likeliest: ${first.join(", ") || "none"}`,
     ],
     details: {
-      entriesWithMostMass: frequent.map((id) => ({ id, text: textOf(header, context, id), mass: mass.get(id) })),
+      entriesWithMostMass: frequent.map((id) => ({
+        id,
+        text: textOf(header, context, id),
+        meanMass: mass.get(id)! / positions.length,
+      })),
     },
   };
 }
 
 function describeSample(
   header: AlignedHeader,
-  { positionOffsets, positions, entryOffsets, entries, probabilities, tail }: AlignedKnowledge,
+  aligned: AlignedKnowledge,
   context: InspectionContext,
   what: string,
 ): Described {
+  const { positionOffsets, positions, entries, probabilities, tail } = aligned;
   const sample = requireIndex(context.sample!, positionOffsets.length - 1, `${what}: --sample`);
   const name = namerOf(header, context);
   const places = Array.from(positions.keys())
@@ -91,20 +99,18 @@ function describeSample(
   const most = context.position === null ? Math.min(context.limit, SHOWN_ENTRIES) : context.limit;
   const shown = places.slice(0, context.limit).map((at) => ({
     position: positions[at],
-    entries: Array.from({ length: entryOffsets[at + 1] - entryOffsets[at] }, (_, index) => entryOffsets[at] + index)
-      .sort((a, b) => probabilities[b] - probabilities[a] || a - b)
-      .slice(0, most)
-      .map((entry) => ({
-        id: entries[entry],
-        text: textOf(header, context, entries[entry]),
-        probability: probabilities[entry],
-      })),
+    entries: likeliestAt(aligned, at, most).map((entry) => ({
+      id: entries[entry],
+      text: textOf(header, context, entries[entry]),
+      probability: probabilities[entry],
+    })),
     tail: tail[at],
   }));
   const more = places.length - shown.length;
   return {
     lines: [
-      `sample ${sample}: ${positionOffsets[sample + 1] - positionOffsets[sample]} aligned positions`,
+      `sample ${sample}: taught at ${count(positionOffsets[sample + 1] - positionOffsets[sample], "position")}`,
+      ...(places.length === 0 && context.position !== null ? [`  ${context.position}: nothing is taught`] : []),
       ...shown.map(
         ({ position, entries, tail }) =>
           `  ${position}: ${entries.map(({ id, probability }) => `${name(id)} (${formatShare(probability)})`).join(", ") || "nothing"} | tail ${formatShare(tail)}`,
@@ -113,6 +119,13 @@ function describeSample(
     ],
     details: { sample, positions: shown },
   };
+}
+
+/** Which entries of a position are likeliest. */
+function likeliestAt({ entryOffsets, probabilities }: AlignedKnowledge, at: number, most: number): number[] {
+  return Array.from({ length: entryOffsets[at + 1] - entryOffsets[at] }, (_, index) => entryOffsets[at] + index)
+    .sort((a, b) => probabilities[b] - probabilities[a] || a - b)
+    .slice(0, most);
 }
 
 /** A group has an id of its own, which is no token's. */

@@ -48,7 +48,7 @@ export function inspectAlignment(bytes: Uint8Array, what: string, context: Inspe
     count.source += sourceTokens.length;
     count.target += targetTokens.length;
     count.usedSources += takers.filter((taken) => taken > 0).length;
-    if (count.texts === (context.sample ?? 0)) sample = describeText(text, count.texts, context);
+    if (count.texts === (context.sample ?? 0)) sample = describeText(text, count.texts, context, what);
     count.texts++;
   }
   if (context.sample !== null) requireIndex(context.sample, count.texts, `${what}: --sample`);
@@ -99,7 +99,9 @@ function describeText(
   { sourceTokens, targetTokens, sourcesOfTarget }: AlignedText,
   index: number,
   context: InspectionContext,
+  what: string,
 ) {
+  if (context.position !== null) requireIndex(context.position, targetTokens.length, `${what}: --position`);
   const targets = [...targetTokens.keys()].filter((target) => context.position === null || target === context.position);
   const shown = targets.slice(0, context.limit).map((target) => ({
     target,

@@ -6,10 +6,12 @@ import { runStatus } from "@fedmkt/shared/contracts/run-status.ts";
 import { selection } from "@fedmkt/shared/contracts/selection.ts";
 import { roundSummary, runSummary } from "@fedmkt/shared/contracts/summary.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
+import { LOSS_UNITS } from "@fedmkt/shared/core/selection/loss-metric.ts";
 import { findJsonKeyProblem } from "@fedmkt/shared/formats/json-keys.ts";
 import { quote } from "@fedmkt/shared/formats/quote.ts";
 import { isVocabularyMapJson } from "@fedmkt/shared/formats/vocabulary-map-json.ts";
 import { formatBytes, formatValue } from "@fedmkt/shared/report/table.ts";
+import { figure } from "./figures.ts";
 import { inspectPlainMap } from "./inspect-plain-map.ts";
 import type { Inspection, InspectionContext } from "./inspection.ts";
 
@@ -63,7 +65,7 @@ const DOCUMENTS = [
       "loss metric": lossMetric,
       samples: count.samples,
       [rule === "strict" ? "learned from nobody" : "won by the target itself"]: count.none,
-      "mean gap": count.meanGap,
+      "mean gap": figure(count.meanGap, (gap) => `${formatValue(gap)} ${LOSS_UNITS[lossMetric]}`),
     },
     lines: Object.entries(count.bySource).map(
       ([source, samples]) =>

@@ -39,11 +39,17 @@ export function inspectFile(file: string, what: string, context: InspectionConte
   if (/\.ya?ml$/.test(file))
     throw new InvalidInputError("FILE_UNKNOWN", `${what}: is a spec; fedmkt validate ${what} checks it`);
   const start = readStart(file, TOLD_BY_BYTES);
+  if (start.length === 0) throw new InvalidInputError("FILE_UNKNOWN", `${what}: is empty`);
   const text = new TextDecoder("latin1").decode(start);
   if (isAlignment(text)) {
     refuseLarge(stats.size, MAX_ALIGNMENT_BYTES, what);
     return inspectAlignment(readFileSync(file), what, context);
   }
+  if (/\.jsonl$/.test(file))
+    throw new InvalidInputError(
+      "FILE_UNKNOWN",
+      `${what}: expected the JSON Lines that fedmkt align writes, {"sourceTokens":…}, got others`,
+    );
   if (/^\s*[{[]/.test(text.slice(0, LENGTH_BYTES))) {
     refuseLarge(stats.size, MAX_DOCUMENT_BYTES, what);
     return inspectDocument(readFileSync(file), what, context);

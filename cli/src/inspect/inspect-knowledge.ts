@@ -99,7 +99,7 @@ function describe(
       tokensWithMostMass: frequent.map((id) => ({
         id,
         text: context.tokenText(header, id),
-        mass: massOfToken[id],
+        meanMass: massOfToken[id] / positions.length,
         positions: positionsOfToken[id],
       })),
     },

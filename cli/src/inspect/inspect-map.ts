@@ -2,10 +2,12 @@ import { MAPPED, type VocabularyMap } from "@fedmkt/shared/core/knowledge.ts";
 import { parseSafetensorsHeader } from "@fedmkt/shared/formats/safetensors.ts";
 import { readVocabularyMap } from "@fedmkt/shared/formats/vocabulary-map.ts";
 import { formatBytes } from "@fedmkt/shared/report/table.ts";
+import { count } from "../count.ts";
 import { doublingBins, formatBins, largest, partOf, spreadOf } from "./figures.ts";
 import { formatCount, requireIndex, shortened } from "./inspect-knowledge.ts";
 import { type Inspection, type InspectionContext, nameToken } from "./inspection.ts";
 
+export const VOCABULARY_MAP = "vocabulary map";
 const KINDS = Object.keys(MAPPED) as (keyof typeof MAPPED)[];
 
 /** A vocabulary map: how many tokens found a counterpart, and how; which went far, and which target takes most. */
@@ -31,7 +33,7 @@ export function inspectMap(bytes: Uint8Array, what: string, context: InspectionC
       ? describeMap(map, { takers, groupSizes }, names, context.limit)
       : describeToken(map, names, context, what);
   return {
-    kind: "vocabulary map",
+    kind: VOCABULARY_MAP,
     facts: {
       ...(pair && { from: pair.source, to: pair.target }),
       rule: map.rule,
@@ -48,7 +50,7 @@ export function inspectMap(bytes: Uint8Array, what: string, context: InspectionC
           partOf(kind.filter((value) => value === MAPPED[name]).length, kind.length),
         ]),
       ),
-      "edit distance": spreadOf(edited, (edits) => edits.toFixed(1)),
+      "edit distance": spreadOf(edited, formatCount),
       "target tokens that a source token maps to": partOf(takers.filter((count) => count > 0).length, takers.length),
     },
     lines: [`edit distances: ${formatBins(doublingBins(edited), edited.length)}`, ...lists.lines],
@@ -87,7 +89,7 @@ function describeMap(
       ...part(
         "farthest:",
         worst,
-        (id) => `${names.source(id)} → ${names.target(targetOfSource[id])} (${distance[id]} edits)`,
+        (id) => `${names.source(id)} → ${names.target(targetOfSource[id])} (${count(distance[id], "edit")})`,
       ),
       ...part(
         "target tokens that most source tokens map to:",
@@ -124,7 +126,7 @@ function describeToken(
   const how = KINDS.find((one) => MAPPED[one] === kind[source])!;
   return {
     lines: [
-      `${names.source(source)} → ${target === -1 ? "nowhere" : names.target(target)} (${how}, ${distance[source]} edits)`,
+      `${names.source(source)} → ${target === -1 ? "nowhere" : names.target(target)} (${how}, ${count(distance[source], "edit")})`,
       `its mass goes to ${group < 0 ? "no group" : `group ${group}: ${members.slice(0, limit).map(names.target).join(", ")}${members.length > limit ? ` and ${members.length - limit} more` : ""}`}`,
     ],
     details: { source, target, kind: how, distance: distance[source], group, members: members.slice(0, limit) },

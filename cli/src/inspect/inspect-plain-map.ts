@@ -1,7 +1,9 @@
 import { readVocabularyMapJson } from "@fedmkt/shared/formats/vocabulary-map-json.ts";
 import { formatBytes } from "@fedmkt/shared/report/table.ts";
+import { count } from "../count.ts";
 import { doublingBins, formatBins, largest, partOf, spreadOf } from "./figures.ts";
-import { requireIndex } from "./inspect-knowledge.ts";
+import { formatCount, requireIndex } from "./inspect-knowledge.ts";
+import { VOCABULARY_MAP } from "./inspect-map.ts";
 import { type Inspection, type InspectionContext, nameToken } from "./inspection.ts";
 
 /** A vocabulary map in its JSON form, which tells where each token goes and how far that is, and no more. */
@@ -12,13 +14,13 @@ export function inspectPlainMap(bytes: Uint8Array, what: string, context: Inspec
   const mapped = targetOfSource.filter((id) => id >= 0).length;
   const edited = distance.filter((edits) => edits > 0);
   const describe = (id: number) =>
-    `${name(source, id)} → ${targetOfSource[id] < 0 ? "nowhere" : name(target, targetOfSource[id])} (${distance[id]} edits)`;
+    `${name(source, id)} → ${targetOfSource[id] < 0 ? "nowhere" : name(target, targetOfSource[id])} (${count(distance[id], "edit")})`;
   const shown =
     context.sample === null
       ? largest(distance, context.limit)
       : [requireIndex(context.sample, targetOfSource.length, `${what}: --sample, a source token's id`)];
   return {
-    kind: "vocabulary map",
+    kind: VOCABULARY_MAP,
     facts: {
       rule,
       from: source,
@@ -26,7 +28,7 @@ export function inspectPlainMap(bytes: Uint8Array, what: string, context: Inspec
       size: { value: bytes.length, text: formatBytes(bytes.length) },
       "source vocabulary": targetOfSource.length,
       mapped: partOf(mapped, targetOfSource.length),
-      "edit distance where there is one": spreadOf(edited, (edits) => edits.toFixed(1)),
+      "edit distance where there is one": spreadOf(edited, formatCount),
     },
     lines: [
       `edit distances: ${formatBins(doublingBins(edited), edited.length)}`,

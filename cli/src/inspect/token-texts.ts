@@ -20,19 +20,28 @@ export function textsOfPlan(plan: Plan | null): TokenText {
   };
 }
 
+/** Tokenizers that a person names, for files that belong to no run's folder. */
+export interface NamedTokenizers {
+  tokenText: TokenText;
+  /** those that no token was asked of so far */
+  unused(): { place: string; hash: string }[];
+}
+
 /**
- * Texts by tokenizers that a person names, for files that belong to no run's folder.
  * @param places - model folders, or files such as tokenizer.json
  * @throws InvalidInputError `FILE_MISSING`, and what {@link openTokenizer} refuses
  */
-export function textsOfTokenizers(places: readonly string[], cwd: string): TokenText {
-  const vocabularies = new Map(
-    places.map((place) => {
-      const { hash, vocabulary } = openAt(resolve(cwd, place), place);
-      return [hash, vocabulary];
-    }),
-  );
-  return ({ tokenizerHash }, id) => textOf(vocabularies.get(tokenizerHash) ?? null, id);
+export function openNamedTokenizers(places: readonly string[], cwd: string): NamedTokenizers {
+  const tokenizers = places.map((place) => ({ place, ...openAt(resolve(cwd, place), place) }));
+  const vocabularies = new Map(tokenizers.map(({ hash, vocabulary }) => [hash, vocabulary]));
+  const asked = new Set<string>();
+  return {
+    tokenText: ({ tokenizerHash }, id) => {
+      asked.add(tokenizerHash);
+      return textOf(vocabularies.get(tokenizerHash) ?? null, id);
+    },
+    unused: () => tokenizers.filter(({ hash }) => !asked.has(hash)).map(({ place, hash }) => ({ place, hash })),
+  };
 }
 
 function readVocabulary(plan: Plan, party: string): Vocabulary | null {

@@ -30,7 +30,7 @@ describe("fedmkt inspect, of a vocabulary map in JSON,", () => {
     expect(stdout).toContain("vocabulary map");
     expect(stdout).toMatch(/rule +reference/);
     expect(stdout).toMatch(/mapped +5 \(83\.3 %\)/);
-    expect(stdout).toContain('5 "b" → 4 (3 edits)\n    4 "a" → 5 (1 edits)');
+    expect(stdout).toContain('5 "b" → 4 (3 edits)\n    4 "a" → 5 (1 edit)');
     const json = await callCli(folder, ["inspect", "map.json", "--json"]);
     expect(JSON.parse(json.stdout).data.details.tokens).toEqual([
       { source: 5, target: 4, distance: 3 },

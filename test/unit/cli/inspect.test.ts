@@ -212,20 +212,23 @@ describe("fedmkt inspect", () => {
       from: "server",
       to: "ward",
       "of them aligned": { count: 1, share: 0.25 },
+      "of them taught": { count: 1, share: 0.25 },
       "entries a position": { mean: 2 },
       "mass kept": 0.75,
       "mass on equal tokens": 0.5,
       "mass mapped nowhere": 0.05,
     });
     expect(data.details.entriesWithMostMass).toEqual([
-      { id: 3, text: null, mass: 0.5 },
-      { id: 5, text: null, mass: 0.25 },
+      { id: 3, text: null, meanMass: 0.5 },
+      { id: 5, text: null, meanMass: 0.25 },
     ]);
     const text = await read(bytes);
     expect(text).toMatch(/of them aligned +1 \(25\.0 %\)\n/);
     expect(text).toContain("entries with most mass:\n    3: 50.0 %\n    5: 25.0 %\n");
+    const rising = writeAlignedShard({ ...ALIGNED, probabilities: Float32Array.of(0.25, 0.5) }, ALIGNED_HEADER);
+    expect(await read(rising)).toContain("first position's likeliest: 5 (50.0 %), 3 (25.0 %)");
     expect(await read(bytes, "--sample", "0")).toContain(
-      "sample 0: 1 aligned positions\n    1: 3 (50.0 %), 5 (25.0 %) | tail 25.0 %",
+      "sample 0: taught at 1 position\n    1: 3 (50.0 %), 5 (25.0 %) | tail 25.0 %",
     );
   });
 
@@ -321,6 +324,55 @@ describe("fedmkt inspect", () => {
     );
   });
 
+  it("says which of the tokenizers that were named no token is of", async () => {
+    write(folder, "their/tokenizer.json", JSON.stringify(characterTokenizerJson("ab")));
+    write(folder, "other/tokenizer.json", JSON.stringify(characterTokenizerJson("xyz")));
+    const hash = sha256(new TextEncoder().encode(JSON.stringify(characterTokenizerJson("ab"))));
+    const bytes = writeKnowledgeShard(KNOWLEDGE, { ...SHARD_HEADER, tokenizerHash: hash });
+    const { data } = await inspect(bytes, "--tokenizer", "their,other");
+    expect(data.unusedTokenizers).toEqual([{ place: "other", tokenizer: expect.stringMatching(/^[0-9a-f]{12}$/) }]);
+    const text = await read(bytes, "--tokenizer", "other");
+    expect(text).toContain(`no token that is shown is of the tokenizer other (${data.unusedTokenizers[0].tokenizer})`);
+    expect((await inspect(bytes, "--tokenizer", "their")).data.unusedTokenizers).toEqual([]);
+  });
+
+  it("refuses a position of a map and of a text's tokens that are not there, and names one at which nothing is taught", async () => {
+    const map = writeVocabularyMap(MAP, { sourceTokenizerHash: HASH, targetTokenizerHash: HASH });
+    const at = ["--sample", "0", "--position", "1"];
+    expect((await inspect(map, ...at)).error).toMatchObject({
+      code: "BAD_ARGUMENT",
+      message: expect.stringContaining("--position: it is a map"),
+    });
+    const text = '{"sourceTokens":["a"],"targetTokens":["a"],"sourcesOfTarget":[[0]]}\n';
+    expect((await inspect(text, ...at)).error).toMatchObject({
+      code: "BAD_ARGUMENT",
+      message: expect.stringContaining("--position: expected one from 0 to 0, got 1"),
+    });
+    expect(await read(writeAlignedShard(ALIGNED, ALIGNED_HEADER), "--sample", "0", "--position", "7")).toContain(
+      "    7: nothing is taught\n",
+    );
+  });
+
+  it("says of JSON Lines that are no alignment what it expected", async () => {
+    write(folder, "texts.jsonl", '{"text":"a"}\n{"text":"b"}\n');
+    expect(await callCli(folder, ["inspect", "texts.jsonl"])).toMatchObject({
+      exitCode: 2,
+      stderr: expect.stringContaining("texts.jsonl: expected the JSON Lines that fedmkt align writes"),
+    });
+  });
+
+  it.each([
+    ["per-byte", "bits/byte"],
+    ["per-token", "nats/token"],
+  ] as const)("says in which unit the gaps of a selection by %s are", async (lossMetric, unit) => {
+    const count = SUMMARY.selections[0];
+    const { round, target } = count;
+    const choice = { sources: Object.keys(count.bySource), rule: "strict", lossMetric, winners: [], gaps: [] };
+    const bytes = encodeJson({ version: 2, run: "toy", round, target, ...choice, shares: null, count, transfers: [] });
+    expect((await inspect(bytes)).data.facts["mean gap"]).toBe(count.meanGap);
+    expect(await read(bytes)).toMatch(new RegExp(`mean gap +[0-9.−-]+ ${unit}\\n`));
+  });
+
   it("sends a spec to validate", async () => {
     expect(await callCli(folder, ["inspect", "run.yaml"])).toMatchObject({
       exitCode: 2,
@@ -339,7 +391,7 @@ describe("fedmkt inspect", () => {
     ["a missing file", null, "FILE_MISSING"],
     ["JSON of another form", '{"a":1}', "FILE_UNKNOWN"],
     ["broken JSON", '{"a":', "FILE_UNKNOWN"],
-    ["an empty file", "", "SAFETENSORS_TRUNCATED"],
+    ["an empty file", "", "FILE_UNKNOWN"],
     ["text", "some text that is longer than eight bytes", "SAFETENSORS_INVALID"],
   ])("is bad input for %s", async (_, content, code) => {
     if (content === null) remove(`${folder}/it`);

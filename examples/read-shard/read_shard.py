@@ -11,6 +11,8 @@ def read_shard(path):
     with open(path, "rb") as file:
         metadata = json.loads(file.read(*struct.unpack("<Q", file.read(8))))["__metadata__"]
         payload = file.read()
+    if metadata.get("encoding") != "packed":
+        raise ValueError(f"{path}: expected a packed shard; any reader of safetensors opens a plain one")
     hashed = "".join(f"{key}={metadata[key]}\n" for key in sorted(metadata) if key != "packedHash").encode() + payload
     assert hashlib.sha256(hashed).hexdigest() == metadata["packedHash"], "the shard was changed"
     samples, leaf_bits = struct.unpack_from("<I", payload)[0], max(1, (int(metadata["vocabularySize"]) - 1).bit_length())
@@ -101,4 +103,6 @@ def read_shard(path):
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python3 read_shard.py SHARD.safetensors > shard.json")
     print(json.dumps(read_shard(sys.argv[1])[1], default=list))

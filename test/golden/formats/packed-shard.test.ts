@@ -64,6 +64,11 @@ describe("the packed encoding", () => {
     },
   );
 
+  withPython("is what it asks for where it is given a plain shard", () => {
+    writeFileSync(join(folder, "plain.safetensors"), writeKnowledgeShard(knowledge, header, "plain"));
+    expect(() => readWithPython(join(folder, "plain.safetensors"))).toThrow("expected a packed shard");
+  });
+
   withPython("is refused by it where a byte was changed", () => {
     const bytes = readFileSync(FIXTURE);
     bytes[bytes.length - 40] ^= 1;

@@ -120,7 +120,10 @@ function decodePlainText(bytes: Uint8Array, name: string): string {
 function findSchema(fields: Fields, refuse: Refuse): Schema {
   const keys = Object.keys(fields).filter((key) => !IGNORED.includes(key));
   const unknown = keys.filter((key) => !KNOWN.includes(key));
-  if (unknown.length > 0) throw refuse(`${describeUnknownKeys(unknown, KNOWN)}; ${IGNORED.join(", ")} are ignored`);
+  if (unknown.length > 0)
+    throw refuse(
+      `${describeUnknownKeys(unknown, KNOWN)}; expected one of ${SCHEMAS.map(({ name }) => name).join(", ")}; ${IGNORED.join(", ")} are ignored`,
+    );
   const schema = SCHEMAS.find(
     ({ required, optional }) =>
       required.every((key) => keys.includes(key)) &&

@@ -133,7 +133,11 @@ describe("a data set", () => {
     ],
     ["a misspelt key", [{ promt: "a", completion: "b" }], 'line 1: unknown key "promt": did you mean "prompt"?'],
     ["a key in another case", [{ Text: "a" }], 'line 1: unknown key "Text": did you mean "text"?'],
-    ["a strange key", [{ text: "a", zzzzzzz: 1 }], "line 1: 1 unknown key; id, source, meta are ignored"],
+    [
+      "a strange key",
+      [{ text: "a", zzzzzzz: 1 }],
+      'line 1: 1 unknown key; expected one of {"text"}, {"prompt","completion"}, ',
+    ],
     ["the key __proto__", ['{"text":"a","__proto__":{}}'], "line 1: 1 unknown key"],
     ["keys of no schema", [{ prompt: "a" }], 'line 1: expected one of {"text"}, {"prompt","completion"}, '],
     ["keys of two schemas", [{ text: "a", completion: "b" }], "got the keys text, completion"],

@@ -24,7 +24,7 @@ export function plainBytes(samples: number, tokens: number, positions: number, e
  * Codes knowledge that {@link checkKnowledge} accepts. Log-probabilities and tails are rounded; all else is kept, but that
  * entries of one rounded log-probability are ordered by id.
  *
- * Time O(T + E); memory a shard's plain size, and 50 bytes for each token of the vocabulary.
+ * Time O(T + E); memory a quarter of the plain size, and 52 bytes for each token of the vocabulary, rounded up to a power of 2.
  */
 export function packKnowledge(knowledge: Knowledge, vocabularySize: number, refuse: Refuse): Uint8Array {
   const { sampleIds, lossNats, tokenIds, positions, topIds } = knowledge;

@@ -28,6 +28,11 @@ export function countSetModels(): number {
   return CONTEXTS * BUCKETS;
 }
 
+/** Kinds of how many positions ago, up to 65 and more. */
+const AGE = Uint8Array.from({ length: FIRST_POSITION + 1 }, (_, ago) =>
+  ago <= 2 ? Math.max(0, ago - 1) : ago <= 4 ? 2 : ago <= 16 ? 3 : ago <= 64 ? 4 : 5,
+);
+
 /** What is kept of a node's children lies side by side, the left one's before the right one's, since memory is what takes time. */
 const NODE_SIZE = 8;
 /** its own model */
@@ -108,7 +113,8 @@ export class TokenSets {
     const likeness = hasReference
       ? (nodes[child + EXPECTED] === time ? 2 : 0) + (nodes[node + EXPECTED + 1 - side] === time ? 1 : 0)
       : 4;
-    const age = ageOf(time - nodes[child + OCCUPIED]);
+    const ago = time - nodes[child + OCCUPIED];
+    const age = AGE[ago < FIRST_POSITION ? ago : FIRST_POSITION];
     const model = BUCKETS * (2 * (AGES * likeness + age) + side) + BUCKET[nodes[child + PLACE] >> 12];
     const bit = coder.code(model, nodes[child + WANTED] === time ? 1 : 0);
     learn(nodes, child + PLACE, bit, PLACE_MEMORY);
@@ -124,9 +130,4 @@ export class TokenSets {
         nodes[mark] = time;
       }
   }
-}
-
-function ageOf(positions: number): number {
-  if (positions <= 2) return positions - 1;
-  return positions <= 4 ? 2 : positions <= 16 ? 3 : positions <= 64 ? 4 : 5;
 }

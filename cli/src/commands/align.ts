@@ -60,11 +60,14 @@ export const command: Command = {
     const [shown, out] = [args.input as string, args.out as string];
     const [input, file] = [resolve(io.cwd, shown), resolve(io.cwd, out)];
     const size = sizeOf(input, shown);
-    if (input === file)
+    // what is written stands in OUT.part until it is whole
+    if (input === file || input === `${file}.part`)
       throw new InvalidInputError(
         "BAD_ARGUMENT",
-        `fedmkt align: --out: expected another file than --input, got ${out}`,
+        `fedmkt align: --out: expected another file than --input, got ${out}, which is written by way of ${out}.part`,
       );
+    if (statSync(file, { throwIfNoEntry: false })?.isDirectory())
+      throw new InvalidInputError("BAD_ARGUMENT", `fedmkt align: --out: expected a file, ${out} is a folder`);
     const source = await readTokenizer({ io }, args.source as string);
     const target = await readTokenizer({ io }, args.target as string);
     const align = textAligner(strategy, source, target);

@@ -114,6 +114,16 @@ describe("fedmkt align", () => {
   });
 
   it.each([
+    ["a name whose half-written file is the input", "precious.jsonl", "precious.jsonl.part"],
+    ["a folder", ".", "precious.jsonl"],
+  ])("refuses %s as --out before anything is written", async (_, out, input) => {
+    write(folder, input, '{"text":"we"}\n');
+    const { exitCode, stdout } = await callCli(folder, argv(out, "--input", input, "--json"));
+    expect([exitCode, JSON.parse(stdout).error.code]).toEqual([2, "BAD_ARGUMENT"]);
+    expect(readFileSync(join(folder, input), "utf8")).toBe('{"text":"we"}\n');
+  });
+
+  it.each([
     ["a line that is no JSON", '{"text":"we"}\n{"text":\n', "JSONL_INVALID_JSON", /broken.jsonl, line 2/],
     ["a line of another kind", '{"text":"we"}\n{"prompt":"we","completion":"w"}\n', "DATASET_INVALID", /line 2/],
     ["a question with choices", '{"prompt":"a","choices":["b","c"],"answer":0}\n', "DATASET_INVALID", /line 1/],

@@ -56,6 +56,28 @@ describe("fedmkt extract", () => {
     });
   });
 
+  it("packs unless told otherwise: the same knowledge, plain, takes more and has its probabilities unrounded", async () => {
+    const argv = ["extract", "model", "--data", "answers.jsonl", "--out", "plain", "--encoding", "plain"];
+    const data = await dataOf(folder, argv);
+    expect(data).toMatchObject({ encoding: "plain", topP: 1 });
+    const [plain, packed] = [shard("plain", 0), shard("answers", 0)];
+    expect([plain.encoding, packed.encoding]).toEqual(["plain", "packed"]);
+    expect(packed.knowledge.lossNats).toEqual(plain.knowledge.lossNats);
+    expect(packed.knowledge.tokenIds).toEqual(plain.knowledge.tokenIds);
+    expect(packed.knowledge.topLogProbs).not.toEqual(plain.knowledge.topLogProbs);
+    const bytes = (out: string) => readFileSync(join(folder, out, "shard-00000.safetensors")).length;
+    expect(bytes("answers")).toBeLessThan(bytes("plain") / 2);
+  });
+
+  it("keeps no more entries than it takes to reach a mass", async () => {
+    const argv = ["extract", "model", "--data", "answers.jsonl", "--out", "cut", "--top-p", "0.1"];
+    expect(await dataOf(folder, argv)).toMatchObject({ encoding: "packed", topP: 0.1 });
+    const [cut, whole] = [shard("cut", 0), shard("answers", 0)];
+    expect(cut.header.topP).toBe(0.1);
+    expect(cut.knowledge.topIds.length).toBeLessThan(whole.knowledge.topIds.length);
+    expect(Math.max(...cut.knowledge.tailMass)).toBeLessThan(0.91);
+  });
+
   it("makes the same bytes again", async () => {
     await dataOf(folder, ["extract", "model", "--data", "answers.jsonl", "--out", "again"]);
     for (const name of readdirSync(join(folder, "again")))
@@ -95,6 +117,9 @@ describe("fedmkt extract", () => {
 
   it.each([
     [["--top-k", "0"], "expected a whole number from 1 to 4096"],
+    [["--top-p", "0"], "expected a number from 0.000001 to 1"],
+    [["--top-p", "1.5"], "fedmkt extract: --top-p"],
+    [["--encoding", "zipped"], "BAD_ARGUMENT"],
     [["--positions", "some"], "BAD_ARGUMENT"],
     [["--samples-per-shard", "many"], "expected a whole number"],
     [["--out", "model"], "FOLDER_IN_USE"],

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { alignByByteOffset } from "../../../shared/src/core/alignment/byte-offset.ts";
 import { mapVocabulary } from "../../../shared/src/core/alignment/vocabulary-map.ts";
 import type { AlignedKnowledge } from "../../../shared/src/core/knowledge.ts";
 import type { Tokenizer } from "../../../shared/src/ports/tokenizer.ts";
+import { alignByByteOffset } from "../../support/align-by-byte-offset.ts";
 import { knowledgeOf } from "../../support/knowledge-of.ts";
 import { byteLevel, characters, sentencePiece } from "../../support/tiny-tokenizers.ts";
 
@@ -59,7 +59,7 @@ describe("aligned knowledge", () => {
           const map = mapVocabulary(source.vocabulary, target.vocabulary, rule);
           const from = knowledgeOf(texts, source, says(source, salt));
           const to = knowledgeOf(texts, target, says(target, salt));
-          const aligned = alignByByteOffset(from, to, map, learn, temperature);
+          const aligned = alignByByteOffset([from, source], [to, target], map, learn, temperature);
           const { statistics } = aligned;
           let kept = 0;
           for (const { entries, probabilities, tail } of rows(aligned)) {
@@ -95,7 +95,7 @@ describe("aligned knowledge", () => {
         (texts, own, salt, learn) => {
           const map = mapVocabulary(own.vocabulary, own.vocabulary, "product");
           const from = knowledgeOf(texts, own, says(own, salt));
-          const aligned = alignByByteOffset(from, from, map, learn, 1);
+          const aligned = alignByByteOffset([from, own], [from, own], map, learn);
           expect(aligned.statistics.alignedPositions).toBe(from.positions.length);
           expect([...aligned.positions]).toEqual([...from.positions]);
           rows(aligned).forEach(({ entries, probabilities, tail }, row) => {
@@ -123,18 +123,16 @@ describe("aligned knowledge", () => {
         const left = knowledgeOf(texts, one, says(one, salt));
         const right = knowledgeOf(texts, other, says(other, salt));
         const there = alignByByteOffset(
-          left,
-          right,
+          [left, one],
+          [right, other],
           mapVocabulary(one.vocabulary, other.vocabulary, "min-edit"),
           "token",
-          1,
         );
         const back = alignByByteOffset(
-          right,
-          left,
+          [right, other],
+          [left, one],
           mapVocabulary(other.vocabulary, one.vocabulary, "min-edit"),
           "token",
-          1,
         );
         expect(there.statistics.alignedPositions).toBe(back.statistics.alignedPositions);
       }),

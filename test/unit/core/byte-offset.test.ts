@@ -1,9 +1,9 @@
 import { describe, expect, it } from "@jest/globals";
-import { alignByByteOffset } from "../../../shared/src/core/alignment/byte-offset.ts";
 import { matchPositions } from "../../../shared/src/core/alignment/match-positions.ts";
 import { mapVocabulary } from "../../../shared/src/core/alignment/vocabulary-map.ts";
 import type { AlignedKnowledge } from "../../../shared/src/core/knowledge.ts";
 import type { Tokenizer } from "../../../shared/src/ports/tokenizer.ts";
+import { alignByByteOffset } from "../../support/align-by-byte-offset.ts";
 import { type Distribution, knowledgeOf, type TextOrCompletion } from "../../support/knowledge-of.ts";
 import {
   byteLevelTokenizerJson,
@@ -69,7 +69,7 @@ describe("positions are paired where both have read the same bytes", () => {
     const to = knowledgeOf(samples, llama, certain(0));
     const map = mapVocabulary(gpt.vocabulary, llama.vocabulary, "product");
     // llama: BOS ▁we ▁util ize. Before the added space, and within "utilize", nothing; after "▁we" what gpt says there.
-    expect([...alignByByteOffset(from, to, map, "token", 1).positions]).toEqual([1]);
+    expect([...alignByByteOffset([from, gpt], [to, llama], map, "token").positions]).toEqual([1]);
   });
 
   it("takes the added space's token as the start, and nothing for the place before it", () => {
@@ -151,7 +151,8 @@ describe("what is carried over", () => {
     const samples = [text("w t")];
     const from = knowledgeOf(samples, source, () => ({ ids, probabilities }));
     const map = mapVocabulary(source.vocabulary, target.vocabulary, rule);
-    return alignByByteOffset(from, knowledgeOf(samples, target, certain(0)), map, learn, temperature);
+    const to = knowledgeOf(samples, target, certain(0));
+    return alignByByteOffset([from, source], [to, target], map, learn, temperature);
   };
   const entriesOf = ({ entries, probabilities, entryOffsets, tail }: AlignedKnowledge) => ({
     entries: [...entries.subarray(0, entryOffsets[1])],

@@ -39,6 +39,19 @@ function pairs(source: Tokenizer, target: Tokenizer, samples: TextOrCompletion[]
   return [...left].map((position, index) => [from.positions[position], to.positions[right[index]]]);
 }
 
+/** One side's positions: the ends of each sample's tokens, and at which of them it learns; default: all but the last. */
+function sideOf(ends: number[][], positions = ends.map((one) => [...one.keys()].slice(0, -1))) {
+  const offsets = (parts: number[][]) =>
+    Int32Array.from([0, ...parts.keys().map((last) => parts.slice(0, last + 1).flat().length)]);
+  return {
+    sampleIds: Uint8Array.from({ length: 16 * ends.length }, (_, byte) => byte >> 4),
+    tokenOffsets: offsets(ends),
+    tokenEnds: Int32Array.from(ends.flat()),
+    positionOffsets: offsets(positions),
+    positions: Int32Array.from(positions.flat()),
+  };
+}
+
 describe("positions are paired where both have read the same bytes", () => {
   it("knownDivergence (FATE-LLM's DTW): “util” + “ize” is “utilize”, and “the” is “the”", () => {
     const sample = [text("we utilize the dyn")];
@@ -105,14 +118,7 @@ describe("positions are paired where both have read the same bytes", () => {
   });
 
   it("uses the last of several positions that end at one byte", () => {
-    const side = (ends: number[]) => ({
-      sampleIds: new Uint8Array(16),
-      tokenOffsets: Int32Array.of(0, ends.length),
-      tokenEnds: Int32Array.from(ends),
-      positionOffsets: Int32Array.of(0, ends.length - 1),
-      positions: Int32Array.from(ends.slice(1), (_, index) => index),
-    });
-    const matched = matchPositions(side([0, 0, 1, 2, 2, 2]), side([0, 1, 1, 2, 2]));
+    const matched = matchPositions(sideOf([[0, 0, 1, 2, 2, 2]]), sideOf([[0, 1, 1, 2, 2]]));
     expect([...matched.source]).toEqual([1, 2, 4]);
     expect([...matched.target]).toEqual([0, 2, 3]);
   });
@@ -124,6 +130,29 @@ describe("positions are paired where both have read the same bytes", () => {
     expect([...matched.offsets]).toEqual([0, 2, 5, 6]);
   });
 
+  it("takes no position of the next sample for one of this", () => {
+    const two = sideOf(
+      [
+        [0, 1, 2],
+        [0, 1, 2],
+      ],
+      [[0, 1], [1]],
+    );
+    expect([...matchPositions(two, two).offsets]).toEqual([0, 2, 3]);
+    // the target has a position at byte 2, where the source has none left; the next sample's tokens have the same numbers
+    for (const next of [
+      [1, 2],
+      [2, 3],
+    ]) {
+      const follows = [0, 1, 2, 3, 4];
+      const source = sideOf([[0, 1, 2], follows], [[0, 1], next]);
+      const target = sideOf([[0, 1, 2, 2], follows], [[0, 1, 2], next]);
+      const matched = matchPositions(source, target);
+      expect([...matched.source]).toEqual([0, 1, 2, 3]);
+      expect([...matched.target]).toEqual([0, 1, 3, 4]);
+    }
+  });
+
   it("refuses shards of other samples, or of other texts under the same id", () => {
     const known = (answer: string) => knowledgeOf([text(answer)], characters(), certain(0));
     const other = { ...known("ab"), sampleIds: new Uint8Array(16).fill(9) };
@@ -133,9 +162,28 @@ describe("positions are paired where both have read the same bytes", () => {
         message: expect.stringMatching(/sample 0: .*(09){16}.*(01){16}/),
       }),
     );
-    expect(() => matchPositions(known("abc"), known("ab"))).toThrow(/end at byte 2.* got 3/);
+    expect(() => matchPositions(known("abc"), known("ab"))).toThrow(
+      expect.objectContaining({
+        code: "SAMPLES_DIFFER",
+        message: expect.stringMatching(/^sample (01){16}: .* end at byte 2.* got 3$/),
+      }),
+    );
     expect(() => matchPositions(known("ab"), { ...known("ab"), sampleIds: new Uint8Array(32) })).toThrow(
-      /2 samples, got 1/,
+      expect.objectContaining({
+        code: "SAMPLES_DIFFER",
+        message: "expected the target's 2 samples, got 1 of the source",
+      }),
+    );
+  });
+
+  it("names the sample that differs, also where it is not the first", () => {
+    const two = sideOf([
+      [0, 1],
+      [0, 1],
+    ]);
+    const others = { ...two, sampleIds: two.sampleIds.map((byte, at) => (at < 16 ? byte : 9)) };
+    expect(() => matchPositions(two, others)).toThrow(
+      `sample 1: expected the target's ${"09".repeat(16)}, got the source's ${"01".repeat(16)}`,
     );
   });
 });

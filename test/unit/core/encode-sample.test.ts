@@ -40,7 +40,10 @@ describe("a text", () => {
   it("needs one of them", () => {
     const json = { ...byteLevelTokenizerJson([]), added_tokens: [] };
     expect(() => encodeSample(text("a"), openJson(json), 10)).toThrow(
-      expect.objectContaining({ code: "TOKENIZER_WITHOUT_BOS", message: expect.stringContaining("line 7") }),
+      expect.objectContaining({
+        code: "TOKENIZER_WITHOUT_BOS",
+        message: expect.stringMatching(/^sample (ab){16} \(line 7\): /),
+      }),
     );
   });
 

@@ -10,7 +10,6 @@ import type { EncodedText } from "./encode-sample.ts";
  * @throws InvalidInputError `ANSWER_UNWRITABLE` with the first byte that cannot be written
  */
 export function checkWritten({ ids, ends, answer }: EncodedText, unknown: number | null, what: string): void {
-  if (unknown === null) return;
   const token = ids.findIndex((id, index) => id === unknown && answer[index] === 1);
   if (token < 0) return;
   throw new InvalidInputError(

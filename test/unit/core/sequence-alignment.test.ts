@@ -3,6 +3,7 @@ import { boundaryMarkOf } from "../../../shared/src/core/alignment/boundary-mark
 import { alignByDtw } from "../../../shared/src/core/alignment/dtw.ts";
 import { alignByGreedyDp } from "../../../shared/src/core/alignment/greedy-dp.ts";
 import { alignByEnds, alignSequences, blocksOf } from "../../../shared/src/core/alignment/sequence-alignment.ts";
+import { checkSequences, MAX_TOKEN_PAIRS } from "../../../shared/src/core/alignment/sequence-limits.ts";
 import { tokenSpeller } from "../../../shared/src/core/alignment/token-strings.ts";
 
 const words = (text: string) => text.split(" ");
@@ -98,6 +99,10 @@ describe("byte-offset", () => {
     expect(alignByEnds([2, 10, 14], [2, 7, 10, 14])).toEqual([[0], [], [1], [2]]);
   });
 
+  it("passes over source tokens that end where no target token does", () => {
+    expect(alignByEnds([1, 2, 3], [3])).toEqual([[2]]);
+  });
+
   it("takes the last of several tokens that end at one byte, on either side", () => {
     expect(alignByEnds([0, 0, 1, 3, 3], [0, 1, 1, 3])).toEqual([[1], [], [2], [4]]);
   });
@@ -110,6 +115,22 @@ describe("byte-offset", () => {
 });
 
 describe("any alignment", () => {
+  it.each([
+    ["byte-offset", [[1]]],
+    ["dtw", [[0, 1]]],
+    ["greedy-dp", [[]]],
+  ] as const)("is made as it is asked for: %s", (strategy, expected) => {
+    const source = { strings: ["un", "happy"], ends: [2, 7] };
+    expect(alignSequences(strategy, source, { strings: ["unhappy"], ends: [7] })).toEqual(expected);
+  });
+
+  it("may have exactly as many pairs of tokens as its memory allows", () => {
+    const [long, short] = [8192, 4096].map((tokens) => new Array<string>(tokens).fill("a"));
+    expect(long.length * short.length).toBe(MAX_TOKEN_PAIRS);
+    expect(() => checkSequences(long, short, "dtw")).not.toThrow();
+    expect(() => checkSequences([...long, "a"], short, "dtw")).toThrow("got 8193 × 4096");
+  });
+
   it("of nothing to something is nothing", () => {
     const nothing = { strings: [], ends: [] };
     const something = { strings: ["a"], ends: [1] };

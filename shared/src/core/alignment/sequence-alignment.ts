@@ -43,9 +43,10 @@ export function alignByEnds(source: ArrayLike<number>, target: ArrayLike<number>
   let from = 0;
   for (let token = 0; token < target.length; token++) {
     const end = target[token];
-    const isLast = token + 1 === target.length || target[token + 1] !== end;
-    while (isLast && from < source.length && source[from] < end) from++;
-    while (isLast && from + 1 < source.length && source[from + 1] === end) from++;
+    const isLast = target[token + 1] !== end;
+    // behind either's last token there is nothing, which is neither less nor equal
+    while (source[from] < end) from++;
+    while (source[from + 1] === end) from++;
     sourcesOfTarget.push(isLast && source[from] === end ? [from] : []);
   }
   return sourcesOfTarget;

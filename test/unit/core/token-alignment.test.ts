@@ -58,6 +58,10 @@ describe("greedy-dp", () => {
     expect(alignByGreedyDp(["a", "utilize"], ["util", "ize"]).sourcesOfTarget).toEqual([[], []]);
   });
 
+  it("takes no span found elsewhere for one at the beginning", () => {
+    expect(alignByGreedyDp(["b", "u", "n"], ["x", "un", "ab"]).sourcesOfTarget).toEqual([[], [1, 2], []]);
+  });
+
   it("takes the shortest span, and none of other characters", () => {
     expect(alignByGreedyDp(["x", "ab", "ab"], ["x", "abab"]).sourcesOfTarget).toEqual([[0], [1, 2]]);
     expect(alignByGreedyDp(["x", "ab", "cd"], ["x", "abce"]).sourcesOfTarget).toEqual([[0], []]);

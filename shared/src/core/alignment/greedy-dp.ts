@@ -85,7 +85,7 @@ function followBack(
     if (step === STEP.source) column--;
     else if (step === STEP.target) line--;
     else {
-      const longer = target[line] !== source[column] && span.find(line, column);
+      const longer = span.find(line, column);
       const first = {
         target: line + 1 - (longer ? span.targets : 1),
         source: column + 1 - (longer ? span.sources : 1),
@@ -118,7 +118,7 @@ function spell(tokens: readonly string[]): Spelling {
 }
 
 /**
- * The shortest span that ends with two given tokens of unequal strings: both take their last token, then whichever is shorter
+ * The shortest span that ends with two given tokens: both take their last token, then whichever is shorter
  * takes one more, until both have as many characters; it is a span if these are the same.
  */
 class SpanFinder {
@@ -138,31 +138,27 @@ class SpanFinder {
     const { points: targetPoints, ends: targetEnds } = this.#target;
     const targetEnd = targetEnds[lastTarget];
     const sourceEnd = sourceEnds[lastSource];
-    // tokens before the span, and characters in it
+    // tokens before the span
     let before = lastTarget;
     let beforeSource = lastSource;
-    let length = targetEnd - beginOf(before, targetEnds);
-    let sourceLength = sourceEnd - beginOf(beforeSource, sourceEnds);
     let compared = 0;
-    while (true) {
-      const shorter = length < sourceLength ? length : sourceLength;
-      while (compared < shorter) {
+    // The reference's loop ends at either beginning, before it has asked whether this is a span.
+    while (before > 0 && beforeSource > 0) {
+      const length = targetEnd - targetEnds[before - 1];
+      const sourceLength = sourceEnd - sourceEnds[beforeSource - 1];
+      // also where the source's tokens do not reach yet: in a span they will
+      while (compared < length) {
         compared++;
         if (targetPoints[targetEnd - compared] !== sourcePoints[sourceEnd - compared]) return false;
       }
-      // The reference's loop ends here, before it has asked whether this is a span.
-      if (before === 0 || beforeSource === 0) return false;
       if (length === sourceLength) {
         this.targets = lastTarget + 1 - before;
         this.sources = lastSource + 1 - beforeSource;
         return true;
       }
-      if (length < sourceLength) length = targetEnd - beginOf(--before, targetEnds);
-      else sourceLength = sourceEnd - beginOf(--beforeSource, sourceEnds);
+      if (length < sourceLength) before--;
+      else beforeSource--;
     }
+    return false;
   }
-}
-
-function beginOf(token: number, ends: Int32Array): number {
-  return token === 0 ? 0 : ends[token - 1];
 }

@@ -42,7 +42,7 @@ function pairs(source: Tokenizer, target: Tokenizer, samples: TextOrCompletion[]
 /** One side's positions: the ends of each sample's tokens, and at which of them it learns; default: all but the last. */
 function sideOf(ends: number[][], positions = ends.map((one) => [...one.keys()].slice(0, -1))) {
   const offsets = (parts: number[][]) =>
-    Int32Array.from([0, ...parts.keys().map((last) => parts.slice(0, last + 1).flat().length)]);
+    Int32Array.from([0, ...parts.map((_, last) => parts.slice(0, last + 1).flat().length)]);
   return {
     sampleIds: Uint8Array.from({ length: 16 * ends.length }, (_, byte) => byte >> 4),
     tokenOffsets: offsets(ends),

@@ -27,6 +27,26 @@ describe("cutting a text", () => {
     expect(cutText(whole, sampleBytes)).toEqual(pieces);
   });
 
+  it.each([
+    ["begins a word that is too long at once, where nothing stands before it", "abcdefghij", 8, ["abcdefgh", "ij"]],
+    ["leaves nothing over of a word that fills its pieces", "abcdefghijklmnop q", 8, ["abcdefgh", "ijklmnop", "q"]],
+    ["counts the bytes of white space", "abc\u2003\u2003de", 8, ["abc", "de"]],
+    ["counts what a piece has already", "ab cd ef gh", 8, ["ab cd ef", "gh"]],
+    ["cuts into pieces as short as the longest character", "😀😀é a", 4, ["😀", "😀", "é a"]],
+  ])("%s", (_, whole, sampleBytes, pieces) => {
+    expect(cutText(whole, sampleBytes)).toEqual(pieces);
+  });
+
+  it("needs pieces in which any character fits", () => {
+    expect(() => cutText("a", 3)).toThrow(
+      expect.objectContaining({
+        name: "InvariantError",
+        code: "SAMPLE_BYTES",
+        message: "expected sampleBytes of at least 4, got 3",
+      }),
+    );
+  });
+
   it("takes time in proportion to its length, even for one word of a million characters", () => {
     expect(cutText("x".repeat(1_000_000), 64)).toHaveLength(15_625);
   });

@@ -32,6 +32,7 @@ describe("cutting a text", () => {
     ["leaves nothing over of a word that fills its pieces", "abcdefghijklmnop q", 8, ["abcdefgh", "ijklmnop", "q"]],
     ["counts the bytes of white space", "abc\u2003\u2003de", 8, ["abc", "de"]],
     ["counts what a piece has already", "ab cd ef gh", 8, ["ab cd ef", "gh"]],
+    ["takes the last character of the basic plane for one", "\uffffé", 4, ["\uffff", "é"]],
     ["cuts into pieces as short as the longest character", "😀😀é a", 4, ["😀", "😀", "é a"]],
   ])("%s", (_, whole, sampleBytes, pieces) => {
     expect(cutText(whole, sampleBytes)).toEqual(pieces);

@@ -9,7 +9,8 @@ describe("bitsPerByte", () => {
   });
 
   it("has no answer for an empty answer", () => {
-    expect(() => bitsPerByte(1, 0)).toThrow(expect.objectContaining({ code: "EMPTY_ANSWER" }));
+    const message = "bitsPerByte: expected at least 1 byte, got 0";
+    expect(() => bitsPerByte(1, 0)).toThrow(expect.objectContaining({ code: "EMPTY_ANSWER", message }));
   });
 });
 

@@ -48,7 +48,7 @@ export async function extractShards(
   return { nats, bytes, knowledgeBytes };
 }
 
-/** The sample as if its prompt were to be answered too: every position after BOS predicts. */
+/** The sample as if its prompt were to be answered too: every position after BOS predicts. Its own loss then takes a second pass. */
 function wholly(text: EncodedText): EncodedText {
   return { ...text, answer: new Uint8Array(text.ids.length).fill(1, 1) };
 }

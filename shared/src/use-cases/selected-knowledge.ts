@@ -2,7 +2,6 @@ import { artefactKeys } from "../contracts/keys.ts";
 import type { Plan } from "../contracts/plan.ts";
 import { selection } from "../contracts/selection.ts";
 import { InvalidInputError } from "../core/errors.ts";
-import type { Knowledge } from "../core/knowledge.ts";
 import type { Sample } from "../core/samples/sample.ts";
 import { KnowledgeMixture } from "../core/selection/knowledge-mixture.ts";
 import { ownKnowledge, type TaughtKnowledge } from "../core/selection/own-knowledge.ts";
@@ -106,7 +105,7 @@ async function loadAligned({ deps, plan, identity }: RunningJob, source: string,
     datasetHash: plan.public.hash,
     entryLimit: groups ?? partyOf(plan, target).vocabularySize,
   });
-  return { taught: aligned as TaughtKnowledge, what };
+  return { taught: aligned, what };
 }
 
 /** The target's own knowledge, the one that it was compared by. */
@@ -116,11 +115,7 @@ async function loadOwn({ deps, plan, identity }: RunningJob, { shard }: Slice) {
   const { transfer, temperature } = plan.spec.distillation;
   const what = `${folder}/${knowledgeName(shard)}`;
   const expected = { run: plan.run, round, party, shard, tokenizerHash, vocabularySize, datasetHash: plan.public.hash };
-  const { knowledge }: { knowledge: Knowledge } = readKnowledgeShard(
-    await readOutput(deps, folder, knowledgeName(shard)),
-    what,
-    expected,
-  );
+  const { knowledge } = readKnowledgeShard(await readOutput(deps, folder, knowledgeName(shard)), what, expected);
   return { own: ownKnowledge(knowledge, transfer, temperature), what };
 }
 

@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import type { RunState } from "@fedmkt/shared/contracts/run-state.ts";
 import type { RunSummary } from "@fedmkt/shared/contracts/summary.ts";
+import { emptyTransfers } from "@fedmkt/shared/report/empty-transfers.ts";
 import {
   describeMethod,
-  emptyTransfers,
   exchangedBytes,
   scoreTable,
   selectionTable,

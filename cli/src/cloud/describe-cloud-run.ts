@@ -1,15 +1,18 @@
 import type { Plan } from "@fedmkt/shared/contracts/plan.ts";
+import { emptyTransfers } from "@fedmkt/shared/report/empty-transfers.ts";
 import type { Outcome } from "../command.ts";
 import type { Cloud } from "./cloud.ts";
 import { describeProgress, findProgress } from "./describe-progress.ts";
-import { type CloudRun, readDollars, readDoneJobs, readPlan, standingWord } from "./read-run.ts";
+import { type CloudRun, readDollars, readDoneJobs, readLastClosedRound, readPlan, standingWord } from "./read-run.ts";
 
 /** One run: how it stands, how far it is, who waits at their queues, what it has cost. */
 export async function describeCloudRun(cloud: Cloud, found: CloudRun, nowMs: number): Promise<Outcome> {
   const { run, standing, execution, error, cause, startedMs, stoppedMs } = found;
   const plan = await readPlan(cloud, run);
-  const progress =
-    plan === null || standing === "succeeded" ? null : findProgress(plan, await readDoneJobs(cloud, run));
+  const done = plan === null ? new Set<string>() : await readDoneJobs(cloud, run);
+  const progress = plan === null || standing === "succeeded" ? null : findProgress(plan, done);
+  const closed = plan === null ? null : await readLastClosedRound(cloud, plan, done);
+  const warnings = closed === null ? [] : emptyTransfers({ ...closed, distillation: plan!.spec.distillation });
   const dollars = plan === null ? null : await readDollars(cloud, plan);
   const queues = plan === null || standing !== "running" ? [] : await readQueues(cloud, plan);
   // this machine's clock may be behind
@@ -18,6 +21,7 @@ export async function describeCloudRun(cloud: Cloud, found: CloudRun, nowMs: num
     `${run}: ${standingWord(found)} (${cloud.environment})`,
     ...(standingWord(found) === "failed" ? [`${error}: ${cause}`] : []),
     ...(progress === null ? [] : [describeProgress(progress)]),
+    ...warnings,
     ...queues.map(({ party, waiting, taken }) => `${party}'s queue: ${waiting} waiting, ${taken} taken`),
     ...(dollars === null ? [] : [describeCost(dollars, plan!)]),
     ...(seconds === null ? [] : [`${describeDuration(seconds)} ${stoppedMs === null ? "so far" : "in all"}`]),
@@ -33,6 +37,7 @@ export async function describeCloudRun(cloud: Cloud, found: CloudRun, nowMs: num
       error,
       cause,
       progress,
+      emptyTransfers: warnings,
       queues,
       dollars,
       seconds,

@@ -2,10 +2,12 @@ import { parseJson } from "@fedmkt/shared/contracts/json-document.ts";
 import { artefactKeys, controlKeys, MANIFEST } from "@fedmkt/shared/contracts/keys.ts";
 import { type Plan, plan } from "@fedmkt/shared/contracts/plan.ts";
 import type { RunStatus } from "@fedmkt/shared/contracts/run-status.ts";
+import { type RoundSummary, roundSummary } from "@fedmkt/shared/contracts/summary.ts";
 import { MAX_SPEC_BYTES } from "@fedmkt/shared/contracts/yaml-text.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import { lastClaim } from "@fedmkt/shared/use-cases/claim-run.ts";
 import { firstCause } from "@fedmkt/shared/use-cases/fail-run.ts";
+import { readJson } from "@fedmkt/shared/use-cases/read-json.ts";
 import { runDollars } from "@fedmkt/shared/use-cases/run-cost.ts";
 import { readStatus } from "@fedmkt/shared/use-cases/write-status.ts";
 import type { Cloud, CloudExecution } from "./cloud.ts";
@@ -116,6 +118,23 @@ export async function readPlan(cloud: Cloud, run: string): Promise<Plan | null> 
   const key = controlKeys.plan(run);
   if ((await objects.head(control, key)) === null) return null;
   return parseJson(await objects.get(control, key, MAX_PLAN_BYTES), key, plan);
+}
+
+/**
+ * What the last round that has closed came to.
+ * @param done - keys of what is done
+ * @returns null before the first has
+ */
+export async function readLastClosedRound(
+  cloud: Cloud,
+  { run, spec }: Plan,
+  done: ReadonlySet<string>,
+): Promise<RoundSummary | null> {
+  for (let round = spec.rounds; round > 0; round--) {
+    const key = artefactKeys.roundSummary(run, round);
+    if (done.has(key)) return readJson(cloud.objects, cloud.bucket("artefacts"), key, roundSummary);
+  }
+  return null;
 }
 
 /** What the run's workers have cost so far, by the price table. */

@@ -11,6 +11,10 @@ export const METRICS = {
   /** what a run's workers have cost when a round of it closed */
   runDollars: "RunDollars",
   roundsClosed: "RoundsClosed",
+  /** public samples that a target learns from others, each time one selects */
+  samplesSelected: "SamplesSelected",
+  /** selections that picked nothing: the target learns from labels alone */
+  emptySelections: "EmptySelections",
   /** runs that were written down as failed, each once */
   failedRuns: "FailedRuns",
 } as const;

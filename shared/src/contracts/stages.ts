@@ -80,7 +80,8 @@ export const STAGES = {
     host: "lambda",
     does: "DualMinCE: per public sample, from whom the target learns, if from anyone",
     input: z.strictObject({ run, round, target: partyId }),
-    output: z.strictObject({ key: z.string() }),
+    /** `selected`: of so many public samples, those that the target learns from others */
+    output: z.strictObject({ key: z.string(), samples: z.int().min(0), selected: z.int().min(0) }),
   },
   "server-distil": {
     host: "worker",

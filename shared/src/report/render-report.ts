@@ -1,10 +1,10 @@
 import type { RunSummary } from "../contracts/summary.ts";
 import { type Bar, drawBars } from "./bar-chart.ts";
+import { emptyTransfers } from "./empty-transfers.ts";
 import { type Html, html } from "./html.ts";
 import { drawCurve, drawLegend, type RoundCurve, seriesColor } from "./line-chart.ts";
 import {
   describeMethod,
-  emptyTransfers,
   exchangedBytes,
   scoreTable,
   selectionTable,

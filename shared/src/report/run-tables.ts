@@ -111,22 +111,6 @@ const OF_THE_REST = {
   "weighted-mean": "Every sample is learned from all; selected: where a source has the largest share.",
 } as const;
 
-/** What of the exchange came to nothing, a sentence each: an empty transfer must not go unseen. */
-export function emptyTransfers({ selections, transfers, distillation }: RunSummary): string[] {
-  const unaligned = transfers
-    .filter(({ targetPositions, alignedShare }) => targetPositions > 0 && alignedShare === 0)
-    .map(
-      ({ round, source, target }) => `round ${round}: nothing of ${source} reached ${target}: no position was aligned.`,
-    );
-  const unselected = selections
-    .filter(({ samples, none }) => samples > 0 && none === samples && distillation.selection !== "weighted-mean")
-    .map(
-      ({ round, target, samples }) =>
-        `round ${round}: ${target} learned nothing from others: on none of ${samples} public samples was anyone better.`,
-    );
-  return [...unaligned, ...unselected];
-}
-
 /** What translation kept, both ways. */
 export function transferTable(summary: RunSummary): TextTable {
   return {

@@ -16,6 +16,10 @@ const MEASURED: { [S in LambdaStageName]?: (output: StageOutput<S>) => Measureme
     { name: METRICS.runDollars, unit: MetricUnit.NoUnit, value: dollars },
     counted(METRICS.roundsClosed),
   ],
+  "select-knowledge": ({ samples, selected }) => [
+    { name: METRICS.samplesSelected, unit: MetricUnit.Count, value: selected },
+    ...(samples > 0 && selected === 0 ? [counted(METRICS.emptySelections)] : []),
+  ],
   "fail-run": ({ written }) => (written ? [counted(METRICS.failedRuns)] : []),
 };
 

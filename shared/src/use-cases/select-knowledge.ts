@@ -88,7 +88,7 @@ export function selectKnowledge(deps: StageDependencies) {
     };
     const key = artefactKeys.selection(run, round, target);
     await deps.objects.put(deps.buckets.artefacts, key, encodeJson(selection.parse(document)));
-    return { key };
+    return { key, samples: own.length, selected: rule === "weighted-mean" ? own.length : own.length - none };
   };
 }
 

@@ -20,7 +20,7 @@ const metrics = () => lines.map((line) => JSON.parse(line));
 const definitions = (line: ReturnType<typeof metrics>[number]) => line._aws.CloudWatchMetrics;
 const DIMENSIONS = [["service", "function"]];
 
-async function call<S extends "close-round" | "fail-run" | "select-knowledge">(
+async function call<S extends "close-round" | "fail-run" | "select-knowledge" | "map-vocabulary">(
   stage: S,
   input: object,
   output: object,
@@ -55,6 +55,16 @@ describe("what a function counts", () => {
     ]);
   });
 
+  it("is how many samples a target learns from others, and that it is none", async () => {
+    const selection = { run: "toy", round: 2, target: "server" };
+    const key = "runs/toy/round-2/selection/server.json";
+    await call("select-knowledge", selection, { key, samples: 100, selected: 7 });
+    await call("select-knowledge", selection, { key, samples: 100, selected: 0 });
+    expect(metrics()[0]).toMatchObject({ run: "toy", target: "server", SamplesSelected: 7 });
+    expect(metrics()[0]).not.toHaveProperty("EmptySelections");
+    expect(metrics()[1]).toMatchObject({ SamplesSelected: 0, EmptySelections: 1 });
+  });
+
   const failure = { run: "toy", error: "a", cause: "private words", execution: "arn:aws:states:::a" };
 
   it("is that a run failed, without a word of why", async () => {
@@ -73,9 +83,7 @@ describe("what a function counts", () => {
 
   it("is nothing of a stage that failed, or that has nothing to be counted", async () => {
     await expect(call("close-round", { run: "toy", round: 2 }, { run: "toy" })).rejects.toThrow();
-    await call("select-knowledge", { run: "toy", round: 1, target: "server" }, { key: "runs/toy/selection" }).catch(
-      () => {},
-    );
+    await call("map-vocabulary", { run: "toy", source: "a", target: "b" }, { key: "map", computed: true });
     expect(lines).toEqual([]);
   });
 });

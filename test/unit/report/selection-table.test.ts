@@ -1,8 +1,9 @@
 import { describe, expect, it } from "@jest/globals";
 import { METHODS } from "../../../shared/src/contracts/methods.ts";
 import type { RunSummary } from "../../../shared/src/contracts/summary.ts";
+import { emptyTransfers } from "../../../shared/src/report/empty-transfers.ts";
 import { renderReport } from "../../../shared/src/report/render-report.ts";
-import { describeMethod, emptyTransfers, selectionTable } from "../../../shared/src/report/run-tables.ts";
+import { describeMethod, selectionTable } from "../../../shared/src/report/run-tables.ts";
 import { SUMMARY } from "../../support/summary.ts";
 
 const under = (choices: Partial<RunSummary["distillation"]>): RunSummary => ({
@@ -44,12 +45,13 @@ describe("The table of selection", () => {
 
 describe("A transfer of which nothing came", () => {
   const [first, ...others] = SUMMARY.selections;
-  const empty = { ...first, bySource: { harbour: 0, ward: 0 }, none: first.samples };
+  const gaps = { meanGap: -0.41, gapQuartiles: [-1, -0.6, -0.4, -0.2, -0.01] };
+  const empty = { ...first, bySource: { harbour: 0, ward: 0 }, none: first.samples, ...gaps };
 
-  it("is said in the report where nobody was selected", () => {
+  it("is said, with the loss gap that explains it, where nobody was selected", () => {
     const summary = { ...SUMMARY, selections: [empty, ...others] };
     expect(emptyTransfers(summary)).toEqual([
-      "round 1: server learned nothing from others: on none of 120 public samples was anyone better.",
+      "round 1: server learned nothing from others: on none of 120 public samples was anyone better by enough (server's loss less the best source's, bits/byte: mean −0.410, median −0.400, at most −0.010).",
     ]);
     expect(renderReport(summary)).toContain("server learned nothing from others");
     expect(

@@ -7,6 +7,7 @@ import { artefactKeys, controlKeys, registryKeys } from "../../../../shared/src/
 import { callCli, makeToyFolder, remove, succeedingRunner, write } from "../../../support/cli.ts";
 import { CLOUD_SPEC } from "../../../support/cloud-spec.ts";
 import { executionArn, FakeCloud } from "../../../support/fake-cloud.ts";
+import { SUMMARY } from "../../../support/summary.ts";
 import { toyPlan } from "../../../support/toy-plan.ts";
 
 const YAML = new TextEncoder().encode(CLOUD_SPEC);
@@ -74,6 +75,17 @@ describe("operating runs in a deployment", () => {
         `  execution ${executionArn(cloud.names.runMachine, "toy-1")}`,
         "",
       ]);
+    });
+
+    it("says whose selection picked nothing in the last round that has closed, and why", async () => {
+      await cloud.addRun("toy", YAML, "RUNNING");
+      await putPlan();
+      const count = { ...SUMMARY.selections[0], bySource: { harbour: 0, ward: 0 }, none: 120 };
+      const closed = { round: 1, stopped: null, scores: [], transfers: [], selections: [count], training: [] };
+      await cloud.objects.put(cloud.bucket("artefacts"), artefactKeys.roundSummary("toy", 1), encodeJson(closed));
+      expect((await call(["status", "toy"])).stdout).toContain(
+        "\n  round 1: server learned nothing from others: on none of 120 public samples was anyone better by enough",
+      );
     });
 
     it("names the failure and the way on", async () => {

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { trainByteLevel } from "../../cli/src/experiment/tokenizers/tokenizer-kinds.ts";
 import { pretrainModel } from "../../scripts/quickstart/pretrain-model.ts";
-import { trainByteLevel } from "../../scripts/quickstart/tokenizer-kinds.ts";
 import { modelConfig, tokenizerText } from "../../scripts/quickstart/train-tokenizers.ts";
 import { DOMAIN_NAMES, type Domain, type DomainTexts } from "./texts.ts";
 

@@ -1,7 +1,12 @@
 import { mkdirSync, writeFileSync } from "node:fs";
+import {
+  makeCharacters,
+  type TokenizerFile,
+  trainByteLevel,
+  trainSentencePiece,
+} from "../../cli/src/experiment/tokenizers/tokenizer-kinds.ts";
 import { buildCorpora, QUICKSTART_SEED } from "./corpora.ts";
 import { CONTEXT_TOKENS, PARTIES, type ToyParty } from "./parties.ts";
-import { makeCharacters, type TokenizerFile, trainByteLevel, trainSentencePiece } from "./tokenizer-kinds.ts";
 
 /** A party's tokenizer, from the texts that its own model is pretrained on and from nobody else's. */
 export function trainTokenizer(party: ToyParty, texts: readonly string[]): TokenizerFile {

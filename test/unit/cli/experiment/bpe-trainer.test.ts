@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { trainBpe } from "../../../scripts/quickstart/bpe-trainer.ts";
+import { trainBpe } from "../../../../cli/src/experiment/tokenizers/bpe-trainer.ts";
 
 const words = (entries: Record<string, number>) => new Map(Object.entries(entries));
 

@@ -46,13 +46,14 @@ class Training:
         batch = self.batch()
         answers = sum(int(self.samples[index][1].sum()) for index in batch)
         aligned = sum(len(self.targets[index][1]) for index in batch if self.targets[index])
+        taught = answers if self.message["knowledgeMean"] == "all" else aligned
         self.optimizer.zero_grad(set_to_none=True)
         micro, loss = self.settings.get("microBatchSize") or self.settings["batchSize"], 0.0
         for begin in range(0, len(batch), micro):
             self.pause(channel)
             # dropout of this very micro-batch, whatever came before
             torch.manual_seed((self.message["seed"] * 1_000_003 + self.step) * 10_007 + begin)
-            loss += self.backward(batch[begin : begin + micro], answers, aligned)
+            loss += self.backward(batch[begin : begin + micro], answers, taught)
         norm = torch.nn.utils.clip_grad_norm_(self.values, self.settings["clipNorm"] or math.inf)
         if not math.isfinite(loss) or not torch.isfinite(norm):
             raise self.diverged(f"step {self.step + 1} of {self.steps}: expected a finite loss and gradient, got {loss}")
@@ -77,8 +78,8 @@ class Training:
             "tokensPerSecond": tokens / (time.perf_counter() - started),
         }
 
-    def backward(self, indices, answers, aligned):
-        """λ·CE over the step's answers plus (1 − λ)·KD over its aligned positions: this part of both, and of the gradient."""
+    def backward(self, indices, answers, taught):
+        """λ·CE over the step's answers plus (1 − λ)·KD over the `taught` ones: this part of both, and of the gradient."""
         weight, temperature = self.message["lambda"], self.message["temperature"]
         logits = self.opened.logits([self.samples[index] for index in indices])
         loss = logits.new_zeros(())
@@ -87,9 +88,9 @@ class Training:
             positions = answer[1:].nonzero().flatten().to(logits.device)
             if len(positions):
                 loss = loss + weight / answers * label_loss(logits[row], ids.to(logits.device), positions)
-            if self.targets[index] and aligned:
+            if self.targets[index] and taught:
                 learned = knowledge_loss(logits[row], self.targets[index], self.partitions, temperature)
-                loss = loss + (1 - weight) / aligned * learned
+                loss = loss + (1 - weight) / taught * learned
         if loss.requires_grad:
             loss.backward()
         return loss.item()

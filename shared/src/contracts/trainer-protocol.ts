@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { KnowledgeMean } from "../core/distillation/step-loss.ts";
 import type { LoraSpec, TrainingSpec } from "./run-spec.ts";
 
 /** What the engine and a trainer in a process of its own say to each other: docs/trainers.md. */
@@ -20,6 +21,7 @@ export type TrainerRequest =
       request: "train";
       lambda: number;
       temperature: number;
+      knowledgeMean: KnowledgeMean;
       epochs: number;
       seed: number;
       training: TrainingSpec;

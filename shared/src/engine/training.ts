@@ -14,7 +14,8 @@ import { openCourse } from "./training-course.ts";
 
 /**
  * Trains over all epochs with a fresh optimizer and schedule. A step's loss is λ·CE, averaged over the step's answer tokens,
- * plus (1 − λ)·KD, averaged over the aligned positions of the step's selected samples, whatever the micro-batches. The last
+ * plus (1 − λ)·KD, averaged over the aligned positions of the step's selected samples, or summed there and divided by the step's answer
+ * tokens (`knowledgeMean: all`), whatever the micro-batches. The last
  * batch of an epoch may be smaller.
  *
  * @param record - null: training is not written down, and begins at the beginning
@@ -91,7 +92,7 @@ export async function createStep(
   options: TrainInput,
   pause: () => Promise<void> = async () => {},
 ): Promise<(samples: readonly number[], step: number) => Promise<StepResult>> {
-  const { samples, targets, partitions = [], lambda, temperature, training } = options;
+  const { samples, targets, partitions = [], lambda, temperature, knowledgeMean = "taught", training } = options;
   const knowledge = knowledgeKind(targets);
   const microBatchSize = training.microBatchSize ?? training.batchSize;
   const answersOf = samples.map((sample) => answerPositions(sample).length);
@@ -138,7 +139,8 @@ export async function createStep(
       }
       if (knowledge !== "none") {
         const learned = indices.map((index): SampleTarget | null => targets?.[index] ?? null);
-        const weight = aligned === 0 ? 0 : (1 - lambda) / aligned;
+        const divisor = knowledgeMean === "all" ? answers : aligned;
+        const weight = divisor === 0 ? 0 : (1 - lambda) / divisor;
         Object.assign(feeds, knowledgeFeeds(learned, batch, weight, knowledge));
       }
       const results = await session.run(feeds);

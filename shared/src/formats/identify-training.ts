@@ -5,6 +5,7 @@ import type { Lessons } from "../core/check-model-input.ts";
 interface Training extends Lessons {
   lambda: number;
   temperature: number;
+  knowledgeMean?: string;
   epochs: number;
   training: object;
   seed: number;
@@ -21,7 +22,17 @@ interface Trained {
  * of what is trained. A state that was saved under another hash says nothing about this training.
  */
 export function identifyTraining(options: Training, { entries, lora }: Trained): string {
-  const { samples, targets, partitions = [], lambda, temperature, epochs, training, seed } = options;
+  const {
+    samples,
+    targets,
+    partitions = [],
+    lambda,
+    temperature,
+    knowledgeMean = "taught",
+    epochs,
+    training,
+    seed,
+  } = options;
   const hash = createHash("sha256");
   const arrays: (Int32Array | Uint8Array | Float32Array)[] = [
     ...samples.flatMap(({ ids, answer }) => [ids, answer]),
@@ -38,6 +49,7 @@ export function identifyTraining(options: Training, { entries, lora }: Trained):
     lora: lora && { alpha: lora.alpha, dropout: lora.dropout },
     lambda,
     temperature,
+    knowledgeMean,
     epochs,
     seed,
     samples: samples.length,

@@ -1,4 +1,5 @@
 import type { LoraSpec, TrainingSpec } from "../contracts/run-spec.ts";
+import type { KnowledgeMean } from "../core/distillation/step-loss.ts";
 
 /** What models are computed on: this machine's processor, or its Nvidia GPU. */
 export type Device = "cpu" | "cuda";
@@ -59,6 +60,8 @@ export interface TrainOptions {
   /** λ; 1 unless targets are given */
   lambda: number;
   temperature: number;
+  /** what a step's KD is divided by: "taught" unless given */
+  knowledgeMean?: KnowledgeMean;
   epochs: number;
   training: TrainingSpec;
   /** order of samples */
@@ -86,7 +89,7 @@ export interface TrainCheckpoint {
 export interface TrainProgress {
   step: number;
   steps: number;
-  /** the step's λ·CE + (1 − λ)·KD, nats: CE averaged over its answer tokens, KD over its aligned positions */
+  /** the step's λ·CE + (1 − λ)·KD, nats: CE averaged over its answer tokens, KD over its aligned positions, or over its answer tokens too */
   loss: number;
   learningRate: number;
   /** tokens that the model read in the step, without padding */

@@ -141,6 +141,7 @@ export const CHECKPOINT_CHECKS: TrainerCheck[] = [
         [{ ...options, seed: 4 }, TOY_LORA],
         [{ ...options, lambda: 0.25 }, TOY_LORA],
         [{ ...options, temperature: 1 }, TOY_LORA],
+        [{ ...options, knowledgeMean: "all" }, TOY_LORA],
         [{ ...options, training: { ...options.training, learningRate: 0.02 } }, TOY_LORA],
         [{ ...options, samples: toySamples(5, 8, 6, 7, 5) }, TOY_LORA],
         [{ ...options, targets: options.targets!.with(2, null) }, TOY_LORA],

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { expect } from "@jest/globals";
 import type { SparseTarget } from "../../../shared/src/core/distillation/sparse-distillation-loss.ts";
-import { stepLoss } from "../../../shared/src/core/distillation/step-loss.ts";
+import { KNOWLEDGE_MEANS, stepLoss } from "../../../shared/src/core/distillation/step-loss.ts";
 import { readSafetensors } from "../../../shared/src/formats/safetensors.ts";
 import type { SampleTarget, TrainOptions } from "../../../shared/src/ports/engine.ts";
 import {
@@ -239,6 +239,55 @@ export const TRAINING_CHECKS: TrainerCheck[] = [
       };
       const halved = await firstLoss(0.25, [NOTHING, null, NOTHING, null, null]);
       expect(Math.abs(halved - 0.25 * (await firstLoss(1)))).toBeLessThan(SAME_LOSS_NATS);
+    },
+  },
+  {
+    title: "divides a step's KD by its aligned positions, or by all of its answer tokens",
+    async run(engine) {
+      const folder = toyFolder();
+      const samples = toySamples(7, 5, 6);
+      const targets = [TAUGHT, null, null];
+      for (const knowledgeMean of [undefined, "taught", "all"] as const) {
+        const losses: number[] = [];
+        const logits = await withModel(engine, { folder }, async (model) => {
+          const rows: Float32Array[] = [];
+          for (const { ids } of samples) rows.push(await model.logits(ids));
+          const training = { ...TOY_TRAINING, batchSize: 3, microBatchSize: 2 };
+          const onProgress: TrainOptions["onProgress"] = ({ loss }) => losses.push(loss);
+          await model.train(
+            toyOptions({ samples, targets, lambda: 0.4, epochs: 1, training, onProgress, knowledgeMean }),
+          );
+          return rows;
+        });
+        const step = samples.map(({ ids, answer }, index) => ({
+          ids,
+          answer,
+          logits: Array.from(ids, (_, token) => logits[index].subarray(29 * token, 29 * (token + 1))),
+          taught: taughtAt(targets[index]),
+          groupOfToken: null,
+        }));
+        const means = KNOWLEDGE_MEANS.map((mean) => stepLoss(step, 0.4, 1, mean).loss);
+        expect(Math.abs(means[0] - means[1])).toBeGreaterThan(100 * SAME_LOSS_NATS);
+        expect(Math.abs(losses[0] - means[knowledgeMean === "all" ? 1 : 0])).toBeLessThan(SAME_LOSS_NATS);
+      }
+    },
+  },
+  {
+    title: "lets the weights decay, and changes nothing else, at λ = 0 where nothing is taught",
+    async run(engine) {
+      const folder = toyFolder();
+      const training = { ...TOY_TRAINING, schedule: "constant" as const, weightDecay: 0.5 };
+      const fresh = await withModel(engine, { folder }, (model) => model.adapter());
+      const options = toyOptions({ training, lambda: 0, targets: toyOptions({}).samples.map(() => null) });
+      const { adapter, steps, lossByEpoch } = await train(engine, { folder }, options);
+      expect(lossByEpoch.every((loss) => loss === 0)).toBe(true);
+      const kept = (1 - training.learningRate * training.weightDecay) ** steps;
+      const before = readSafetensors(fresh, "fresh").tensors;
+      // B begins with zeros, which no distance can be measured by
+      for (const [name, { data }] of readSafetensors(adapter, "trained").tensors)
+        data.forEach((value, at) => {
+          expect(Math.abs(value - before.get(name)!.data[at] * kept)).toBeLessThan(1e-6);
+        });
     },
   },
   {

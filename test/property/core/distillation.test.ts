@@ -6,7 +6,7 @@ import {
   sparseDistillationLoss,
 } from "../../../shared/src/core/distillation/sparse-distillation-loss.ts";
 import { sparseKlDivergence } from "../../../shared/src/core/distillation/sparse-kl-divergence.ts";
-import { stepLoss } from "../../../shared/src/core/distillation/step-loss.ts";
+import { KNOWLEDGE_MEANS, stepLoss } from "../../../shared/src/core/distillation/step-loss.ts";
 
 const V = 7;
 const logits = fc.array(fc.double({ min: -5, max: 5, noNaN: true }), { minLength: V, maxLength: V });
@@ -67,9 +67,10 @@ describe("the distillation loss", () => {
       answer: fc.array(fc.constantFrom(0, 1), { minLength: 3, maxLength: 3 }),
       taught: fc.array(fc.option(target), { minLength: 3, maxLength: 3 }),
       lambda: fc.constantFrom(0, 0.3, 0.9, 1),
+      mean: fc.constantFrom(...KNOWLEDGE_MEANS),
     });
     fc.assert(
-      fc.property(step, temperature, groups, ({ rows, ids, answer, taught, lambda }, t, groupOfToken) => {
+      fc.property(step, temperature, groups, ({ rows, ids, answer, taught, lambda, mean }, t, groupOfToken) => {
         const at = (moved: number[]) => ({
           logits: rows.map((_, token) => moved.slice(token * V, (token + 1) * V)),
           ids,
@@ -77,8 +78,8 @@ describe("the distillation loss", () => {
           taught: new Map(taught.flatMap((found, position) => (found ? [[position, found] as const] : []))),
           groupOfToken,
         });
-        const numeric = numericGradient((moved) => stepLoss([at(moved)], lambda, t).loss, rows.flat());
-        const { gradients } = stepLoss([at(rows.flat())], lambda, t);
+        const numeric = numericGradient((moved) => stepLoss([at(moved)], lambda, t, mean).loss, rows.flat());
+        const { gradients } = stepLoss([at(rows.flat())], lambda, t, mean);
         expectClose(
           gradients[0].flatMap((row) => [...row]),
           numeric,
@@ -87,6 +88,52 @@ describe("the distillation loss", () => {
       }),
       { numRuns: 40 },
     );
+  });
+
+  describe("over a step of which little is selected", () => {
+    const row = [0.3, -1, 2, 0, 0.5, 1, -0.2];
+    const learned: SparseTarget = { entries: [1], probabilities: [0.75], tail: 0.25 };
+    const sample = (answers: number, taught: [number, SparseTarget][]) => ({
+      logits: [row, row, row, row, row],
+      ids: [0, 1, 2, 3, 4],
+      answer: [0, 1, 1, 1, 1].map((_, token) => (token > 4 - answers ? 1 : 0)),
+      taught: new Map(taught),
+      groupOfToken: null,
+    });
+    const kd = sparseDistillationLoss(row, learned, 1, null).loss;
+
+    it("weighs one taught position as much as all of them by the mean of what is taught", () => {
+      for (const taught of [[[3, learned]], [0, 1, 2, 3].map((at) => [at, learned])] as [number, SparseTarget][][])
+        expect(stepLoss([sample(4, taught)], 0, 1, "taught").loss).toBeCloseTo(kd, 12);
+    });
+
+    it("weighs it by its share of the step's answers by the mean of all", () => {
+      const step = [sample(4, [[3, learned]]), sample(2, [])];
+      expect(stepLoss(step, 0, 1, "all").loss).toBeCloseTo(kd / 6, 12);
+      expect(stepLoss(step, 0.25, 1, "all").loss - stepLoss(step, 0.25, 1).loss).toBeCloseTo(0.75 * (kd / 6 - kd), 12);
+    });
+
+    it("is the same by either mean where all answers are taught", () => {
+      const whole = [
+        sample(
+          2,
+          [2, 3].map((at) => [at, learned]),
+        ),
+      ];
+      expect(stepLoss(whole, 0.4, 1, "all")).toEqual(stepLoss(whole, 0.4, 1, "taught"));
+    });
+
+    it("is 0 by the mean of all where there is no answer, and at λ = 0 where nothing is taught", () => {
+      for (const [step, mean] of [
+        [sample(0, [[3, learned]]), "all"],
+        [sample(4, []), "taught"],
+        [sample(4, []), "all"],
+      ] as const) {
+        const { loss, gradients } = stepLoss([step], 0, 1, mean);
+        expect(loss).toBe(0);
+        expect(gradients.flat().every((gradient) => gradient.every((slope) => slope === 0))).toBe(true);
+      }
+    });
   });
 
   it("is least, with no gradient, where the student already holds the target", () => {

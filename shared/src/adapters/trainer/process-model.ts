@@ -69,11 +69,30 @@ export class ProcessModel implements Model {
       throw new InvalidInputError("MODEL_OPTIONS_INVALID", "expected a LoRA or full training, got a frozen model");
     const trained = { entries: this.#trained, lora: this.#lora };
     const record = openTrainingRecord(checkpoint ?? null, options, trained);
-    const { lambda, temperature, epochs, seed, training, samples, targets, partitions } = options;
+    const {
+      lambda,
+      temperature,
+      knowledgeMean = "taught",
+      epochs,
+      seed,
+      training,
+      samples,
+      targets,
+      partitions,
+    } = options;
     const attached = [writeLessons(samples, targets, partitions), ...(record.resumed ? [record.resumed.bytes] : [])];
     const values = this.trainableParameters;
     const { answer } = await this.#converse(
-      { request: "train", lambda, temperature, epochs, seed, training, resume: record.resumed?.step ?? null },
+      {
+        request: "train",
+        lambda,
+        temperature,
+        knowledgeMean,
+        epochs,
+        seed,
+        training,
+        resume: record.resumed?.step ?? null,
+      },
       attached,
       { answer: 0, event: fileLimit(3 * values + 2 * (epochs + 2), 5) },
       async ({ event, attached: [state] }) => {

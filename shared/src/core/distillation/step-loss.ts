@@ -15,10 +15,17 @@ export interface StepSample {
   groupOfToken: ArrayLike<number> | null;
 }
 
+/** What the knowledge's loss is divided by: the step's taught positions, or all of its answer tokens. */
+export const KNOWLEDGE_MEANS = ["taught", "all"] as const;
+export type KnowledgeMean = (typeof KNOWLEDGE_MEANS)[number];
+
 /**
  * The loss of an optimizer step and its gradient, as the definition reads:
  *
  *     λ · (mean of CE over the step's answer tokens) + (1 − λ) · (mean of KD over the step's taught positions)
+ *
+ * With the mean "all" the sum of KD is divided by the number of the step's answer tokens instead, as if a position that nothing teaches
+ * had a KD of 0: a step in which little was selected then learns little from it, where "taught" has it learn that little with full weight.
  *
  * A mean over nothing is 0. The two masks are apart: a taught position need not be an answer's.
  *
@@ -30,9 +37,12 @@ export function stepLoss(
   samples: readonly StepSample[],
   lambda: number,
   temperature: number,
+  knowledgeMean: KnowledgeMean = "taught",
 ): { loss: number; gradients: Float64Array[][] } {
   const answers = samples.reduce((sum, { answer }) => sum + Array.from(answer).filter((flag) => flag === 1).length, 0);
   const positions = samples.reduce((sum, { taught }) => sum + taught.size, 0);
+  const divisor = knowledgeMean === "all" ? answers : positions;
+  const knowledgeWeight = divisor === 0 ? 0 : (1 - lambda) / divisor;
   let loss = 0;
   const gradients = samples.map(({ logits, ids, answer, taught, groupOfToken }) =>
     logits.map((row, position) => {
@@ -45,7 +55,7 @@ export function stepLoss(
       };
       if (answer[position + 1] === 1) add(lambda / answers, crossEntropy(row, ids[position + 1]));
       const target = taught.get(position);
-      if (target) add((1 - lambda) / positions, sparseDistillationLoss(row, target, temperature, groupOfToken));
+      if (target) add(knowledgeWeight, sparseDistillationLoss(row, target, temperature, groupOfToken));
       return gradient;
     }),
   );

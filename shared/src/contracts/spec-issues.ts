@@ -92,6 +92,7 @@ const TYPE_NAMES: Readonly<Record<string, string>> = {
   string: "a text",
   boolean: "true or false",
   object: "a mapping of keys to values",
+  record: "a mapping of keys to values",
   array: "a list",
   tuple: "a list",
   null: "null",

@@ -17,9 +17,10 @@ export interface YamlText {
 
 /**
  * Parses YAML 1.2, core schema: no tags of its own, no merge keys, no key twice, one document.
+ * @param what - what the text is meant to be, named where it is empty
  * @returns the mistakes instead where the text is not such YAML
  */
-export function parseYaml(text: string): YamlText | SpecMistake[] {
+export function parseYaml(text: string, what = "a run's spec"): YamlText | SpecMistake[] {
   if (new TextEncoder().encode(text).length > MAX_SPEC_BYTES)
     return [{ path: "", line: null, message: `expected at most ${MAX_SPEC_BYTES} bytes` }];
   const lineCounter = new LineCounter();
@@ -47,7 +48,7 @@ export function parseYaml(text: string): YamlText | SpecMistake[] {
           : message,
       }));
     if (document.contents === null || (isScalar(document.contents) && document.contents.value === null))
-      return [{ path: "", line: null, message: "is empty; expected a run's spec" }];
+      return [{ path: "", line: null, message: `is empty; expected ${what}` }];
     const resolve = (node: unknown) => (isAlias(node) ? node.resolve(document) : node);
     return {
       value: document.toJS({ maxAliasCount: MAX_ALIAS_COUNT }),

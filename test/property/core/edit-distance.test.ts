@@ -18,6 +18,15 @@ describe("the edit distance", () => {
     );
   });
 
+  it("is found where it is just the bound, which the lengths alone reach", () => {
+    const [long, short] = [
+      [97, 98, 99, 100],
+      [98, 99],
+    ];
+    expect([1, 2, 3].map((bound) => editDistance(long, short, bound))).toEqual([2, 2, 2]);
+    expect([1, 2, 3].map((bound) => editDistance(short, long, bound))).toEqual([2, 2, 2]);
+  });
+
   it("is a metric", () => {
     fc.assert(
       fc.property(word(8), word(8), word(8), (a, b, c) => {

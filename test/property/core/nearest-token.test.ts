@@ -19,6 +19,7 @@ function check(sources: readonly string[], targets: readonly string[]) {
   const plain = findNearest(tableOfStrings(sources), tableOfStrings(targets), {
     report: (done, of) => {
       expect(of).toBe(sources.length);
+      expect(done).toBeGreaterThanOrEqual(0);
       reports.push(done);
     },
   });

@@ -146,6 +146,21 @@ describe("the knowledge that a model is taught", () => {
     );
   });
 
+  it("is refused where a partition's only group is not the one that it is of", () => {
+    const one = new Int32Array(29);
+    const of = (entry: number) => ({
+      ...lessons({
+        partition: 0,
+        offsets: Int32Array.of(0, 1, 1),
+        entries: Int32Array.of(entry),
+        probabilities: Float32Array.of(1),
+      }),
+      partitions: [one],
+    });
+    expect(() => checkTargets(of(0), BOUNDS)).not.toThrow();
+    expect(() => checkTargets(of(1), BOUNDS)).toThrow("expected distinct entries below 1, got 1");
+  });
+
   it.each<[string, Lessons, string]>([
     [
       "targets do not go with the samples",

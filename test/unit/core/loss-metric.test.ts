@@ -51,5 +51,7 @@ describe("Rounding to bfloat16", () => {
 
   it("leaves what is no number none", () => {
     expect(roundToBfloat16(Number.NaN)).toBeNaN();
+    // all bits but the sign: rounding up would carry into it
+    expect(roundToBfloat16(new Float32Array(Uint32Array.of(0x7fffffff).buffer)[0])).toBeNaN();
   });
 });

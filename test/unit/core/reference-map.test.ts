@@ -81,6 +81,12 @@ describe("the rule `reference`", () => {
     expect(mapByReference(spelt("a"), spelt(null))).toEqual([[null, MAPPED.nowhere, 0]]);
     const bytes: TokenVocabulary = { tokens: [Uint8Array.of(97)], roles: NO_ROLES };
     expect(() => mapVocabulary(bytes, spelt("a"), "reference")).toThrow(InvariantError);
+    expect(() => mapVocabulary(bytes, spelt("a"), "reference")).toThrow(
+      expect.objectContaining({
+        code: "STRINGS_MISSING",
+        message: "reference map: expected the source's strings, got none",
+      }),
+    );
     expect(() => mapVocabulary(spelt("a"), bytes, "reference")).toThrow("expected the target's strings, got none");
   });
 });

@@ -29,6 +29,13 @@ describe("an index of tokens", () => {
     expect(indexOf("liquid").longestPrefix(bytes(other))).toBe(-1);
   });
 
+  it("tells a token from its own beginning where their hashes are equal", () => {
+    const index = indexOf("thesrnfwlb");
+    expect(index.equal(bytes("the"))).toBe(-1);
+    expect(index.longestPrefix(bytes("thesis in print"))).toBe(-1);
+    expect(index.equal(bytes("thesrnfwlb"))).toBe(0);
+  });
+
   it("finds all of many, also where its table is as full as it gets, and in none nothing", () => {
     for (const count of [1, 2, 3, 4, 7, 8, 255, 256, 1000]) {
       const names = Array.from({ length: count }, (_, id) => `t${id}`);

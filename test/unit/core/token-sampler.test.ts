@@ -98,6 +98,7 @@ describe("a sampler of tokens", () => {
       const sample = createTokenSampler({ ...PLAIN, temperature, topK: 1 });
       for (let draw = 0; draw < 50; draw++) expect(sample(tied)).toBe(1);
     }
+    expect(createTokenSampler({ ...PLAIN, temperature: 0 })(tied)).toBe(1);
   });
 
   it("draws the same for the same seed, and another row for another", () => {

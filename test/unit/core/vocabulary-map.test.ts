@@ -51,12 +51,29 @@ describe("the rule `min-edit`", () => {
   });
 });
 
+describe("a byte that is no character", () => {
+  it("equals itself in a distance", () => {
+    const bytes = (...values: (string | number)[]) =>
+      Uint8Array.from(values.map((value) => (typeof value === "string" ? value.charCodeAt(0) : value)));
+    const source: TokenVocabulary = { tokens: [bytes(0xc3, "a", "a")], roles: NO_ROLES };
+    const target: TokenVocabulary = { tokens: [bytes("x", "y", "z"), bytes(0xc3, "b", "b")], roles: NO_ROLES };
+    const map = mapVocabulary(source, target, "min-edit");
+    expect([map.targetOfSource[0], map.distance[0]]).toEqual([1, 2]);
+  });
+});
+
 describe("tokens of the same bytes", () => {
   it("are one: the lowest id stands for all", () => {
     const map = mapVocabulary(vocabulary(["A", "A"]), vocabulary(["B", "A", "A"]), "product");
     expect([...map.targetOfSource]).toEqual([1, 1]);
     expect([...map.groupOfTarget]).toEqual([0, 1, 1]);
     expect([...map.groupOfSource]).toEqual([1, 1]);
+  });
+
+  it("name one group, that of what begins with them", () => {
+    const map = mapVocabulary(vocabulary(["A", "A"]), vocabulary(["AB"]), "product");
+    expect([...map.kind]).toEqual([MAPPED.edit, MAPPED.edit]);
+    expect([...map.groupOfSource]).toEqual([0, 0]);
   });
 
   it("are learned as the one that the target's tokenizer writes", () => {
@@ -80,6 +97,15 @@ describe("special tokens", () => {
     const apart = vocabulary([null, null, "a"], { bos: 0, eos: 1 });
     expect([...mapVocabulary(both, apart, "product").targetOfSource]).toEqual([2, 1]);
     expect([...mapVocabulary(apart, both, "product").targetOfSource]).toEqual([1, 1, 0]);
+  });
+
+  it("send their mass to the group that they name, also where they map to another's token", () => {
+    const source = vocabulary([null, null], { bos: 0, pad: 0, eos: 1 });
+    const target = vocabulary([null, null], { bos: 0, eos: 0, pad: 1 });
+    const map = mapVocabulary(source, target, "product");
+    expect([...map.targetOfSource]).toEqual([0, 0]);
+    expect([...map.groupOfTarget]).toEqual([0, 1]);
+    expect([...map.groupOfSource]).toEqual([1, 0]);
   });
 
   it("knownDivergence (FATE-LLM maps them by spelling): never map to text, nor text to them", () => {

@@ -38,7 +38,7 @@ function characterLength(bytes: Uint8Array, position: number): number {
   if (first < 0x80) return 1;
   const length =
     first >= 0xc2 && first < 0xe0 ? 2 : first >= 0xe0 && first < 0xf0 ? 3 : first >= 0xf0 && first < 0xf5 ? 4 : 0;
-  if (position + length > bytes.length) return 0;
+  // a byte behind the end is undefined, and goes on with no character
   for (let index = 1; index < length; index++) if ((bytes[position + index] & 0xc0) !== 0x80) return 0;
   const second = bytes[position + 1];
   if ((first === 0xe0 && second < 0xa0) || (first === 0xed && second > 0x9f)) return 0;

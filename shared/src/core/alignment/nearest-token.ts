@@ -34,7 +34,6 @@ export function findNearest(
     distances: new Int32Array(count),
     ties: ties ? Array.from({ length: count }, () => []) : null,
   };
-  if (targets.starts.length < 2) return found;
   const characters = numberCharacters(sources, targets);
   const sift = new PlaceSift(sources, targets, characters, found);
   const fits = (row: number) => sources.starts[row + 1] - sources.starts[row] <= LONGEST_PATTERN;

@@ -230,7 +230,6 @@ function workerWork(size: RunSize, accelerator: Accelerator, options: CostOption
 /** What sites' own workers read from S3 leaves AWS: their part of what all parties' workers read. */
 function bytesToSites(size: RunSize, requests: readonly StageRequests[]): number {
   const sites = size.clients.filter(({ compute }) => compute === "worker").length;
-  if (sites === 0) return 0;
   const read = (stage: string) => requests.find((row) => row.stage === stage)!.bytesRead;
   const share = sites / size.clients.length;
   const evaluated = read("evaluate") * (size.clients.length / (size.clients.length + 1));

@@ -131,6 +131,7 @@ describe("the cost of a run", () => {
     const onSpot = estimateCost(runSize(), SPOT);
     const onDemand = estimateCost(runSize(), { ...SPOT, spot: false });
     expect(lineOf(onSpot, "EC2")!.dollars).toBeCloseTo(lineOf(onDemand, "EC2")!.dollars * SPOT_SHARE, 10);
+    expect(lineOf(onSpot, "EC2")!.quantity).toMatch(/ h of g5\.xlarge, spot$/);
     expect(onDemand.dollars - onSpot.dollars).toBeCloseTo(lineOf(onDemand, "EC2")!.dollars * (1 - SPOT_SHARE), 10);
   });
 
@@ -230,6 +231,16 @@ describe("the cost of a run", () => {
     );
   });
 
+  it("reckons every map of the largest client's vocabulary", () => {
+    const seconds = (...sizes: number[]) =>
+      estimateCost(
+        runSize({ clients: sizes.map((vocabularySize, at) => partySize({ id: `${at}`, vocabularySize })) }),
+        SPOT,
+      ).lambda.gigabyteSeconds;
+    expect(seconds(1_000, 2_000_000)).toBeGreaterThan(10 * seconds(1_000, 1_000));
+    expect(seconds(2_000_000, 1_000)).toBeGreaterThan(10 * seconds(1_000, 1_000));
+  });
+
   it("counts what a site's baselines download, and not the server's", () => {
     const clientsAtSites = [partySize({ compute: "worker" })];
     const dollars = (...parties: string[]) => {
@@ -261,7 +272,10 @@ describe("the cost of a run", () => {
 
   it("on Fargate has no volumes and no GPU", () => {
     const told = estimateCost(runSize(), { ...SPOT, instanceType: "fargate-4vcpu-16gb" });
-    expect(told.lines.map(({ service }) => service)).not.toContain("EBS");
+    expect(told.lines.map(({ service }) => service)).toEqual([
+      ...["Fargate", "Public IPv4", "Step Functions", "Lambda", "S3 requests", "S3 storage"],
+      ...["SQS", "KMS", "CloudWatch Logs", "X-Ray"],
+    ]);
     expect(lineOf(told, "Fargate")!.dollars).toBeGreaterThan(0);
   });
 

@@ -1,4 +1,10 @@
-import { hourlyDollars, PRICE_TABLE, SPOT_SHARE, UNIT_PRICES } from "@fedmkt/shared/core/cost/prices.ts";
+import {
+  hourlyDollars,
+  ON_DEMAND_HOURS,
+  PRICE_TABLE,
+  SPOT_SHARE,
+  UNIT_PRICES,
+} from "@fedmkt/shared/core/cost/prices.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 
 describe("prices", () => {
@@ -27,7 +33,12 @@ describe("prices", () => {
   });
 
   it.each(["g5.huge", "toString", ""])("refuse an instance type without a price: %j", (instanceType) => {
+    const known = Object.keys(ON_DEMAND_HOURS).join(", ");
+    const message = `no price of instance type "${instanceType}" is known; known are ${known}`;
     expect(() => hourlyDollars(instanceType, false)).toThrow(InvalidInputError);
-    expect(() => hourlyDollars(instanceType, false)).toThrow(expect.objectContaining({ code: "PRICE_UNKNOWN" }));
+    expect(() => hourlyDollars(instanceType, false)).toThrow(
+      expect.objectContaining({ code: "PRICE_UNKNOWN", message }),
+    );
+    expect(known).toContain("fargate-4vcpu-16gb, ");
   });
 });

@@ -70,6 +70,31 @@ describe("the requests of a run's stages", () => {
     expect(asked(true, true).bytesWritten).toBe(none.bytesWritten + 100);
   });
 
+  it("of a baseline are those of its own party's model", () => {
+    const quay = { ...party("quay", 300), modelBytes: 70_000, adapterBytes: 7_000 };
+    const size = (id: string) =>
+      smallRun({
+        clients: [party("harbour", 200), quay],
+        baselines: [{ party: id, trainsOnPrivate: true, trainsOnPublic: false }],
+      });
+    const [small, large] = ["harbour", "quay"].map((id) => rowOf("run-baseline", size(id)));
+    expect(large.bytesWritten - small.bytesWritten).toBe(6_900);
+    // its one weight file twice: for the fingerprint, and to open it
+    expect(large.bytesRead - small.bytesRead).toBe(2 * 69_000);
+  });
+
+  it("read adapters from the second round on, and look for the next round's stop before it", () => {
+    const more = (stage: string) => {
+      const [one, two] = [1, 2].map((rounds) => rowOf(stage, smallRun({ rounds })));
+      return [two.reads - 2 * one.reads, two.bytesRead - 2 * one.bytesRead];
+    };
+    // of each client what was done before, twice, by two requests each, and the adapter by one
+    expect(more("client-train")).toEqual([2 * 5, 2 * (2_000 + 100)]);
+    expect(more("server-distil")).toEqual([3, 1_000 + 100]);
+    // of the 8 jobs of the first round the usage once more, and 1
+    expect(more("close-round")[0]).toBe(8 + 1);
+  });
+
   it("are fewer by models and data where those lie elsewhere", () => {
     // asked twice whether it is done, the plan, the public set; its usage, its manifest, two shards
     expect(rowOf("server-extract", smallRun(), false)).toEqual({

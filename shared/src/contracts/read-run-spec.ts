@@ -36,14 +36,11 @@ export function examineRunSpec(text: string): ExaminedSpec {
   if (Array.isArray(yaml))
     return { spec: null, mistakes: yaml, value: undefined, placeOf: (path) => ({ path: writePath(path), line: null }) };
   const applied = applyAliases(yaml.value);
-  const parsed = runSpec.safeParse(applied.value);
-  const issues = [...applied.issues];
-  if (!parsed.success) issues.push(...describeIssues(parsed.error.issues, applied.value));
-  // zod looks for contradictions only where the rest is right; a person wants to hear of them at once
-  issues.push(...findContradictions(applied.value));
+  const { spec, issues } = examineSpecValue(applied.value);
+  const all = [...applied.issues, ...issues];
   return {
-    spec: issues.length === 0 && parsed.success ? parsed.data : null,
-    mistakes: placeMistakes(issues, applied, yaml),
+    spec: all.length === 0 ? spec : null,
+    mistakes: placeMistakes(all, applied, yaml),
     value: applied.value,
     placeOf: (path) => {
       const written = applied.writtenAs(path);
@@ -52,13 +49,28 @@ export function examineRunSpec(text: string): ExaminedSpec {
   };
 }
 
+/**
+ * A spec that is no text of its own looked at.
+ * @param value - under the spec's own names
+ * @returns the spec, null where there are issues
+ */
+export function examineSpecValue(value: unknown): { spec: RunSpec | null; issues: SpecIssue[] } {
+  const parsed = runSpec.safeParse(value);
+  const issues = parsed.success ? [] : describeIssues(parsed.error.issues, value);
+  // zod looks for contradictions only where the rest is right; a person wants to hear of them at once
+  issues.push(...findContradictions(value));
+  const described = issues.map((issue) =>
+    issue.unknownKey === undefined ? issue : { ...issue, message: describeUnknownKey(issue.path, issue.unknownKey) },
+  );
+  return { spec: parsed.success && issues.length === 0 ? parsed.data : null, issues: described };
+}
+
 function placeMistakes(issues: readonly SpecIssue[], applied: AppliedAliases, yaml: YamlText): SpecMistake[] {
   const mistakes = new Map<string, SpecMistake>();
   for (const issue of issues) {
     const written = applied.writtenAs(issue.path);
     const path = writePath(written);
-    const message = issue.unknownKey === undefined ? issue.message : describeUnknownKey(issue.path, issue.unknownKey);
-    mistakes.set(`${path}\n${message}`, { path, line: yaml.lineOf(written), message });
+    mistakes.set(`${path}\n${issue.message}`, { path, line: yaml.lineOf(written), message: issue.message });
   }
   return [...mistakes.values()].sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
 }

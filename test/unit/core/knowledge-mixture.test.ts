@@ -92,6 +92,43 @@ describe("A mixture of knowledge", () => {
     expect([...given]).toEqual([2, 1, 1, 0.25, 0.5, 0.25]);
   });
 
+  it("of the better sources alone gives the share of those who are silent to those who speak", () => {
+    // source by source what is said at three positions of one sample; the target says other things, and has no share
+    const [four, six, eight] = [4, 6, 8].map((position) => ({ sample: 0, position, tail: 0 }));
+    const target = taught(
+      1,
+      { ...four, masses: [[1, 1]] },
+      { ...six, masses: [[1, 1]] },
+      { ...eight, masses: [[1, 1]] },
+    );
+    const mixture = new KnowledgeMixture(target, Float64Array.of(0, 0.75, 0.25, 0), "speakers");
+    mixture.add(0, taught(1, { ...four, masses: [[2, 1]] }));
+    mixture.add(1, taught(1, { ...four, masses: [[3, 0.5]], tail: 0.5 }, { ...six, masses: [[2, 0.25]], tail: 0.75 }));
+    // a source without a share is not heard, even where it speaks alone
+    mixture.add(2, taught(1, { ...six, masses: [[9, 1]] }, { ...eight, masses: [[9, 1]] }));
+    const expected = taught(
+      1,
+      {
+        ...four,
+        masses: [
+          [2, 0.75],
+          [3, 0.125],
+        ],
+        tail: 0.125,
+      },
+      { ...six, masses: [[2, 0.25]], tail: 0.75 },
+    );
+    expect(mixture.finish()).toEqual(expected);
+    expect(mixture.finish()).toEqual(expected);
+  });
+
+  it("leaves out a sample of which nobody has a share", () => {
+    const mixture = new KnowledgeMixture(own, Float64Array.of(0, 0, 0, 0, 1, 0), "speakers");
+    mixture.add(0, first);
+    mixture.add(1, second);
+    expect(mixture.finish()).toEqual(taught(2, { sample: 1, position: 6, masses: [[7, 1]], tail: 0 }));
+  });
+
   it("is nothing where no source speaks, and where there are no samples", () => {
     expect(new KnowledgeMixture(own, shares).finish()).toEqual(taught(2));
     const none = new KnowledgeMixture(taught(0), new Float64Array(0));

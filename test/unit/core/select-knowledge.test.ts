@@ -60,8 +60,58 @@ describe("FATE-LLM's rules", () => {
   });
 });
 
+describe("Bounds of the gap", () => {
+  const own = Float64Array.of(2, 2, 2, 2, 2);
+  const sources = [losses("a", 1.75, 1.5, 1, 0.5, 2), losses("b", 2, 1.5, 1.5, 1.75, 3)];
+  const bounds = { minGap: 0.25, maxGap: 1 };
+
+  it.each(["strict", "token", "confidence"] as const)(
+    "let a source win that is better by more than the one and by at most the other: %s",
+    (rule) => {
+      // by 0.25: too little; by 0.5, a tie; by 1: the most; by 1.5 too much, and 0.25; by nothing
+      expect([...selectKnowledge(rule, own, sources, bounds).winner]).toEqual([-1, 0, 0, -1, -1]);
+      expect([...selectKnowledge(rule, own, sources).winner]).toEqual([0, 0, 0, 0, -1]);
+    },
+  );
+
+  it("give a sample to the best within them, though another is further ahead", () => {
+    const two = [losses("far", 0.5), losses("near", 1.5)];
+    expect([...selectKnowledge("strict", Float64Array.of(2), two, bounds).winner]).toEqual([1]);
+    const { shares } = selectKnowledge("confidence", Float64Array.of(2), two, bounds);
+    expect([...shares!]).toEqual([0, 0, 1]);
+  });
+
+  it("leave the gaps what they are, and are told where nobody won for them", () => {
+    const chosen = selectKnowledge("strict", own, sources, bounds);
+    expect([...chosen.gaps]).toEqual([0.25, 0.5, 1, 1.5, 0]);
+    expect(selectionStatistics(own, sources, chosen, bounds).outOfBounds).toEqual({ near: 1, far: 1 });
+    expect(selectionStatistics(own, sources, chosen).outOfBounds).toEqual({ near: 0, far: 0 });
+  });
+});
+
+describe("Selection by confidence", () => {
+  it("gives all that are strictly better a share by the softmax of minus their losses, and the target none", () => {
+    const sources = [losses("a", 1, 2, 3), losses("b", 0.5, 1, 2), losses("c", 2, 1, 4)];
+    const { winner, shares, gaps } = selectKnowledge("confidence", Float64Array.of(2, 2, 2), sources);
+    expect([...winner]).toEqual([1, 1, -1]);
+    expect([...gaps]).toEqual([1.5, 1, 0]);
+    const [a, b] = [Math.exp(-1), Math.exp(-0.5)];
+    const expected = [0, a / (a + b), b / (a + b), 0, 0, 0, 0.5, 0.5, 0, 0, 0, 0];
+    expect(shares).toHaveLength(expected.length);
+    shares!.forEach((share, place) => {
+      expect(share).toBeCloseTo(expected[place], 12);
+    });
+    expect([shares![0], shares![3], shares![4], shares![5]]).toEqual([0, 0, 0, 0]);
+  });
+
+  it("loses no share to losses that are far from 0", () => {
+    const { shares } = selectKnowledge("confidence", Float64Array.of(2000), [losses("a", 1000), losses("b", 1001)]);
+    expect(shares![1]).toBeCloseTo(1 / (1 + Math.exp(-1)), 12);
+  });
+});
+
 describe("A loss that is not a number", () => {
-  it.each(["strict", "greater", "weighted-mean"] as const)("is never selected: %s", (rule) => {
+  it.each(["strict", "greater", "weighted-mean", "token", "confidence"] as const)("is never selected: %s", (rule) => {
     expect(winners(rule, [2], losses("a", Number.NaN))).toEqual([-1]);
     expect(winners(rule, [2], losses("a", Number.NaN), losses("b", 1))).toEqual([1]);
     expect(winners(rule, [Number.NaN], losses("a", Number.NaN))).toEqual([-1]);
@@ -72,6 +122,8 @@ describe("A loss that is not a number", () => {
     expect([...shares!]).toEqual([1, 0]);
     expect([...gaps]).toEqual([0]);
     expect([...selectKnowledge("strict", Float64Array.of(Number.NaN), [losses("a", 1)]).gaps]).toEqual([0]);
+    const confident = [losses("a", Number.NaN), losses("b", 1)];
+    expect([...selectKnowledge("confidence", Float64Array.of(2), confident).shares!]).toEqual([0, 0, 1]);
   });
 
   it("leaves no gap to a target whose loss is infinite either", () => {
@@ -127,6 +179,7 @@ describe("What a selection comes to", () => {
       agreement: 1,
       meanGap: 0,
       gapQuartiles: [0, 0, 0, 0, 0],
+      outOfBounds: { near: 0, far: 0 },
     });
   });
 });

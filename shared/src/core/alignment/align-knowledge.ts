@@ -17,6 +17,8 @@ export interface AlignmentSettings {
   /** mass on groups of the target's tokens, or on single ones; `paper` and `fate` know single ones only */
   learn: "group" | "token";
   temperature: number;
+  /** whether `paper` and `fate` teach a label where nothing is transferred; default true */
+  labels?: boolean;
 }
 
 /**
@@ -39,26 +41,25 @@ export function alignKnowledge(
   target: Knowledge,
   map: VocabularyMap,
   vocabularies: Vocabularies,
-  { alignment, transfer, learn, temperature }: AlignmentSettings,
+  { alignment, transfer, learn, temperature, labels = true }: AlignmentSettings,
 ): AlignedKnowledge {
   if (transfer !== "product" && learn === "group")
     throw new InvariantError("GROUPS_NOT_TRANSFERRED", `transfer ${transfer}: expected learn token, got group`);
   if (transfer === "product")
     return carryMass(source, target, matchBlocks(source, target, alignment, vocabularies), map, { learn, temperature });
   if (transfer === "paper") {
-    const pairs = pairAsPaper(source, target, map, alignment, vocabularies);
+    const pairs = pairAsPaper(source, target, map, alignment, vocabularies, labels);
     return carryMass(source, target, pairs, map, { learn, temperature, renormalise: true });
   }
-  return transferAsFate(source, target, map, alignment, vocabularies, temperature);
+  return transferAsFate(source, target, map, vocabularies, { alignment, temperature, labels });
 }
 
 function transferAsFate(
   source: Knowledge,
   target: Knowledge,
   map: VocabularyMap,
-  alignment: AlignmentStrategy,
   vocabularies: Vocabularies,
-  temperature: number,
+  { alignment, temperature, labels }: { alignment: AlignmentStrategy; temperature: number; labels: boolean },
 ): AlignedKnowledge {
   checkSameSamples(source, target);
   const fate = new FateTransfer(map, vocabularies);
@@ -84,7 +85,7 @@ function transferAsFate(
     });
     for (let row = target.positionOffsets[sample]; row < target.positionOffsets[sample + 1]; row++) {
       const learned = rows[target.positions[row]];
-      if (learned === null) continue;
+      if (learned === null || (learned.isLabel && !labels)) continue;
       if (!learned.isLabel) alignedPositions++;
       if (learned.ids.length === 0) continue;
       for (const { id, probability } of softmaxById(learned, temperature)) {

@@ -12,6 +12,7 @@ import type { AlignmentStrategy } from "./sequence-alignment.ts";
  * The reference has it otherwise, by slips: its labels are the current token, and of a block of several tokens each is looked
  * at by itself.
  *
+ * @param labels - whether a position that nothing is transferred to learns its label, or nothing
  * @throws InvalidInputError `SAMPLES_DIFFER`, `SEQUENCES_TOO_LONG`
  * @see Fan et al., "FedMKT", COLING 2025, section 3.3 and appendix B
  */
@@ -21,6 +22,7 @@ export function pairAsPaper(
   map: VocabularyMap,
   strategy: AlignmentStrategy,
   vocabularies: Vocabularies,
+  labels: boolean,
 ): CarriedPositions {
   const donors = donorsByBytes(target, matchPositions(source, target));
   if (strategy !== "byte-offset") {
@@ -38,7 +40,7 @@ export function pairAsPaper(
       });
     }
   }
-  return withLabels(target, donors);
+  return taughtRows(target, donors, labels);
 }
 
 /** [P of the target] the source's position of equal bytes, −1 where there is none */
@@ -50,8 +52,8 @@ function donorsByBytes(target: Knowledge, matched: MatchedPositions): Int32Array
   return donors;
 }
 
-/** Every position with its donor, or with its next token; a text's last position has neither. */
-function withLabels(target: Knowledge, donors: Int32Array): CarriedPositions {
+/** Every position with its donor, or, with labels, with its next token; a text's last position has neither. */
+function taughtRows(target: Knowledge, donors: Int32Array, areLabelled: boolean): CarriedPositions {
   const { tokenOffsets, tokenIds, positionOffsets, positions } = target;
   const offsets = new Int32Array(positionOffsets.length);
   const kept: number[] = [];
@@ -60,7 +62,7 @@ function withLabels(target: Knowledge, donors: Int32Array): CarriedPositions {
     for (let row = positionOffsets[sample]; row < positionOffsets[sample + 1]; row++) {
       const next = tokenOffsets[sample] + positions[row] + 1;
       const hasNext = next < tokenOffsets[sample + 1];
-      if (donors[row] < 0 && !hasNext) continue;
+      if (donors[row] < 0 && !(areLabelled && hasNext)) continue;
       kept.push(row);
       labels.push(hasNext ? tokenIds[next] : -1);
     }

@@ -5,12 +5,14 @@ import type { TaughtKnowledge } from "./own-knowledge.ts";
 /**
  * The weighted mean of what several candidates say, as FATE-LLM's `weighted_mean` makes it: position by position
  * Σ share · distribution, the shares of all candidates taken to sum to 1. A source that says nothing at a position leaves its
- * share to the target's own knowledge; a position at which no source says anything is left out.
+ * share to the target's own knowledge, or to the sources that do speak there; a position at which no source with a share says
+ * anything is left out.
  *
  * Sources are added one after the other and merged entry by entry, so that of all sources' shards one at a time is held.
  */
 export class KnowledgeMixture {
   readonly #own: TaughtKnowledge;
+  readonly #silentShare: "target" | "speakers";
   readonly #shares: Float64Array;
   readonly #width: number;
   /** [own's positions] the target's share: its own, and that of sources which say nothing there */
@@ -22,18 +24,21 @@ export class KnowledgeMixture {
 
   /**
    * @param own - the target's own knowledge, at every position where a source may speak
-   * @param shares - [S × (1 + sources)] the target's first; those of a sample have a positive sum
+   * @param shares - [S × (1 + sources)] the target's first; where all of a sample are 0 it is left out
+   * @param silentShare - who gets the share of a source that says nothing: the target's own knowledge, or, where the target has
+   *   no share, the sources that speak there, in proportion
    */
-  constructor(own: TaughtKnowledge, shares: Float64Array) {
+  constructor(own: TaughtKnowledge, shares: Float64Array, silentShare: "target" | "speakers" = "target") {
     const samples = own.sampleIds.length / SAMPLE_ID_BYTES;
     this.#own = own;
+    this.#silentShare = silentShare;
     this.#width = shares.length / samples;
     this.#shares = shares.slice();
     for (let sample = 0; sample < samples; sample++) {
       const row = this.#shares.subarray(sample * this.#width, (sample + 1) * this.#width);
       const total = row.reduce((sum, share) => sum + share, 0);
       row.forEach((share, candidate) => {
-        row[candidate] = share / total;
+        row[candidate] = total === 0 ? 0 : share / total;
       });
     }
     this.#ownShare = new Float64Array(own.positions.length).fill(1);
@@ -56,6 +61,7 @@ export class KnowledgeMixture {
           "MIXTURE_MISFITS",
           `sample ${sample}: expected a source to speak at the target's positions, got ${knowledge.positions[row]}`,
         );
+        if (share === 0) continue;
         rows[at] = row;
         weights[at] = share;
         this.#spoken[at] = 1;
@@ -71,7 +77,13 @@ export class KnowledgeMixture {
     const spoken = this.#spoken;
     const everywhere = Int32Array.from(positions, (_, at) => at);
     const ownShares = this.#ownShare.map((share) => Math.max(0, share));
-    const mixed = merge(this.#said, this.#own, everywhere, ownShares);
+    const mixed =
+      this.#silentShare === "target"
+        ? merge(this.#said, this.#own, everywhere, ownShares)
+        : scale(
+            this.#said,
+            ownShares.map((share) => 1 / (1 - share)),
+          );
     const entryOffsets = [0];
     const entries = new Int32Array(mixed.entries.length);
     const probabilities = new Float32Array(mixed.entries.length);
@@ -114,6 +126,15 @@ function nothingAt(positions: number): Said {
     masses: new Float64Array(0),
     tail: new Float64Array(positions),
   };
+}
+
+/** @param factors - [positions] */
+function scale({ offsets, entries, masses, tail }: Said, factors: Float64Array): Said {
+  const scaled = masses.slice();
+  factors.forEach((factor, at) => {
+    for (let entry = offsets[at]; entry < offsets[at + 1]; entry++) scaled[entry] *= factor;
+  });
+  return { offsets, entries, masses: scaled, tail: tail.map((mass, at) => mass * factors[at]) };
 }
 
 /** @param rows - [positions] where the other speaks of each, −1: nowhere */

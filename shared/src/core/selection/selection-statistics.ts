@@ -1,4 +1,4 @@
-import type { SelectedSources, SourceLosses } from "./select-knowledge.ts";
+import type { GapBounds, SelectedSources, SourceLosses } from "./select-knowledge.ts";
 
 /** What a selection comes to: who wins, by how much, and whether the sources agree. S samples. */
 export interface SelectionStatistics {
@@ -19,9 +19,13 @@ export interface SelectionStatistics {
   meanGap: number;
   /** [5] the least gap, the quartiles and the greatest; zeros without samples */
   gapQuartiles: number[];
+  /** samples that nobody won though a source was better: by no more than minGap; by more than maxGap */
+  outOfBounds: { near: number; far: number };
 }
 
 /**
+ * The statistics of what `strict`, `token` or `confidence` chose within bounds, or of what FATE-LLM's rules chose, which have none.
+ *
  * @param target - [S] the target's own losses, in the metric by which it was selected
  *
  * Time O(S · sources + S log S).
@@ -30,6 +34,7 @@ export function selectionStatistics(
   target: Float64Array,
   sources: readonly SourceLosses[],
   { winner, gaps }: SelectedSources,
+  bounds?: GapBounds,
 ): SelectionStatistics {
   const samples = target.length;
   const countBySource = sources.map(() => 0);
@@ -38,9 +43,12 @@ export function selectionStatistics(
   const pairs = (sources.length * (sources.length - 1)) / 2;
   let none = 0;
   let agreeing = 0;
+  const outOfBounds = { near: 0, far: 0 };
   for (let sample = 0; sample < samples; sample++) {
-    if (winner[sample] < 0) none++;
-    else countBySource[winner[sample]]++;
+    if (winner[sample] < 0) {
+      none++;
+      if (bounds !== undefined && gaps[sample] > 0) outOfBounds[gaps[sample] <= bounds.minGap ? "near" : "far"]++;
+    } else countBySource[winner[sample]]++;
     const better = sources.flatMap(({ losses }, source) => (losses[sample] < target[sample] ? [source] : []));
     for (const source of better) ahead[source]++;
     if (better.length === 1) alone[better[0]]++;
@@ -56,6 +64,7 @@ export function selectionStatistics(
     agreement: pairs === 0 || samples === 0 ? 1 : agreeing / (pairs * samples),
     meanGap: samples === 0 ? 0 : gaps.reduce((sum, gap) => sum + gap, 0) / samples,
     gapQuartiles: [0, 0.25, 0.5, 0.75, 1].map((share) => quantile(sorted, share)),
+    outOfBounds,
   };
 }
 

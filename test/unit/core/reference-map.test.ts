@@ -34,6 +34,8 @@ describe("the rule `reference`", () => {
       ["▁utilise", MAPPED.edit, 1],
       ["é", MAPPED.edit, 1],
     ]);
+    // the last code point that one unit holds
+    expect(mapByReference(spelt("\uffffab"), spelt("\uffffcd"))).toEqual([["\uffffcd", MAPPED.edit, 2]]);
   });
 
   it("compares special tokens and byte tokens by their spelling, as FATE-LLM does", () => {

@@ -12,6 +12,7 @@ import { extractShards, type ShardExtraction } from "@fedmkt/shared/use-cases/ex
 import { type Command, JSON_ARGUMENT, type Outcome } from "../command.ts";
 import { count } from "../count.ts";
 import { writeWhole } from "../large-file.ts";
+import { DATA_ARGUMENTS } from "../model/data-arguments.ts";
 import {
   BATCH_ARGUMENT,
   MODEL_ARGUMENTS,
@@ -30,6 +31,7 @@ import { showTask } from "../progress/show-task.ts";
 /** As run.yaml's distillation.topK and samplesPerShard. */
 const TOP_K = { least: 1, most: 4096, otherwise: 128 };
 const TOP_P = { least: 1e-6, most: 1, whole: false };
+const TOP_PERPLEXITY = { least: 1e-6, most: 4096, whole: false };
 const SAMPLES_PER_SHARD = { least: 1, most: 65_536, otherwise: 64 };
 
 export const command: Command = {
@@ -39,6 +41,7 @@ export const command: Command = {
   },
   args: {
     ...MODEL_ARGUMENTS,
+    ...DATA_ARGUMENTS,
     data: { type: "string", required: true, valueHint: "file", description: "the samples: docs/data.md" },
     out: {
       type: "string",
@@ -55,6 +58,12 @@ export const command: Command = {
       type: "string",
       valueHint: "p",
       description: "of these no more than it takes for their mass to reach this (default: 1, all)",
+    },
+    "top-perplexity": {
+      type: "string",
+      valueHint: "factor",
+      description:
+        "of these no more than so many times exp(entropy) of the position, rounded up (default: no such limit)",
     },
     encoding: {
       type: "enum",
@@ -86,6 +95,10 @@ export const command: Command = {
     const samplesPerShard = readWhole("extract", args, "samples-per-shard", SAMPLES_PER_SHARD);
     const topK = readWhole("extract", args, "top-k", TOP_K);
     const topP = readNumber("fedmkt extract: --top-p", (args["top-p"] as string | undefined) ?? "1", TOP_P);
+    const perplexity = args["top-perplexity"] as string | undefined;
+    const limit = perplexity !== undefined && {
+      topPerplexity: readNumber("fedmkt extract: --top-perplexity", perplexity, TOP_PERPLEXITY),
+    };
     const encoding = (args.encoding ?? "packed") as ShardEncoding;
     const options = { ...model, device: readDevice(args), threads: readThreads("extract", args) };
     const positions = (args.positions ?? "answer") as ShardExtraction["positions"];
@@ -113,6 +126,7 @@ export const command: Command = {
           samplesPerShard,
           topK,
           topP,
+          ...limit,
           encoding,
           batchSize,
           positions,
@@ -135,6 +149,7 @@ export const command: Command = {
         shards,
         topK,
         topP,
+        ...limit,
         encoding,
         positions,
         knowledgeBytes,

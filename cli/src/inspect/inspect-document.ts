@@ -6,7 +6,7 @@ import { runStatus } from "@fedmkt/shared/contracts/run-status.ts";
 import { selection } from "@fedmkt/shared/contracts/selection.ts";
 import { roundSummary, runSummary } from "@fedmkt/shared/contracts/summary.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
-import { LOSS_UNITS } from "@fedmkt/shared/core/selection/loss-metric.ts";
+import { LOSS_UNITS, type LossMetric } from "@fedmkt/shared/core/selection/loss-metric.ts";
 import { findJsonKeyProblem } from "@fedmkt/shared/formats/json-keys.ts";
 import { quote } from "@fedmkt/shared/formats/quote.ts";
 import { isVocabularyMapJson } from "@fedmkt/shared/formats/vocabulary-map-json.ts";
@@ -64,8 +64,13 @@ const DOCUMENTS = [
       rule,
       "loss metric": lossMetric,
       samples: count.samples,
-      [rule === "strict" ? "learned from nobody" : "won by the target itself"]: count.none,
-      "mean gap": figure(count.meanGap, (gap) => `${formatValue(gap)} ${LOSS_UNITS[lossMetric]}`),
+      [rule === "greater" || rule === "weighted-mean" ? "won by the target itself" : "learned from nobody"]: count.none,
+      [rule === "token" ? "mean advantage" : "mean gap"]: inUnit(count.meanGap, lossMetric),
+      ...(count.meanLossGap !== undefined && { "mean gap of losses": inUnit(count.meanLossGap, lossMetric) }),
+      ...(count.outOfBounds && {
+        "better by at most minGap": count.outOfBounds.near,
+        "better by more than maxGap": count.outOfBounds.far,
+      }),
     },
     lines: Object.entries(count.bySource).map(
       ([source, samples]) =>
@@ -96,6 +101,11 @@ const DOCUMENTS = [
     lines: [],
   })),
 ];
+
+/** A difference of losses, in the unit of their metric. */
+function inUnit(gap: number, metric: LossMetric) {
+  return figure(gap, (value) => `${formatValue(value)} ${LOSS_UNITS[metric]}`);
+}
 
 /** A JSON document of a run, or a vocabulary map as JSON. @throws InvalidInputError `FILE_UNKNOWN` where it is none of ours */
 export function inspectDocument(bytes: Uint8Array, what: string, context: InspectionContext): Inspection {

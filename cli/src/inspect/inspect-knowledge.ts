@@ -37,6 +37,9 @@ export function inspectKnowledge(bytes: Uint8Array, what: string, context: Inspe
       "vocabulary size": header.vocabularySize,
       "K (most entries kept a position)": header.topK,
       "p (mass at which they end)": header.topP,
+      ...(header.topPerplexity !== undefined && {
+        "most entries by perplexity": `${header.topPerplexity} · exp(entropy)`,
+      }),
       encoding,
       size: { value: bytes.length, text: formatBytes(bytes.length) },
       "bytes a position":

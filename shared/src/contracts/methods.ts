@@ -7,7 +7,7 @@ export const METHOD_CHOICES = {
   vocabularyMap: ["product", "min-edit", "reference"],
   learn: ["group", "token"],
   lossMetric: ["per-byte", "per-token", "diluted"],
-  selection: ["strict", "greater", "weighted-mean"],
+  selection: ["strict", "greater", "weighted-mean", "token", "confidence"],
   positions: ["answer", "all"],
 } as const;
 
@@ -72,6 +72,9 @@ export function choicesInForce(method: Method, given: Readonly<Partial<Record<st
   return { ...METHODS[method], ...(Object.fromEntries(own) as Partial<MethodChoices>) };
 }
 
+/** A choice of a method, or a bound that some of them have no use for. */
+type ExcludedChoice = keyof MethodChoices | "minGap" | "maxGap";
+
 /**
  * Choices that exclude each other, each told at the one that was given. Takes any value, checked or not.
  * @returns which choice, and why it cannot be
@@ -79,10 +82,20 @@ export function choicesInForce(method: Method, given: Readonly<Partial<Record<st
 export function findExcludedChoices(
   method: unknown,
   given: Readonly<Record<string, unknown>>,
-): { choice: keyof MethodChoices; message: string }[] {
+): { choice: ExcludedChoice; message: string }[] {
   if (typeof method !== "string" || !Object.hasOwn(METHODS, method)) return [];
   const { transfer, learn, selection } = choicesInForce(method as Method, given);
-  const found: { choice: keyof MethodChoices; message: string }[] = [];
+  const found: { choice: ExcludedChoice; message: string }[] = [];
+  const { minGap = 0, maxGap } = given;
+  if (selection === "greater" || selection === "weighted-mean")
+    for (const choice of ["minGap", "maxGap"] as const)
+      if (given[choice] !== undefined && given[choice] !== 0)
+        found.push({
+          choice,
+          message: `selection: ${selection} compares rewards, which no gap bounds; take selection: strict, token or confidence, or leave out ${choice}`,
+        });
+  if (typeof minGap === "number" && typeof maxGap === "number" && minGap >= maxGap)
+    found.push({ choice: "maxGap", message: `expected more than minGap (${minGap}), got ${maxGap}` });
   if (learn !== "group") return found;
   // the choice that the spec does not leave to its method is the one to be changed; of two the one that is not `learn`
   const told = (other: keyof MethodChoices) => (given[other] === undefined ? "learn" : other);
@@ -91,11 +104,10 @@ export function findExcludedChoices(
       choice: told("transfer"),
       message: `transfer: ${transfer} gives mass to single tokens of the target, learn: group to groups of them; take learn: token, or transfer: product`,
     });
-  if (selection === "weighted-mean")
+  if (selection === "weighted-mean" || selection === "confidence")
     found.push({
       choice: told("selection"),
-      message:
-        "selection: weighted-mean mixes what several parties say of one token, but with learn: group each source parts the target's tokens into groups of its own; take learn: token, or another selection",
+      message: `selection: ${selection} mixes what several parties say of one token, but with learn: group each source parts the target's tokens into groups of its own; take learn: token, or another selection`,
     });
   return found;
 }

@@ -123,6 +123,26 @@ const distillationSpec = z.strictObject({
     .max(1)
     .default(1)
     .describe("of these, no more than it takes for their mass to reach this; 1: no cut"),
+  topPerplexity: z
+    .number()
+    .positive()
+    .max(4096)
+    .optional()
+    .describe(
+      "of these, no more than so many times exp(entropy) of the position, rounded up; unless given, no such limit",
+    ),
+  minGap: z
+    .number()
+    .min(0)
+    .max(1e6)
+    .default(0)
+    .describe("a source is learned from only where it is better by more than this, in lossMetric's unit"),
+  maxGap: z
+    .number()
+    .positive()
+    .max(1e6)
+    .optional()
+    .describe("and by at most this; unless given, however much better it is"),
   ...methodChoices,
 });
 

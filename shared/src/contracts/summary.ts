@@ -31,9 +31,14 @@ export const transfer = z.strictObject({
   unmappedMass: share,
   /** bytes of the source's knowledge and of its translation */
   bytes: z.int(),
+  /** under selection token alone: positions at which the source gives the truth more than the target does / aligned positions */
+  betterShare: share.optional(),
 });
 
-/** Selection's outcome for one target in one round; losses in the unit of the run's lossMetric. */
+/**
+ * Selection's outcome for one target in one round; losses in the unit of the run's lossMetric. Under `token` a source is better by
+ * its advantage (docs/method.md), in the same unit.
+ */
 export const selectionCount = z.strictObject({
   round: z.int().min(1),
   target: z.string(),
@@ -52,6 +57,10 @@ export const selectionCount = z.strictObject({
   meanGap: z.number(),
   /** the least such gap, the quartiles and the greatest */
   gapQuartiles: z.array(z.number()).length(5),
+  /** under token alone: what meanGap is under the other rules */
+  meanLossGap: z.number().optional(),
+  /** where minGap or maxGap is set: samples that nobody won though a source was better: by at most minGap; by more than maxGap */
+  outOfBounds: z.strictObject({ near: z.int().min(0), far: z.int().min(0) }).optional(),
 });
 
 /** summary.json of one round, and of the run: everything the table and report.html show. No times, no paths: equal runs, equal bytes. */
@@ -78,6 +87,9 @@ export const runSummary = z.strictObject({
     temperature: z.number(),
     topK: z.int(),
     topP: z.number(),
+    topPerplexity: z.number().optional(),
+    minGap: z.number().optional(),
+    maxGap: z.number().optional(),
     alignment: z.enum(METHOD_CHOICES.alignment),
     transfer: z.enum(METHOD_CHOICES.transfer),
     vocabularyMap: z.enum(METHOD_CHOICES.vocabularyMap),

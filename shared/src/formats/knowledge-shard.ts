@@ -11,6 +11,7 @@ import {
   parseCount,
   parseHash,
   parseIdentifier,
+  parsePositive,
   parseShare,
   type Refuse,
   refuseWith,
@@ -47,6 +48,8 @@ export interface ShardHeader {
   topK: number;
   /** the mass at which a position's entries end; 1: only topK ends them */
   topP: number;
+  /** at most so many times exp(entropy) entries are kept at a position; absent: that ends none */
+  topPerplexity?: number;
 }
 
 const FORMAT = { format: "fedmkt.knowledge", version: "2" } as const;
@@ -62,6 +65,9 @@ const KEYS = [
   "topK",
   "topP",
 ] as const satisfies (keyof ShardHeader)[];
+
+/** In the metadata only where it was given, so that shards without it stay the bytes they were. */
+const PERPLEXITY = "topPerplexity";
 
 const DTYPES = {
   sampleIds: "U8",
@@ -98,6 +104,7 @@ export function writeKnowledgeShard(
     ...FORMAT,
     encoding,
     ...Object.fromEntries(KEYS.map((key) => [key, String(header[key])])),
+    ...(header[PERPLEXITY] !== undefined && { [PERPLEXITY]: String(header[PERPLEXITY]) }),
   };
   const bytes =
     encoding === "plain" ? writePlain(knowledge, metadata) : writePacked(knowledge, metadata, header, "writing");
@@ -243,7 +250,8 @@ function parseHeader(
   refuse: Refuse,
 ): { header: ShardHeader; encoding: ShardEncoding } {
   const isPacked = Object.hasOwn(metadata, HASH);
-  const keys = [...KEYS, "encoding", ...(isPacked ? [HASH] : [])] as const;
+  const hasPerplexity = Object.hasOwn(metadata, PERPLEXITY);
+  const keys = [...KEYS, "encoding", ...(isPacked ? [HASH] : []), ...(hasPerplexity ? [PERPLEXITY] : [])] as const;
   const taken = takeMetadata(metadata, { ...FORMAT, keys }, refuse);
   const encoding = isPacked ? "packed" : "plain";
   if (taken.encoding !== encoding)
@@ -262,6 +270,7 @@ function parseHeader(
     vocabularySize,
     topK: parseCount(taken.topK, "topK", { least: 1, most: vocabularySize }, refuse),
     topP: parseShare(taken.topP, "topP", refuse),
+    ...(hasPerplexity && { [PERPLEXITY]: parsePositive(taken[PERPLEXITY], PERPLEXITY, refuse) }),
   };
   return { header, encoding };
 }

@@ -53,6 +53,14 @@ export function parseShare(text: string, name: string, refuse: Refuse): number {
   return value;
 }
 
+/** A number above 0, as JavaScript writes it. */
+export function parsePositive(text: string, name: string, refuse: Refuse): number {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value) && String(value) === text))
+    throw refuse(`${name}: expected a number above 0, got ${quote(text)}`);
+  return value;
+}
+
 /** SHA-256 in lower-case hex. */
 export function parseHash(text: string, name: string, refuse: Refuse): string {
   if (!/^[0-9a-f]{64}$/.test(text)) throw refuse(`${name}: expected a SHA-256 in lower-case hex, got ${quote(text)}`);

@@ -1,7 +1,7 @@
 import { InvalidInputError } from "../core/errors.ts";
 import type { Knowledge } from "../core/knowledge.ts";
 import { MAX_OWN_HEADER_BYTES } from "./named-tensors.ts";
-import { readSafetensors, writeSafetensors } from "./safetensors.ts";
+import { readSafetensors, type Tensor, writeSafetensors } from "./safetensors.ts";
 
 /**
  * Both sides' losses on a shard's samples, with what every metric divides them by: the little that selection needs of two large
@@ -22,6 +22,13 @@ export interface PairedLosses {
   sourceTokens: Int32Array;
   /** [S] */
   targetTokens: Int32Array;
+  /** what selection by token needs; null where the shard was aligned for another rule */
+  advantage: {
+    /** [S] nats by which the source gives the truth more than the target does, summed over the positions that were kept */
+    nats: Float64Array;
+    /** [S] positions that were kept */
+    positions: Int32Array;
+  } | null;
 }
 
 const FORMAT = { format: "fedmkt.paired-losses", version: "2" };
@@ -35,11 +42,20 @@ const NAMES = {
   targetAnswerTokens: "target_answer_tokens",
   sourceTokens: "source_tokens",
   targetTokens: "target_tokens",
-} as const satisfies Record<keyof PairedLosses, string>;
-const FIELDS = Object.keys(NAMES) as (keyof PairedLosses)[];
+} as const satisfies Record<Exclude<keyof PairedLosses, "advantage">, string>;
+const FIELDS = Object.keys(NAMES) as (keyof typeof NAMES)[];
+/** There together, or not at all. */
+const ADVANTAGE = { nats: "advantage_nats", positions: "advantage_positions" } as const;
 
-/** @throws InvalidInputError `SAMPLES_DIFFER` where the two sides count an answer's bytes differently */
-export function writePairedLosses(source: Knowledge, target: Knowledge): Uint8Array {
+/**
+ * @param advantage - where selection is by token
+ * @throws InvalidInputError `SAMPLES_DIFFER` where the two sides count an answer's bytes differently
+ */
+export function writePairedLosses(
+  source: Knowledge,
+  target: Knowledge,
+  advantage: PairedLosses["advantage"] = null,
+): Uint8Array {
   const samples = source.lossNats.length;
   source.answerBytes.forEach((bytes, index) => {
     if (bytes !== target.answerBytes[index])
@@ -58,6 +74,10 @@ export function writePairedLosses(source: Knowledge, target: Knowledge): Uint8Ar
       [NAMES.targetAnswerTokens]: counts(target.answerPositions),
       [NAMES.sourceTokens]: counts(tokensOfEach(source)),
       [NAMES.targetTokens]: counts(tokensOfEach(target)),
+      ...(advantage && {
+        [ADVANTAGE.nats]: { dtype: "F64", shape: [samples], data: advantage.nats } as const,
+        [ADVANTAGE.positions]: counts(advantage.positions),
+      }),
     },
     FORMAT,
   );
@@ -66,9 +86,10 @@ export function writePairedLosses(source: Knowledge, target: Knowledge): Uint8Ar
 /** @throws InvalidInputError `LOSSES_INVALID` naming the file */
 export function readPairedLosses(bytes: Uint8Array, what: string): PairedLosses {
   const { tensors, metadata } = readSafetensors(bytes, what, MAX_OWN_HEADER_BYTES);
-  const taken = Object.fromEntries(
-    FIELDS.map((field) => [field, tensors.get(NAMES[field])?.data]),
-  ) as unknown as PairedLosses;
+  const taken = Object.fromEntries(FIELDS.map((field) => [field, tensors.get(NAMES[field])?.data])) as unknown as Omit<
+    PairedLosses,
+    "advantage"
+  >;
   const samples = taken.sourceNats?.length;
   const isWhole = FIELDS.every((field) => {
     const type = field.endsWith("Nats") ? Float64Array : Int32Array;
@@ -76,6 +97,7 @@ export function readPairedLosses(bytes: Uint8Array, what: string): PairedLosses 
   });
   if (metadata.format !== FORMAT.format || metadata.version !== FORMAT.version || !isWhole)
     throw new InvalidInputError("LOSSES_INVALID", `${what}: expected losses of two parties on the same samples`);
+  const advantage = takeAdvantage(tensors, taken.targetTokens, what);
   for (let sample = 0; sample < samples; sample++) {
     const { sourceNats, targetNats, answerBytes } = taken;
     const areLosses = Number.isFinite(sourceNats[sample] + targetNats[sample]);
@@ -93,7 +115,34 @@ export function readPairedLosses(bytes: Uint8Array, what: string): PairedLosses 
         );
     }
   }
-  return taken;
+  return { ...taken, advantage };
+}
+
+function takeAdvantage(
+  tensors: Map<string, Tensor>,
+  targetTokens: Int32Array,
+  what: string,
+): PairedLosses["advantage"] {
+  if (!tensors.has(ADVANTAGE.nats) && !tensors.has(ADVANTAGE.positions)) return null;
+  const nats = tensors.get(ADVANTAGE.nats)?.data;
+  const positions = tensors.get(ADVANTAGE.positions)?.data;
+  const samples = targetTokens.length;
+  const areBoth = nats instanceof Float64Array && positions instanceof Int32Array;
+  if (!areBoth || nats.length !== samples || positions.length !== samples)
+    throw new InvalidInputError(
+      "LOSSES_INVALID",
+      `${what}: expected an advantage in nats and positions of each sample`,
+    );
+  for (let sample = 0; sample < samples; sample++) {
+    const [gained, kept] = [nats[sample], positions[sample]];
+    const isWhole = Number.isFinite(gained) && gained >= 0 && kept >= 0 && kept < targetTokens[sample];
+    if (!isWhole || (kept === 0 && gained > 0))
+      throw new InvalidInputError(
+        "LOSSES_INVALID",
+        `${what}: sample ${sample}: expected an advantage ≥ 0 at fewer positions than its ${targetTokens[sample]} tokens, got ${gained} at ${kept}`,
+      );
+  }
+  return { nats, positions };
 }
 
 function tokensOfEach({ tokenOffsets }: Knowledge): Int32Array {

@@ -92,9 +92,13 @@ export function selectionTable(summary: RunSummary): TextTable {
     ]),
     note: [
       OF_THE_REST[selection],
-      "better: on how many samples each source's loss was less than the target's, and on how many of them nobody else's was.",
+      selection === "token"
+        ? "better: on how many samples each source gave some next token more than the target did, and on how many of them nobody else did."
+        : "better: on how many samples each source's loss was less than the target's, and on how many of them nobody else's was.",
       "agree: pairs of sources that stand on the same side of the target.",
-      `mean gap: the target's loss − the best source's, ${LOSS_UNITS[lossMetric]}; negative where the target is the better one. middle half: between its quartiles.`,
+      selection === "token"
+        ? `mean gap: the best source's advantage, summed over the positions at which it gives the next token more, ${LOSS_UNITS[lossMetric]}. middle half: between its quartiles.`
+        : `mean gap: the target's loss − the best source's, ${LOSS_UNITS[lossMetric]}; negative where the target is the better one. middle half: between its quartiles.`,
     ].join(" "),
   };
 }
@@ -103,12 +107,18 @@ const SELECTION_NAMES = {
   strict: "DualMinCE",
   greater: "FATE-LLM's greater",
   "weighted-mean": "FATE-LLM's weighted mean",
+  token: "by token",
+  confidence: "by confidence",
 } as const;
 
 const OF_THE_REST = {
   strict: "Samples that are not selected are learned from their labels alone.",
   greater: "From samples that are not selected the target learns its own output.",
   "weighted-mean": "Every sample is learned from all; selected: where a source has the largest share.",
+  token:
+    "Of a selected sample the positions are learned at which the source gives the next token more than the target does, of all else the labels alone.",
+  confidence:
+    "A selected sample is learned from all that are better, each by its share; from: who has the largest. Samples that are not selected are learned from their labels alone.",
 } as const;
 
 /** What translation kept, both ways. */

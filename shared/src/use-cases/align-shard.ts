@@ -3,6 +3,7 @@ import type { Plan } from "../contracts/plan.ts";
 import type { StageInput, StageOutput } from "../contracts/stages.ts";
 import { alignKnowledge } from "../core/alignment/align-knowledge.ts";
 import type { Sample } from "../core/samples/sample.ts";
+import { keepAdvantageous } from "../core/selection/token-advantage.ts";
 import { writeAlignedShard } from "../formats/aligned-shard.ts";
 import { readKnowledgeShard } from "../formats/knowledge-shard.ts";
 import { writePairedLosses } from "../formats/paired-losses.ts";
@@ -17,7 +18,8 @@ import { loadPublicShard } from "./public-set.ts";
 
 /**
  * Translates one shard. Both shards are checked on arrival, claimed losses included; the small file of losses beside the
- * translation is all that selection needs to read.
+ * translation is all that selection needs to read. Where selection is by token the translation holds only the positions at which
+ * the source says more of the truth than the target.
  */
 export function alignShard(deps: StageDependencies) {
   return async ({
@@ -34,10 +36,14 @@ export function alignShard(deps: StageDependencies) {
     const offered = await loadKnowledge(deps, plan, knowledgeOffered(plan, round, source), shard, samples);
     const owned = await loadKnowledge(deps, plan, knowledgeOwned(plan, round, target), shard, samples);
     const map = await loadVocabularyMap(deps, plan, source, target);
-    const { alignment, transfer, learn, temperature } = plan.spec.distillation;
+    const { alignment, transfer, learn, temperature, selection } = plan.spec.distillation;
     const vocabularies = { source: offered.vocabulary, target: owned.vocabulary };
-    const choices = { alignment, transfer, learn, temperature };
-    const aligned = alignKnowledge(offered.knowledge, owned.knowledge, map, vocabularies, choices);
+    const isByToken = selection === "token";
+    const choices = { alignment, transfer, learn, temperature, labels: !isByToken };
+    const whole = alignKnowledge(offered.knowledge, owned.knowledge, map, vocabularies, choices);
+    const groupOfTarget = learn === "group" ? map.groupOfTarget : null;
+    const better = isByToken && keepAdvantageous(whole, owned.knowledge, { transfer, temperature, groupOfTarget });
+    const { aligned, advantage } = better ? better : { aligned: whole, advantage: null };
     const outputs = new JobOutputs(deps, { run, round, stage: "align-shard", party: target }, folder);
     const bytes = writeAlignedShard(aligned, {
       run,
@@ -51,7 +57,7 @@ export function alignShard(deps: StageDependencies) {
       datasetHash: plan.public.hash,
     });
     await outputs.write(ALIGNED, bytes);
-    await outputs.write(LOSSES, writePairedLosses(offered.knowledge, owned.knowledge));
+    await outputs.write(LOSSES, writePairedLosses(offered.knowledge, owned.knowledge, advantage));
     return outputs.commit({ ...aligned.statistics, bytes: offered.bytes + bytes.length });
   };
 }

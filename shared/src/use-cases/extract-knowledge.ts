@@ -15,6 +15,7 @@ export async function extractKnowledge(
     samplesPerShard: plan.spec.samplesPerShard,
     topK: plan.spec.distillation.topK,
     topP: plan.spec.distillation.topP,
+    topPerplexity: plan.spec.distillation.topPerplexity,
     encoding: plan.spec.shardEncoding,
     batchSize: open.training.batchSize,
     positions: plan.spec.distillation.positions,

@@ -2,6 +2,7 @@ import type { EncodedText } from "../core/alignment/encode-sample.ts";
 import type { Knowledge } from "../core/knowledge.ts";
 import type { Sample } from "../core/samples/sample.ts";
 import { cutAtMass } from "../core/top-p.ts";
+import { cutAtPerplexity } from "../core/top-perplexity.ts";
 import { type ShardEncoding, type ShardHeader, writeKnowledgeShard } from "../formats/knowledge-shard.ts";
 import type { TokenizedModel } from "./open-model.ts";
 
@@ -11,12 +12,14 @@ export interface ShardExtraction {
   topK: number;
   /** of these no more than it takes for their mass to reach this; 1: all */
   topP: number;
+  /** and no more than so many times exp(entropy); undefined: no such limit */
+  topPerplexity?: number | undefined;
   encoding: ShardEncoding;
   /** samples in one forward pass */
   batchSize: number;
   /** "all": the prompt's positions too; the loss stays the answer's */
   positions: "answer" | "all";
-  header: Omit<ShardHeader, "shard" | "topK" | "topP" | "vocabularySize">;
+  header: Omit<ShardHeader, "shard" | "topK" | "topP" | "topPerplexity" | "vocabularySize">;
   /** is given one shard after the other, and awaited before the next is begun */
   write(shard: number, bytes: Uint8Array): Promise<void>;
 }
@@ -29,7 +32,7 @@ export interface ShardExtraction {
 export async function extractShards(
   open: TokenizedModel,
   samples: readonly Sample[],
-  { header, write, samplesPerShard, encoding, topP, ...extraction }: ShardExtraction,
+  { header, write, samplesPerShard, encoding, topP, topPerplexity, ...extraction }: ShardExtraction,
 ): Promise<{ nats: number; bytes: number; knowledgeBytes: number }> {
   const { vocabularySize } = open.model;
   let nats = 0;
@@ -37,9 +40,11 @@ export async function extractShards(
   let knowledgeBytes = 0;
   for (let shard = 0; shard * samplesPerShard < samples.length; shard++) {
     const slice = samples.slice(shard * samplesPerShard, (shard + 1) * samplesPerShard);
-    const knowledge = cutAtMass(await knowledgeOf(open, slice, extraction), topP);
+    const known = cutAtPerplexity(await knowledgeOf(open, slice, extraction), topPerplexity);
+    const knowledge = cutAtMass(known, topP);
     const topK = Math.min(extraction.topK, vocabularySize);
-    const content = writeKnowledgeShard(knowledge, { ...header, shard, vocabularySize, topK, topP }, encoding);
+    const cut = { topK, topP, ...(topPerplexity !== undefined && { topPerplexity }) };
+    const content = writeKnowledgeShard(knowledge, { ...header, shard, vocabularySize, ...cut }, encoding);
     await write(shard, content);
     nats += knowledge.lossNats.reduce((sum, loss) => sum + loss, 0);
     bytes += knowledge.answerBytes.reduce((sum, count) => sum + count, 0);

@@ -20,9 +20,12 @@ export function selectKnowledge(deps: StageDependencies) {
     const sources = sourcesOf(plan, target);
     const own = new Float64Array(plan.public.samples);
     const offered = sources.map((party) => ({ party, losses: new Float64Array(plan.public.samples) }));
-    const { selection: rule, lossMetric } = plan.spec.distillation;
+    const ahead = sources.map((party) => ({ party, losses: new Float64Array(plan.public.samples) }));
+    const { selection: rule, lossMetric, minGap, maxGap } = plan.spec.distillation;
+    const isByToken = rule === "token";
     const transfers: Transfer[] = [];
-    for (const { party, losses } of offered) {
+    for (const [index, { party, losses }] of offered.entries()) {
+      let betterPositions = 0;
       const sum = { targetPositions: 0, alignedPositions: 0, keptMass: 0, exactMass: 0, unmappedMass: 0, bytes: 0 };
       for (let shard = 0; shard < plan.public.shards; shard++) {
         const folder = artefactKeys.aligned(run, round, party, target, shard);
@@ -40,6 +43,13 @@ export function selectKnowledge(deps: StageDependencies) {
           );
         losses.set(measure(lossMetric, paired, "source"), first);
         own.set(measure(lossMetric, paired, "target"), first);
+        if (!isByToken) continue;
+        const { nats, positions } = advantageOf(paired, folder);
+        ahead[index].losses.set(
+          measure(lossMetric, { ...paired, targetNats: nats.map((gained) => -gained) }, "target"),
+          first,
+        );
+        betterPositions += positions.reduce((total, count) => total + count, 0);
       }
       const ofAligned = (mass: number) => (sum.alignedPositions === 0 ? 0 : Math.min(1, mass / sum.alignedPositions));
       transfers.push({
@@ -52,10 +62,16 @@ export function selectKnowledge(deps: StageDependencies) {
         exactMass: ofAligned(sum.exactMass),
         unmappedMass: ofAligned(sum.unmappedMass),
         bytes: sum.bytes,
+        ...(isByToken && { betterShare: ofAligned(betterPositions) }),
       });
     }
-    const chosen = selectByLoss(rule, own, offered);
-    const { none, agreement, meanGap, gapQuartiles, ...found } = selectionStatistics(own, offered, chosen);
+    // by token what is compared is not the losses, but by how much each source is better than the target
+    const compared = isByToken ? { own: own.map(() => 0), offered: ahead } : { own, offered };
+    const bounds = { minGap, maxGap: maxGap ?? Number.POSITIVE_INFINITY };
+    const chosen = selectByLoss(rule, compared.own, compared.offered, bounds);
+    const found = selectionStatistics(compared.own, compared.offered, chosen, bounds);
+    const { none, agreement, meanGap, gapQuartiles } = found;
+    const isBounded = minGap > 0 || maxGap !== undefined;
     const bySource = (counts: readonly number[]) =>
       Object.fromEntries(sources.map((source, index) => [source, counts[index]]));
     const width = 1 + sources.length;
@@ -83,6 +99,10 @@ export function selectKnowledge(deps: StageDependencies) {
         agreement,
         meanGap,
         gapQuartiles,
+        ...(isByToken && {
+          meanLossGap: selectionStatistics(own, offered, selectByLoss("strict", own, offered)).meanGap,
+        }),
+        ...(isBounded && { outOfBounds: found.outOfBounds }),
       },
       transfers,
     };
@@ -90,6 +110,15 @@ export function selectKnowledge(deps: StageDependencies) {
     await deps.objects.put(deps.buckets.artefacts, key, encodeJson(selection.parse(document)));
     return { key, samples: own.length, selected: rule === "weighted-mean" ? own.length : own.length - none };
   };
+}
+
+function advantageOf({ advantage }: PairedLosses, folder: string): NonNullable<PairedLosses["advantage"]> {
+  if (advantage === null)
+    throw new InvariantError(
+      "ADVANTAGE_UNKNOWN",
+      `${folder}: expected this shard to be aligned for selection by token`,
+    );
+  return advantage;
 }
 
 function measure(metric: LossMetric, paired: PairedLosses, side: "source" | "target"): Float64Array {

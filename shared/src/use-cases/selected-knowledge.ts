@@ -25,8 +25,8 @@ interface Slice {
 
 /**
  * What a target learns from this round: for each public sample the winner's knowledge in the target's own positions. Where the
- * target itself wins that is nothing under `strict`, and its own output under `greater`; under `weighted-mean` it is the mixture
- * of all. Beside what is learned one aligned shard, one own shard and one mixture are held at a time.
+ * target itself wins that is nothing under `strict`, `token` and `confidence`, and its own output under `greater`; under
+ * `weighted-mean` it is the mixture of all, and under `confidence` that of all better sources. Beside what is learned one aligned shard, one own shard and one mixture are held at a time.
  */
 export async function loadSelectedKnowledge(job: RunningJob, samples: readonly Sample[]): Promise<SelectedKnowledge> {
   const {
@@ -48,18 +48,26 @@ export async function loadSelectedKnowledge(job: RunningJob, samples: readonly S
   const targets: (SampleTarget | null)[] = samples.map(() => null);
   const partitions: Int32Array[] = [];
   /** Takes the samples that `wins` names out of a shard's knowledge. */
-  const take = (taught: TaughtKnowledge, slice: Slice, partition: number, what: string, winner: number | null) => {
+  const take = (
+    taught: TaughtKnowledge,
+    slice: Slice,
+    partition: number,
+    what: string,
+    wins: (winner: number) => boolean,
+  ) => {
     for (let index = slice.first; index < slice.last; index++)
-      if (winner === null || winners[index] === winner)
-        targets[index] = targetOf(taught, index - slice.first, samples[index], partition, what);
+      if (wins(winners[index])) targets[index] = targetOf(taught, index - slice.first, samples[index], partition, what);
   };
-  if (rule === "weighted-mean") {
+  if (rule === "weighted-mean" || rule === "confidence") {
+    const isLearned = (winner: number) => rule === "weighted-mean" || winner >= 0;
     for (const slice of slices) {
+      if (!winners.slice(slice.first, slice.last).some(isLearned)) continue;
       const { own, what } = await loadOwn(job, slice);
-      const mixture = new KnowledgeMixture(own, Float64Array.from(shares!.slice(slice.first, slice.last).flat()));
+      const ofSlice = Float64Array.from(shares!.slice(slice.first, slice.last).flat());
+      const mixture = new KnowledgeMixture(own, ofSlice, rule === "confidence" ? "speakers" : "target");
       for (const [index, source] of sources.entries())
         mixture.add(index, (await loadAligned(job, source, slice.shard, null)).taught);
-      take(mixture.finish(), slice, -1, what, null);
+      take(mixture.finish(), slice, -1, what, isLearned);
     }
     return { targets, partitions };
   }
@@ -70,14 +78,14 @@ export async function loadSelectedKnowledge(job: RunningJob, samples: readonly S
     for (const slice of slices) {
       if (!winners.slice(slice.first, slice.last).includes(sourceIndex)) continue;
       const { taught, what } = await loadAligned(job, source, slice.shard, partition?.groups ?? null);
-      take(taught, slice, place, what, sourceIndex);
+      take(taught, slice, place, what, (winner) => winner === sourceIndex);
     }
   }
   if (rule === "greater")
     for (const slice of slices) {
       if (!winners.slice(slice.first, slice.last).includes(-1)) continue;
       const { own, what } = await loadOwn(job, slice);
-      take(own, slice, -1, what, -1);
+      take(own, slice, -1, what, (winner) => winner < 0);
     }
   return { targets, partitions };
 }

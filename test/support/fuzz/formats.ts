@@ -202,7 +202,13 @@ export const FUZZED_FORMATS: readonly FuzzedFormat[] = [
   {
     name: "paired losses",
     framing: "safetensors",
-    examples: [writePairedLosses(KNOWLEDGE[0].knowledge, KNOWLEDGE[0].knowledge)],
+    examples: [
+      writePairedLosses(KNOWLEDGE[0].knowledge, KNOWLEDGE[0].knowledge),
+      writePairedLosses(KNOWLEDGE[0].knowledge, KNOWLEDGE[0].knowledge, {
+        nats: KNOWLEDGE[0].knowledge.lossNats,
+        positions: KNOWLEDGE[0].knowledge.answerPositions,
+      }),
+    ],
     codes: new RegExp(`^(LOSSES_INVALID|${SAFETENSORS})$`),
     read(bytes, what) {
       const losses = readPairedLosses(bytes, what);

@@ -169,14 +169,21 @@ export function checkPlainMapHolds({ rule, source, target, targetOfSource, dista
 }
 
 export function checkLossesHold(losses: PairedLosses): void {
-  const { sourceNats, targetNats, answerBytes } = losses;
-  for (const list of Object.values(losses)) holds(list.length === sourceNats.length, "a number a sample");
+  const { advantage, ...lists } = losses;
+  const { sourceNats, targetNats, answerBytes } = lists;
+  for (const list of Object.values({ ...lists, ...advantage }))
+    holds(list.length === sourceNats.length, "a number a sample");
   for (const list of [sourceNats, targetNats]) for (const nats of list) holds(nats >= 0 && nats < Infinity, "a loss");
   for (const bytes of answerBytes) holds(bytes > 0, "an answer of some bytes");
   const { sourceAnswerTokens, sourceTokens, targetAnswerTokens, targetTokens } = losses;
   sourceTokens.forEach((tokens, sample) => {
     holds(isWhole(sourceAnswerTokens[sample], 1, tokens), "fewer answer tokens of the source than tokens");
     holds(isWhole(targetAnswerTokens[sample], 1, targetTokens[sample]), "and of the target");
+  });
+  advantage?.nats.forEach((nats, sample) => {
+    const kept = advantage.positions[sample];
+    holds(nats >= 0 && nats < Infinity && isWhole(kept, 0, targetTokens[sample]), "an advantage at some of the tokens");
+    holds(kept > 0 || nats === 0, "no advantage at no token");
   });
 }
 

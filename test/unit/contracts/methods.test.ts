@@ -52,9 +52,12 @@ describe("Choices that exclude each other", () => {
     expect(mistakesIn("method: paper\ndistillation: { learn: group }\n")).toEqual([
       expect.stringMatching(/^distillation\.learn: transfer: paper gives mass to single tokens/),
     ]);
-    expect(mistakesIn("distillation: { selection: weighted-mean }\n")).toEqual([
-      expect.stringMatching(/^distillation\.selection: .* groups of its own/),
-    ]);
+    for (const selection of ["weighted-mean", "confidence"])
+      expect(mistakesIn(`distillation: { selection: ${selection} }\n`)).toEqual([
+        expect.stringMatching(
+          new RegExp(`^distillation\\.selection: selection: ${selection} mixes .* groups of its own`),
+        ),
+      ]);
   });
 
   it("are told all at once, beside what else is wrong", () => {
@@ -67,6 +70,30 @@ describe("Choices that exclude each other", () => {
     );
     expect(found.join("\n")).toContain("distillation.topP: expected more than 0, got 0");
     expect(found.join("\n")).toContain('distillation.lossMetric: expected one of "per-byte", "per-token", "diluted"');
+  });
+
+  it.each(["greater", "weighted-mean"])("are FATE-LLM's rules and bounds of the gap: %s", (selection) => {
+    const given = `learn: token, selection: ${selection}`;
+    expect(mistakesIn(`distillation: { ${given}, minGap: 0.1, maxGap: 1 }\n`)).toEqual([
+      expect.stringMatching(new RegExp(`^distillation\\.minGap: selection: ${selection} .* leave out minGap`)),
+      expect.stringMatching(new RegExp(`^distillation\\.maxGap: selection: ${selection} .* leave out maxGap`)),
+    ]);
+    // the default, written out, bounds nothing
+    expect(mistakesIn(`distillation: { ${given}, minGap: 0 }\n`)).toEqual([]);
+  });
+
+  it("are bounds that leave no room between them", () => {
+    expect(mistakesIn("distillation: { minGap: 0.5, maxGap: 0.5 }\n")).toEqual([
+      "distillation.maxGap: expected more than minGap (0.5), got 0.5",
+    ]);
+    for (const selection of ["strict", "token", "confidence"])
+      expect(read(`distillation: { learn: token, selection: ${selection}, minGap: 0.5, maxGap: 0.6 }\n`)).toMatchObject(
+        {
+          minGap: 0.5,
+          maxGap: 0.6,
+        },
+      );
+    expect(read("distillation: { maxGap: 0.5 }\n")).toMatchObject({ minGap: 0, maxGap: 0.5 });
   });
 
   it("are not looked for where the method itself is unknown", () => {

@@ -39,6 +39,19 @@ describe("a knowledge shard", () => {
     expect(read.header).toEqual(shardHeader);
   });
 
+  it.each(["plain", "packed"] as const)("says by what entropy it was cut, where it was: %s", (encoding) => {
+    const knowledge = makeKnowledge([5, 3, 4], NUMBERS);
+    const cut = writeKnowledgeShard(knowledge, { ...shardHeader, topPerplexity: 1.5 }, encoding);
+    expect(readKnowledgeShard(cut, WHAT, { topPerplexity: 1.5 }).header).toEqual({
+      ...shardHeader,
+      topPerplexity: 1.5,
+    });
+    expect(readSafetensors(cut, WHAT).metadata).toMatchObject({ topPerplexity: "1.5" });
+    expect(refusal(cut, { topPerplexity: 2 }).message).toContain("expected topPerplexity 2, got 1.5");
+    const whole = writeKnowledgeShard(knowledge, shardHeader, encoding);
+    expect(Object.keys(readSafetensors(whole, WHAT).metadata)).not.toContain("topPerplexity");
+  });
+
   it("of another tokenizer is refused with both hashes named", () => {
     const error = refusal(file, { party: "harbour", tokenizerHash: "a".repeat(64) });
     expect(error.code).toBe("SHARD_MISMATCH");
@@ -157,6 +170,13 @@ describe("a knowledge shard", () => {
     ["a topK that it exceeds", { topK: "3" }, "sample 0, position 0: expected from 1 to 3 entries, got 4"],
     ["a topP beyond 1", { topP: "1.5" }, 'topP: expected a number above 0 and at most 1, got "1.5"'],
     ["a topP that is no number", { topP: "0x1" }, 'topP: expected a number above 0 and at most 1, got "0x1"'],
+    ["a topPerplexity of nothing", { topPerplexity: "0" }, 'topPerplexity: expected a number above 0, got "0"'],
+    ["an endless topPerplexity", { topPerplexity: "Infinity" }, "topPerplexity: expected a number above 0"],
+    [
+      "a topPerplexity written otherwise",
+      { topPerplexity: "1.50" },
+      'topPerplexity: expected a number above 0, got "1.50"',
+    ],
     ["an impossible vocabulary", { vocabularySize: "99999999999" }, "vocabularySize: expected a whole number"],
     ["a round that is no number", { round: "1e3" }, 'round: expected a whole number from 0 to 1000000, got "1e3"'],
     ["a party that is a path", { party: "../server" }, "party: expected an identifier"],

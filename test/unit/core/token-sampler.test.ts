@@ -63,6 +63,19 @@ describe("a sampler of tokens", () => {
       }
   });
 
+  it("draws among the likeliest in whatever order the logits come", () => {
+    const orders = (values: readonly number[]): number[][] =>
+      values.length === 0
+        ? [[]]
+        : values.flatMap((value, at) => orders(values.toSpliced(at, 1)).map((rest) => [value, ...rest]));
+    for (const logits of [...orders([1, 2, 3, 4, 5, 6]), ...orders([1, 1, 2, 2, 3])])
+      for (let topK = 1; topK < logits.length; topK++) {
+        const likeliest = [...logits.keys()].sort((a, b) => logits[b] - logits[a] || a - b).slice(0, topK);
+        const sample = createTokenSampler({ ...PLAIN, temperature: 1e3, topK });
+        for (let draw = 0; draw < 12; draw++) expect(likeliest).toContain(sample(Float32Array.from(logits)));
+      }
+  });
+
   it("divides the logits by the temperature", () => {
     expectDistribution({ temperature: 2.5 }, softmax(LOGITS, 2.5));
   });
@@ -85,6 +98,12 @@ describe("a sampler of tokens", () => {
     const tempered = among(softmax(LOGITS, 0.7), [2, 4, 6, 0, 3]);
     const share = tempered[2] + tempered[4];
     expectDistribution({ temperature: 0.7, topK: 5, topP: share - 1e-6 }, among(tempered, [2, 4]));
+  });
+
+  it("takes no token more where some have just topP's share, and of equal ones the lower ids", () => {
+    const sample = createTokenSampler({ ...PLAIN, topP: 0.5 });
+    const drawn = new Set(Array.from({ length: 200 }, () => sample(new Float32Array(8))));
+    expect([...drawn].sort()).toEqual([0, 1, 2, 3]);
   });
 
   it("always takes one token where topP is smaller than any token's mass", () => {

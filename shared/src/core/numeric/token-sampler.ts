@@ -100,7 +100,7 @@ function nucleus(weights: Float64Array, share: number): number[] {
   const negligible = (mass * (1 - share)) / weights.length;
   const order: number[] = [];
   for (let index = 0; index < weights.length; index++) if (weights[index] >= negligible) order.push(index);
-  order.sort((a, b) => weights[b] - weights[a] || a - b);
+  order.sort((a, b) => weights[b] - weights[a]);
   let kept = 0;
   for (let passed = 0; kept < order.length && passed < share * mass; kept++) passed += weights[order[kept]];
   return order.slice(0, kept);

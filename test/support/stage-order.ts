@@ -1,6 +1,7 @@
 import type { MemoryObjectStore } from "../../cli/src/validate/memory-object-store.ts";
 import { controlKeys } from "../../shared/src/contracts/keys.ts";
 import type { RunSpecInput } from "../../shared/src/contracts/run-spec.ts";
+import type { PlannedRound } from "../../shared/src/contracts/stages.ts";
 import { alignShard } from "../../shared/src/use-cases/align-shard.ts";
 import { averageAdapters } from "../../shared/src/use-cases/average-adapters.ts";
 import { clientDistil } from "../../shared/src/use-cases/client-distil.ts";
@@ -31,31 +32,44 @@ export async function plan({ deps, objects }: StagePlace, spec: RunSpecInput, ex
   return planRun(deps)({ bucket: "control", key, execution });
 }
 
-/**
- * Calls every stage in the machine's order, one after the other, without any machine.
- * @param beforeClose - what else happens before a round is closed
- */
-export async function runStages(run: StagePlace, spec: RunSpecInput, beforeClose?: (round: number) => Promise<void>) {
+/** What else happens before a round is closed, of the run or of the variant that is named. */
+type BeforeClose = (round: number, run: string) => Promise<void>;
+
+/** Calls every stage in the machine's order, one after the other, without any machine. */
+export async function runStages(run: StagePlace, spec: RunSpecInput, beforeClose?: BeforeClose) {
   const { deps } = run;
   const planned = (await plan(run, spec)).machine!;
   const name = planned.run;
   for (const pair of planned.maps) await mapVocabulary(deps)({ run: name, ...pair });
   for (const { party, baseline } of planned.baselines) await runBaseline(deps)({ run: name, party, baseline });
-  for (let round = 1, done = false; !done; round++) {
-    for (const { id } of planned.clients) await clientTrain(deps)({ run: name, round, party: id });
-    if (round === 1) await serverExtract(deps)({ run: name, round, party: "server" });
-    for (const transfer of planned.toServer) await alignShard(deps)({ run: name, round, ...transfer });
-    await selectKnowledge(deps)({ run: name, round, target: "server" });
-    await serverDistil(deps)({ run: name, round, party: "server" });
-    for (const transfer of planned.toClients) await alignShard(deps)({ run: name, round, ...transfer });
-    for (const { id } of planned.clients) {
-      await selectKnowledge(deps)({ run: name, round, target: id });
-      await clientDistil(deps)({ run: name, round, party: id });
-    }
-    if (planned.aggregation === "fedavg") await averageAdapters(deps)({ run: name, round });
-    for (const { id } of planned.parties) await evaluate(deps)({ run: name, round, party: id });
-    await beforeClose?.(round);
-    done = (await closeRound(deps)({ run: name, round })).done;
-  }
+  let next: PlannedRound | null = planned.first;
+  while (next !== null) next = await runRound(deps, next, beforeClose);
   await publishRun(deps)({ run: name });
+}
+
+/** One execution of the round machine. @returns the round that follows */
+async function runRound(
+  deps: StagePlace["deps"],
+  { run, round, direction, aggregation, begun, members }: PlannedRound,
+  beforeClose?: BeforeClose,
+): Promise<PlannedRound | null> {
+  const { clients, parties, toServer, toClients } = members;
+  if (!begun) {
+    for (const { id } of clients) await clientTrain(deps)({ run, round, party: id });
+    if (round === 1 && direction !== "none") await serverExtract(deps)({ run, round, party: "server" });
+  }
+  if (direction === "both") {
+    for (const transfer of toServer) await alignShard(deps)({ run, round, ...transfer });
+    await selectKnowledge(deps)({ run, round, target: "server" });
+    await serverDistil(deps)({ run, round, party: "server" });
+  }
+  for (const transfer of toClients) await alignShard(deps)({ run, round, ...transfer });
+  for (const { id } of clients) {
+    if (direction !== "none") await selectKnowledge(deps)({ run, round, target: id });
+    await clientDistil(deps)({ run, round, party: id });
+  }
+  if (aggregation === "fedavg") await averageAdapters(deps)({ run, round });
+  for (const { id } of parties) await evaluate(deps)({ run, round, party: id });
+  await beforeClose?.(round, run);
+  return (await closeRound(deps)({ run, round })).next;
 }

@@ -1,5 +1,6 @@
 import { type Plan, plan } from "../../shared/src/contracts/plan.ts";
 import { readRunSpec } from "../../shared/src/contracts/read-run-spec.ts";
+import { plannedRound } from "../../shared/src/use-cases/plan-rounds.ts";
 import { CLOUD_SPEC } from "./cloud-spec.ts";
 
 const HASH = "ab".repeat(32);
@@ -7,11 +8,11 @@ const HASH = "ab".repeat(32);
 /** The plan of the toy federation in a deployment: one shard, one baseline. */
 export function toyPlan(budget?: { dollars: number }): Plan {
   const spec = { ...readRunSpec(CLOUD_SPEC, "toy"), budget };
-  const clients = spec.clients.map(({ id, compute }) => ({ id, compute }));
-  const ids = ["server", ...clients.map(({ id }) => id)];
+  const ids = ["server", ...spec.clients.map(({ id }) => id)];
   return plan.parse({
-    version: 1,
+    version: 2,
     run: "toy",
+    variantOf: null,
     specHash: HASH,
     spec,
     parties: ids.map((id) => ({
@@ -27,14 +28,10 @@ export function toyPlan(budget?: { dollars: number }): Plan {
     evaluation: [],
     machine: {
       run: "toy",
-      round: 1,
-      clients,
-      parties: [{ id: "server", compute: "ecs" }, ...clients],
       maps: [],
-      toServer: clients.map(({ id }) => ({ source: id, target: "server", shard: 0 })),
-      toClients: clients.map(({ id }) => ({ source: "server", target: id, shard: 0 })),
       baselines: [{ party: "ward", compute: "worker", baseline: "zero-shot" }],
-      aggregation: "none",
+      variants: [],
+      first: plannedRound({ run: "toy", spec, variantOf: null, public: { shards: 1 } }, 1),
     },
   });
 }

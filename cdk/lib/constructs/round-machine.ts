@@ -1,5 +1,6 @@
 import { Duration } from "aws-cdk-lib";
 import {
+  type Chain,
   Choice,
   Condition,
   type IChainable,
@@ -20,7 +21,8 @@ const EXECUTION = JsonPath.stringAt("$.execution");
 const ITEM = "$$.Map.Item.Value";
 
 /**
- * One round. Input {run, round, execution, clients, parties, toServer, toClients, aggregation}, output {run, round, done, dollars}.
+ * One round, of a run or of a variant. Input {execution, run, round, direction, aggregation, begun, members: {clients, parties,
+ * toServer, toClients}}, output {run, round, done, dollars, next}, next being the following round's input but for the execution.
  * Every state hands its input on unchanged: what stages make lies in S3 under keys that follow from run, round and party.
  */
 export class RoundMachine extends Construct {
@@ -33,11 +35,19 @@ export class RoundMachine extends Construct {
   ) {
     super(scope, id);
     const definition = this.serverJobs()
-      .next(this.learnAndExtract(stages))
-      .next(this.align(stages, "AlignForServer", "AlignShardForServer", "$.toServer"))
-      .next(stages.lambda(this, "SelectForServer", "select-knowledge", { ...RUN_AND_ROUND, target: "server" }))
-      .next(stages.serverWorker(this, "ServerDistil", "server-distil", "$.server.distil"))
-      .next(this.align(stages, "AlignForClients", "AlignShardForClient", "$.toClients"))
+      .next(
+        new Choice(this, "IsBegun", {
+          comment: "a variant begins its first round where the run's had not transferred anything",
+        })
+          .when(Condition.booleanEquals("$.begun", false), this.learnAndExtract(stages))
+          .afterwards({ includeOtherwise: true }),
+      )
+      .next(
+        new Choice(this, "DoesServerLearn")
+          .when(Condition.stringEquals("$.direction", "both"), this.distilServer(stages))
+          .afterwards({ includeOtherwise: true }),
+      )
+      .next(this.align(stages, "AlignForClients", "AlignShardForClient", "$.members.toClients"))
       .next(this.distilClients(stages))
       .next(
         new Choice(this, "ShouldAverage")
@@ -47,7 +57,9 @@ export class RoundMachine extends Construct {
           )
           .afterwards({ includeOtherwise: true }),
       )
-      .next(this.eachParty("EvaluateParties", "$.parties", "evaluate", stages.worker(this, "Evaluate", "evaluate")))
+      .next(
+        this.eachParty("EvaluateParties", "$.members.parties", "evaluate", stages.worker(this, "Evaluate", "evaluate")),
+      )
       .next(stages.lambda(this, "CloseRound", "close-round", RUN_AND_ROUND, { outputPath: "$.Payload" }));
     this.machine = new HouseMachine(this, "Machine", {
       name: settings.names.roundMachine,
@@ -73,16 +85,34 @@ export class RoundMachine extends Construct {
   private learnAndExtract(stages: StageStates): Parallel {
     return new Parallel(this, "LearnAndExtract", { resultPath: JsonPath.DISCARD })
       .branch(
-        this.eachParty("TrainClients", "$.clients", "client-train", stages.worker(this, "ClientTrain", "client-train")),
+        this.eachParty(
+          "TrainClients",
+          "$.members.clients",
+          "client-train",
+          stages.worker(this, "ClientTrain", "client-train"),
+        ),
       )
       .branch(
         new Choice(this, "IsFirstRound")
           .when(
-            Condition.numberEquals("$.round", 1),
+            Condition.and(
+              Condition.numberEquals("$.round", 1),
+              Condition.not(Condition.stringEquals("$.direction", "none")),
+            ),
             stages.serverWorker(this, "ServerExtract", "server-extract", "$.server.extract"),
           )
-          .otherwise(new Pass(this, "ServerHasExtracted", { comment: "after the last round's distillation" })),
+          .otherwise(
+            new Pass(this, "ServerHasExtracted", {
+              comment: "after the last round's distillation, or once for all rounds",
+            }),
+          ),
       );
+  }
+
+  private distilServer(stages: StageStates): Chain {
+    return this.align(stages, "AlignForServer", "AlignShardForServer", "$.members.toServer")
+      .next(stages.lambda(this, "SelectForServer", "select-knowledge", { ...RUN_AND_ROUND, target: "server" }))
+      .next(stages.serverWorker(this, "ServerDistil", "server-distil", "$.server.distil"));
   }
 
   private distilClients(stages: StageStates): MapState {
@@ -91,8 +121,11 @@ export class RoundMachine extends Construct {
       round: JsonPath.numberAt("$.job.round"),
       target: JsonPath.stringAt("$.party"),
     });
-    const distil = stages.worker(this, "ClientDistil", "client-distil");
-    return this.eachParty("DistilClients", "$.clients", "client-distil", select.next(distil));
+    const each = new Choice(this, "DoesClientSelect")
+      .when(Condition.not(Condition.stringEquals("$.direction", "none")), select)
+      .afterwards({ includeOtherwise: true })
+      .next(stages.worker(this, "ClientDistil", "client-distil"));
+    return this.eachParty("DistilClients", "$.members.clients", "client-distil", each);
   }
 
   private eachParty(stateName: string, itemsPath: string, stage: string, each: IChainable): MapState {
@@ -102,6 +135,7 @@ export class RoundMachine extends Construct {
         compute: JsonPath.stringAt(`${ITEM}.compute`),
         party: JsonPath.stringAt(`${ITEM}.id`),
         execution: EXECUTION,
+        direction: JsonPath.stringAt("$.direction"),
         job: { stage, ...RUN_AND_ROUND, party: JsonPath.stringAt(`${ITEM}.id`) },
       },
       maxConcurrency: WORKERS_AT_A_TIME,

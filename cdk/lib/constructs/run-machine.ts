@@ -27,14 +27,17 @@ import { type StageStates, WORKERS_AT_A_TIME } from "./stage-states.ts";
 const RUN = JsonPath.stringAt("$.run");
 const ITEM = "$$.Map.Item.Value";
 
-/** What a round is given of the plan, which lies under `$.plan.machine`. */
-const ROUND_NEEDS = ["clients", "parties", "toServer", "toClients", "aggregation"] as const;
+/** What plan-run tells of the first round, and close-round of each that follows. */
+const NEXT = "$.rounds.next";
 
 /** The longest run: EventBridge starts it with the S3 event of `runs/<run>/run.yaml`. */
 const RUN_TIMEOUT = Duration.days(30);
 const ROUND_TIMEOUT = Duration.days(8);
 
-/** A run: plan, map vocabularies, baselines, rounds until close-round says so, publish. Whatever fails ends in fail-run. */
+/**
+ * A run: plan, map vocabularies, baselines, rounds of the run and of its variants until close-round names no further one, publish.
+ * Whatever fails ends in fail-run.
+ */
 export class RunMachine extends Construct {
   readonly machine: StateMachine;
 
@@ -55,12 +58,13 @@ export class RunMachine extends Construct {
     const runRound = caught(this.runRound(props.round));
     const rounds = runRound.next(
       new Choice(this, "WasLastRound")
-        .when(Condition.booleanEquals("$.closed.done", true), publish.next(new Succeed(this, "RunSucceeded")))
-        .otherwise(this.nextRound().next(runRound)),
+        .when(Condition.booleanEquals("$.rounds.done", true), publish.next(new Succeed(this, "RunSucceeded")))
+        .otherwise(runRound),
     );
     const start = this.takeRun();
     const work = caught(this.mapVocabularies(stages))
       .next(caught(this.runBaselines(stages)))
+      .next(this.firstRound())
       .next(rounds);
     start.next(caught(this.plan(stages))).next(this.unlessTaken(work));
     const definition = this.takeKey().next(this.refuseOtherKeys(start));
@@ -108,7 +112,6 @@ export class RunMachine extends Construct {
         run: JsonPath.arrayGetItem(JsonPath.stringSplit(JsonPath.stringAt("$.key"), "/"), 1),
         bucket: JsonPath.stringAt("$.bucket"),
         key: JsonPath.stringAt("$.key"),
-        round: 1,
         failure: { Error: "Unknown", Cause: "no cause was given" },
       },
     });
@@ -184,25 +187,28 @@ export class RunMachine extends Construct {
       integrationPattern: IntegrationPattern.RUN_JOB,
       associateWithParent: true,
       input: TaskInput.fromObject({
-        run: RUN,
-        round: JsonPath.numberAt("$.round"),
         execution: JsonPath.executionName,
-        ...Object.fromEntries(ROUND_NEEDS.map((name) => [name, JsonPath.objectAt(`$.plan.machine.${name}`)])),
+        run: JsonPath.stringAt(`${NEXT}.run`),
+        round: JsonPath.numberAt(`${NEXT}.round`),
+        direction: JsonPath.stringAt(`${NEXT}.direction`),
+        aggregation: JsonPath.stringAt(`${NEXT}.aggregation`),
+        begun: JsonPath.objectAt(`${NEXT}.begun`),
+        members: JsonPath.objectAt(`${NEXT}.members`),
       }),
       taskTimeout: Timeout.duration(ROUND_TIMEOUT),
-      resultSelector: { done: JsonPath.objectAt("$.Output.done") },
-      resultPath: "$.closed",
+      resultSelector: { done: JsonPath.objectAt("$.Output.done"), next: JsonPath.objectAt("$.Output.next") },
+      resultPath: "$.rounds",
     });
     retryService(state, RETRYABLE_STEP_FUNCTIONS_ERRORS);
     return state;
   }
 
-  private nextRound(): Pass {
-    return new Pass(this, "NextRound", {
+  /** Leaves the plan behind: what a round names of it may take most of what a state holds. */
+  private firstRound(): Pass {
+    return new Pass(this, "FirstRound", {
       parameters: {
         run: RUN,
-        round: JsonPath.mathAdd(JsonPath.numberAt("$.round"), 1),
-        plan: JsonPath.objectAt("$.plan"),
+        rounds: { done: false, next: JsonPath.objectAt("$.plan.machine.first") },
         failure: JsonPath.objectAt("$.failure"),
       },
     });

@@ -9,7 +9,7 @@ import { type CloudRun, readDollars, readDoneJobs, readLastClosedRound, readPlan
 export async function describeCloudRun(cloud: Cloud, found: CloudRun, nowMs: number): Promise<Outcome> {
   const { run, standing, execution, error, cause, startedMs, stoppedMs } = found;
   const plan = await readPlan(cloud, run);
-  const done = plan === null ? new Set<string>() : await readDoneJobs(cloud, run);
+  const done = plan === null ? new Set<string>() : await readDoneJobs(cloud, plan);
   const progress = plan === null || standing === "succeeded" ? null : findProgress(plan, done);
   const closed = plan === null ? null : await readLastClosedRound(cloud, plan, done);
   const warnings = closed === null ? [] : emptyTransfers({ ...closed, distillation: plan!.spec.distillation });
@@ -47,8 +47,8 @@ export async function describeCloudRun(cloud: Cloud, found: CloudRun, nowMs: num
 }
 
 /** The queues of parties that work at their own sites: a job that nobody takes waits there. */
-async function readQueues({ queues, names }: Cloud, { machine }: Plan) {
-  const sites = machine.clients.filter(({ compute }) => compute === "worker");
+async function readQueues({ queues, names }: Cloud, { spec }: Plan) {
+  const sites = spec.clients.filter(({ compute }) => compute === "worker");
   const found = await Promise.all(
     sites.map(async ({ id }) => ({
       party: id,

@@ -81,5 +81,5 @@ async function lookAt(cloud: Cloud, run: string, execution: string | null): Prom
 
 async function tellStage(cloud: Cloud, run: string): Promise<string | null> {
   const plan = await readPlan(cloud, run);
-  return plan === null ? null : describeProgress(findProgress(plan, await readDoneJobs(cloud, run)));
+  return plan === null ? null : describeProgress(findProgress(plan, await readDoneJobs(cloud, plan)));
 }

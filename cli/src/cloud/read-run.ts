@@ -3,6 +3,7 @@ import { artefactKeys, controlKeys, MANIFEST } from "@fedmkt/shared/contracts/ke
 import { type Plan, plan } from "@fedmkt/shared/contracts/plan.ts";
 import type { RunStatus } from "@fedmkt/shared/contracts/run-status.ts";
 import { type RoundSummary, roundSummary } from "@fedmkt/shared/contracts/summary.ts";
+import { mainRunOf, variantRun } from "@fedmkt/shared/contracts/variants.ts";
 import { MAX_SPEC_BYTES } from "@fedmkt/shared/contracts/yaml-text.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import { lastClaim } from "@fedmkt/shared/use-cases/claim-run.ts";
@@ -142,27 +143,31 @@ export async function readDollars(cloud: Cloud, planned: Plan): Promise<number> 
   return runDollars(storesOf(cloud), planned);
 }
 
-/** ARNs of the round executions of a run that run now. */
+/** ARNs of the round executions of a run, its variants' too, that run now. */
 export async function runningRounds(cloud: Cloud, run: string): Promise<string[]> {
   const { machines, names } = cloud;
   const found: string[] = [];
   for (const id of await machines.running(names.roundMachine)) {
     const execution = await machines.describe(id);
-    if (execution !== null && roundOf(execution.input)?.run === run) found.push(id);
+    if (execution !== null && runOfRound(execution.input) === run) found.push(id);
   }
   return found;
 }
 
-function roundOf(input: string): { run?: unknown } | null {
+/** The run that a user started, of a round's input; null where the input is none of ours. */
+function runOfRound(input: string): string | null {
   try {
-    return JSON.parse(input) as { run?: unknown } | null;
+    const { run } = JSON.parse(input) as { run?: unknown };
+    return typeof run === "string" ? mainRunOf(run) : null;
   } catch {
-    return null; // not ours
+    return null;
   }
 }
 
-/** Keys of the manifests that a run's jobs have written: what is done. */
-export async function readDoneJobs(cloud: Cloud, run: string): Promise<Set<string>> {
-  const keys = await cloud.objects.list(cloud.bucket("artefacts"), artefactKeys.run(run));
+/** Keys of the manifests that the jobs of a run and of its variants have written: what is done. */
+export async function readDoneJobs(cloud: Cloud, { run, machine }: Plan): Promise<Set<string>> {
+  const keys: string[] = [];
+  for (const one of [run, ...machine.variants.map((variant) => variantRun(run, variant))])
+    keys.push(...(await cloud.objects.list(cloud.bucket("artefacts"), artefactKeys.run(one))));
   return new Set(keys.filter((key) => key.endsWith(`/${MANIFEST}`) || /\/(selection\/[^/]+|summary)\.json$/.test(key)));
 }

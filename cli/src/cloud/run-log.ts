@@ -1,4 +1,5 @@
 import { STAGES } from "@fedmkt/shared/contracts/stages.ts";
+import { mainRunOf } from "@fedmkt/shared/contracts/variants.ts";
 import type { LocalEvent } from "../local/local-event.ts";
 import { eventOf } from "../local/output-lines.ts";
 import type { Cloud, CloudLogLine } from "./cloud.ts";
@@ -77,7 +78,7 @@ function readLine(source: string, { atMs, text }: CloudLogLine, run: string): Ru
   const record = parseRecord(text);
   const progress = record?.progress as Record<string, unknown> | undefined;
   const about = record?.run ?? progress?.run;
-  if (about !== undefined && about !== run) return [];
+  if (about !== undefined && (typeof about !== "string" || mainRunOf(about) !== run)) return [];
   const parties = [record, progress].flatMap((one) => [one?.party, one?.source, one?.target]);
   return [
     {

@@ -43,9 +43,11 @@ const DOCUMENTS = [
       "public answer bytes": set.answerBytes,
       "held-out sets": evaluation.map(({ name }) => name).join(", ") || "none",
       "vocabulary maps": machine.maps.length,
-      "transfers a round": machine.toServer.length + machine.toClients.length,
+      "transfers in round 1": machine.first.members.toServer.length + machine.first.members.toClients.length,
       baselines: machine.baselines.length,
-      aggregation: machine.aggregation,
+      variants: machine.variants.join(", ") || "none",
+      direction: machine.first.direction,
+      aggregation: machine.first.aggregation,
     },
     lines: parties.map(
       ({ id, vocabularySize, contextTokens, tokenizerHash }) =>

@@ -1,42 +1,45 @@
-import { statSync } from "node:fs";
-import { readdir } from "node:fs/promises";
-import { join } from "node:path";
 import { FileMaterial } from "@fedmkt/shared/adapters/material/file-material.ts";
+import { openTemplate } from "@fedmkt/shared/adapters/templates/open-template.ts";
 import { openTokenizer } from "@fedmkt/shared/adapters/tokenizers/open-tokenizer.ts";
-import type { Baseline, DataSpec, EvaluationSet, RunSpec } from "@fedmkt/shared/contracts/run-spec.ts";
+import type { DataSpec, EvaluationSet, RunSpec } from "@fedmkt/shared/contracts/run-spec.ts";
 import { partySpec } from "@fedmkt/shared/contracts/run-spec.ts";
+import { deriveVariant, variantsOf } from "@fedmkt/shared/contracts/variants.ts";
 import { encodeSample } from "@fedmkt/shared/core/alignment/encode-sample.ts";
 import type { PartySize, RunSize } from "@fedmkt/shared/core/cost/run-size.ts";
 import type { MultipleChoice } from "@fedmkt/shared/core/samples/multiple-choice.ts";
 import { dropDuplicateSamples } from "@fedmkt/shared/core/samples/prepare-samples.ts";
 import type { Sample } from "@fedmkt/shared/core/samples/sample.ts";
-import { openCheckpoint } from "@fedmkt/shared/engine/checkpoint.ts";
-import { adaptedLinears } from "@fedmkt/shared/engine/lora-bank.ts";
-import { modelFiles } from "@fedmkt/shared/formats/model-files.ts";
 import { writeSamples } from "@fedmkt/shared/formats/samples.ts";
 import type { StageDependencies } from "@fedmkt/shared/use-cases/dependencies.ts";
-import { planBaselines } from "@fedmkt/shared/use-cases/plan-baselines.ts";
+import { type BaselineJob, planBaselines } from "@fedmkt/shared/use-cases/plan-baselines.ts";
 import { type PlannedParty, planParty } from "@fedmkt/shared/use-cases/plan-parties.ts";
 import { readHeldOutSet, readQuestionSet, readSampleSet } from "@fedmkt/shared/use-cases/prepare-samples.ts";
 import { TRAINS_ON } from "@fedmkt/shared/use-cases/run-baseline.ts";
-import { isElsewhere } from "../spec-locations.ts";
+import { isAtHand } from "../spec-locations.ts";
 import { MemoryObjectStore } from "../validate/memory-object-store.ts";
+import { type MeasuredModel, measureModel } from "./measure-model.ts";
 
-/** What stands for a model or data set that lies in S3 or at a site, where this machine does not look. */
+/** What stands for a data set that lies where this machine does not look, or is not here yet. */
 export const ASSUMED = {
-  serverParameters: 7e9,
-  clientParameters: 1.3e9,
-  vocabularySize: 32_000,
   samples: 1_000,
   bytesPerToken: 4,
-  /** rank 8 on the attention's projections has about so many weights of a model's */
-  adapterShare: 0.0012,
+  /** of the longest sample: what is never cut is mostly shorter (ARC, BoolQ, CommonsenseQA: 0.16 to 0.37) */
+  uncutShare: 0.35,
+  choices: 4,
 } as const;
 
 export interface MeasuredRun {
   size: RunSize;
+  /** the server first */
+  parties: MeasuredParty[];
   /** what could not be looked at, and what stands for it */
   assumptions: string[];
+}
+
+export interface MeasuredParty extends Pick<MeasuredModel, "modelType" | "memoryBytes"> {
+  id: string;
+  /** of the longest sample, as it was reckoned with */
+  tokens: number;
 }
 
 /** A set of texts: read, or guessed at. */
@@ -54,17 +57,21 @@ export async function measureRun(spec: RunSpec): Promise<MeasuredRun> {
     buckets: { control: "control", artefacts: "artefacts", registry: "registry" },
     material: new FileMaterial(),
     openTokenizer,
+    openTemplate,
     progress: () => {},
   };
   const planned = new Map<string, PlannedParty>();
   for (const id of ["server", ...spec.clients.map((client) => client.id)])
-    if (!isElsewhere(partySpec(spec, id).model)) planned.set(id, await planParty(deps, spec, id));
+    if (isAtHand(partySpec(spec, id).model, "model")) planned.set(id, await planParty(deps, spec, id));
 
-  const readSet = async (what: string, data: DataSpec, read: () => Promise<Sample[]>): Promise<TextSet> => {
-    if (![data.path, data.keepCharactersOf ?? data.path].some(isElsewhere)) return textSet(await read());
+  const readSet = async (what: string, data: DataSpec, read: () => Promise<Sample[]>, times = 1): Promise<TextSet> => {
+    const { path, keepCharactersOf = path, template } = data;
+    if ([path, keepCharactersOf].every((place) => isAtHand(place, "file"))) return textSet(await read());
     const samples = data.samples ?? ASSUMED.samples;
-    assumptions.push(`${what}: not looked into; ${samples} samples of ${spec.sampleBytes} bytes`);
-    return { samples, bytes: samples * spec.sampleBytes, texts: null };
+    const bytes = Math.ceil(spec.sampleBytes * (template === undefined ? 1 : ASSUMED.uncutShare));
+    const each = times === 1 ? "" : `, ${times} choices each`;
+    assumptions.push(`${what}: not looked into; ${samples} samples of ${bytes} bytes${each}`);
+    return { samples: samples * times, bytes: samples * times * bytes, texts: null };
   };
   const publicSet = joined(
     await inOrder(spec.public, (data, index) =>
@@ -75,35 +82,45 @@ export async function measureRun(spec: RunSpec): Promise<MeasuredRun> {
     readSet(`${id}'s private set`, data, () => readSampleSet(deps, data, spec.sampleBytes, `client ${id}: private`)),
   );
   const heldOut = await inOrder(spec.evaluation, (set) =>
-    readSet(`held-out set ${set.name}`, set.data, () => readScored(deps, spec, set)),
+    readSet(
+      `held-out set ${set.name}`,
+      set.data,
+      () => readScored(deps, spec, set),
+      set.task === "multiple-choice" ? ASSUMED.choices : 1,
+    ),
   );
 
+  const parties: MeasuredParty[] = [];
   const sizeOf = async (id: string, index: number): Promise<PartySize> => {
     const party = planned.get(id);
-    const { model, lora, training } = partySpec(spec, id);
+    const { training } = partySpec(spec, id);
     const tokens = (set: TextSet) => countTokens(set, party);
     const visible = spec.evaluation.flatMap(({ owner }, place) =>
       owner === undefined || owner === id || spec.simulation ? [heldOut[place]] : [],
     );
-    if (party === undefined)
-      assumptions.push(`${id}'s model: not looked into; ${assumedModel(id).parameters} parameters`);
+    const trained = index === 0 ? [publicSet] : [publicSet, privateSets[index - 1]];
+    const longest = Math.max(...trained.map((set) => tokens(set).longest ?? spec.sampleBytes / ASSUMED.bytesPerToken));
+    const { size, assumption, modelType, memoryBytes } = await measureModel(spec, id, Math.ceil(longest));
+    if (assumption !== null) assumptions.push(assumption);
+    parties.push({ id, modelType, memoryBytes, tokens: Math.ceil(longest) });
     return {
       id,
       compute: index === 0 ? "ecs" : spec.clients[index - 1].compute,
-      ...(party === undefined ? assumedModel(id) : await measureModel(model, lora)),
-      vocabularySize: party?.vocabularySize ?? ASSUMED.vocabularySize,
+      ...size,
       publicTokens: tokens(publicSet).all,
       publicPositions: spec.distillation.positions === "all" ? tokens(publicSet).all : tokens(publicSet).answer,
       privateTokens: index === 0 ? 0 : tokens(privateSets[index - 1]).all,
       heldOutTokens: visible.reduce((sum, set) => sum + tokens(set).all, 0),
       privateEpochs: training.privateEpochs,
       publicEpochs: training.publicEpochs,
+      ...(index > 0 && staysOf(spec, index - 1)),
     };
   };
   const server = await sizeOf("server", 0);
   const clients = await inOrder(spec.clients, ({ id }, index) => sizeOf(id, index + 1));
   return {
     assumptions,
+    parties,
     size: {
       rounds: spec.rounds,
       publicSamples: publicSet.samples,
@@ -112,16 +129,37 @@ export async function measureRun(spec: RunSpec): Promise<MeasuredRun> {
       topK: spec.distillation.topK,
       shardEncoding: spec.shardEncoding,
       maps: countMaps(spec, planned),
+      direction: spec.distillation.direction,
       averages: spec.aggregation === "fedavg",
       heldOutSets: spec.evaluation.length,
       baselines: planBaselines(spec).map(({ party, baseline }) => {
-        const trainsOn = TRAINS_ON[baseline as Baseline];
-        return { party, trainsOnPrivate: trainsOn.private, trainsOnPublic: trainsOn.public };
+        const trainsOn = TRAINS_ON[baseline as BaselineJob];
+        return {
+          ...{ party, trainsOnPrivate: trainsOn.private, trainsOnPublic: trainsOn.public },
+          ...(baseline === "centralized" && { privateTokens: tokensOfAll(privateSets, planned.get(party)) }),
+        };
+      }),
+      variants: variantsOf(spec).map((name) => {
+        const { distillation, aggregation, clients: derived } = deriveVariant(spec, name);
+        return {
+          ...{ name, direction: distillation.direction, averages: aggregation === "fedavg" },
+          trainsOnPublic: derived.some(({ training }) => training.publicEpochs > 0),
+        };
       }),
       server,
       clients,
     },
   };
+}
+
+/** The rounds that a client takes part in, where the spec says so. */
+function staysOf({ clients }: RunSpec, index: number): Pick<PartySize, "joinsAtRound" | "leavesAfterRound"> {
+  const { joinsAtRound, leavesAfterRound } = clients[index];
+  return { joinsAtRound, ...(leavesAfterRound !== undefined && { leavesAfterRound }) };
+}
+
+function tokensOfAll(sets: readonly TextSet[], party: PlannedParty | undefined): number {
+  return sets.reduce((sum, set) => sum + countTokens(set, party).all, 0);
 }
 
 /** A question is scored once for each of its answers. */
@@ -148,52 +186,33 @@ function joined(sets: readonly TextSet[]): TextSet {
   };
 }
 
-function countTokens({ texts, bytes }: TextSet, party: PlannedParty | undefined): { all: number; answer: number } {
+/** @returns longest: null where the texts were not read */
+function countTokens(
+  { texts, bytes }: TextSet,
+  party: PlannedParty | undefined,
+): { all: number; answer: number; longest: number | null } {
   if (texts === null || party === undefined) {
     const all = Math.ceil(bytes / ASSUMED.bytesPerToken);
-    return { all, answer: all };
+    return { all, answer: all, longest: null };
   }
-  const counted = { all: 0, answer: 0 };
+  const counted = { all: 0, answer: 0, longest: 0 };
   for (const text of texts) {
     const { ids, answer } = encodeSample(text, party.tokenizer, party.contextTokens, party.id);
     counted.all += ids.length;
     counted.answer += answer.reduce((sum, flag) => sum + flag, 0);
+    counted.longest = Math.max(counted.longest, ids.length);
   }
   return counted;
 }
 
-type ModelSize = Pick<PartySize, "parameters" | "modelBytes" | "modelFiles" | "adapterBytes">;
-
-async function measureModel(folder: string, lora: Parameters<typeof adaptedLinears>[1]): Promise<ModelSize> {
-  const { architecture, parameters } = openCheckpoint(folder);
-  const files = modelFiles(await readdir(folder), folder);
-  const adapted = adaptedLinears(architecture, lora);
-  const adapterWeights = adapted.reduce((sum, linear) => sum + lora.rank * (linear.in + linear.out), 0);
-  return {
-    parameters,
-    modelBytes: files.reduce((sum, file) => sum + statSync(join(folder, file)).size, 0),
-    modelFiles: files.length,
-    adapterBytes: adapterWeights * Float32Array.BYTES_PER_ELEMENT,
-  };
-}
-
-function assumedModel(id: string): ModelSize {
-  const parameters = id === "server" ? ASSUMED.serverParameters : ASSUMED.clientParameters;
-  return {
-    parameters,
-    modelBytes: 2 * parameters,
-    modelFiles: 3,
-    adapterBytes: parameters * ASSUMED.adapterShare * Float32Array.BYTES_PER_ELEMENT,
-  };
-}
-
-/** Pairs of different vocabularies, each way; a model that was not looked at counts as having one of its own. */
+/** Pairs of different vocabularies, in each direction of transfer; a model that was not looked at counts as having one of its own. */
 function countMaps(spec: RunSpec, planned: ReadonlyMap<string, PlannedParty>): number {
   const vocabulary = (id: string) => planned.get(id)?.vocabularyHash ?? id;
+  const { direction } = spec.distillation;
   const pairs = new Set<string>();
   for (const { id } of spec.clients) {
-    pairs.add(`${vocabulary(id)} ${vocabulary("server")}`);
-    pairs.add(`${vocabulary("server")} ${vocabulary(id)}`);
+    if (direction === "both") pairs.add(`${vocabulary(id)} ${vocabulary("server")}`);
+    if (direction !== "none") pairs.add(`${vocabulary("server")} ${vocabulary(id)}`);
   }
   return pairs.size;
 }

@@ -15,6 +15,7 @@ const RUN_NAMES: readonly Omit<Alias, "within">[] = [
   { name: "distill_temperature", means: "distillation.temperature" },
   { name: "top_k_logits_keep", means: "distillation.topK" },
   { name: "token_align_strategy", means: "distillation.alignment", values: { greedy_dp: "greedy-dp" } },
+  { name: "llm_training", means: "distillation.direction", values: { true: "both", false: "to-clients" } },
   // with one tokenizer all round, equal ends are equal positions: everything is carried over as it is
   { name: "skip_align", means: "distillation.alignment", values: { true: "byte-offset", false: undefined } },
   { name: "distill_strategy", means: "distillation.selection", values: { weighted_mean: "weighted-mean" } },
@@ -77,5 +78,4 @@ export const ADVICE: Readonly<Record<string, string>> = {
   top_k_strategy: "leave it out: the likeliest entries are kept",
   vocab_mapping_paths: "leave it out: maps are computed, and kept; distillation.vocabularyMap says by which rule",
   vocab_size: "leave it out: it is read from the model's config.json",
-  llm_training: "give server.training.publicEpochs: 0 where the server is not to learn",
 };

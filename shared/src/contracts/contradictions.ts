@@ -1,4 +1,4 @@
-import { findExcludedChoices } from "./methods.ts";
+import { choicesInForce, findExcludedChoices, METHOD_NAMES } from "./methods.ts";
 import { PAPER } from "./paper-defaults.ts";
 import type { SpecIssue } from "./spec-issues.ts";
 
@@ -51,9 +51,112 @@ export function findContradictions(spec: unknown): SpecIssue[] {
     issues.push(...findTrainingContradictions(party, path));
   for (const { choice, message } of findExcludedChoices(top.method ?? "product", mapping(top.distillation)))
     issues.push({ path: ["distillation", choice], message });
-  if (top.aggregation === "fedavg" && new Set(clients.map(({ lora }) => writeLora(lora))).size > 1)
-    issues.push({ path: ["aggregation"], message: "fedavg needs the same lora settings for every client" });
+  issues.push(...findGateContradictions(top), ...findMeanContradictions(top));
+  if (new Set(clients.map(({ lora }) => writeLora(lora))).size > 1) {
+    const message = "fedavg needs the same lora settings for every client";
+    if (top.aggregation === "fedavg") issues.push({ path: ["aggregation"], message });
+    for (const [index, name] of list(top.baselines).entries())
+      if (name === "fedavg" || name === "fedavg+public") issues.push({ path: ["baselines", index], message });
+  }
+  return [...issues, ...findMembershipContradictions(top), ...findBaselineContradictions(top)];
+}
+
+/** Clients that leave before they join, or come after the run; rounds without any client. */
+function findMembershipContradictions({ rounds, clients: given }: Mapping): SpecIssue[] {
+  const issues: SpecIssue[] = [];
+  const clients = list(given).map(mapping);
+  const last = typeof rounds === "number" ? rounds : MOST_ROUNDS;
+  const stays = clients.map(({ joinsAtRound = 1, leavesAfterRound = last }) => ({ joinsAtRound, leavesAfterRound }));
+  stays.forEach(({ joinsAtRound, leavesAfterRound }, index) => {
+    for (const [key, round] of [
+      ["joinsAtRound", joinsAtRound] as const,
+      ["leavesAfterRound", leavesAfterRound] as const,
+    ])
+      if (typeof round === "number" && round > last)
+        issues.push({ path: ["clients", index, key], message: `expected at most rounds (${last}), got ${round}` });
+    if (typeof joinsAtRound === "number" && typeof leavesAfterRound === "number" && leavesAfterRound < joinsAtRound)
+      issues.push({
+        path: ["clients", index, "leavesAfterRound"],
+        message: `expected at least joinsAtRound (${joinsAtRound}), got ${leavesAfterRound}`,
+      });
+  });
+  if (typeof rounds !== "number" || rounds > MOST_ROUNDS || clients.length === 0) return issues;
+  const empty: number[] = [];
+  for (let round = 1; round <= rounds; round++)
+    if (!stays.some((stay) => !(Number(stay.joinsAtRound) > round || Number(stay.leavesAfterRound) < round)))
+      empty.push(round);
+  if (empty.length > 0)
+    issues.push({
+      path: ["clients"],
+      message: `every round needs a client: round${empty.length === 1 ? "" : "s"} ${shorten(empty)} of ${rounds} would have none`,
+    });
   return issues;
+}
+
+/** The schema's own limit: a spec beyond it has that mistake told, and is not gone through round by round. */
+const MOST_ROUNDS = 1000;
+const ROUNDS_NAMED = 5;
+
+function shorten(rounds: readonly number[]): string {
+  return `${rounds.slice(0, ROUNDS_NAMED).join(", ")}${rounds.length > ROUNDS_NAMED ? ", …" : ""}`;
+}
+
+/** Baselines that this run cannot have, or that would be the run itself once more. */
+function findBaselineContradictions(top: Mapping): SpecIssue[] {
+  const { direction = "both" } = mapping(top.distillation);
+  const sites = list(top.clients)
+    .map(mapping)
+    .filter(({ compute }) => compute === "worker")
+    .map(({ id }) => id);
+  const reasonAgainst = (baseline: unknown): string | null => {
+    if (baseline === "centralized" && top.simulation !== true)
+      return "centralized trains the server on every private set, which only a simulation may: set simulation: true where all data are yours, or leave it out";
+    if (baseline === "centralized" && sites.length > 0)
+      return `centralized trains the server on every private set, but that of ${sites.join(", ")} does not leave its site (compute: worker)`;
+    if (baseline === "one-way" && direction === "to-clients")
+      return "one-way would be this very run, whose direction is to-clients; leave it out";
+    if (baseline === "one-way" && direction === "none")
+      return "one-way says what the way back to the server adds, but with direction: none nothing is transferred; leave it out";
+    if (baseline === "fedavg+public" && direction === "none" && top.aggregation === "fedavg")
+      return "fedavg+public would be this very run, whose direction is none and whose aggregation is fedavg; leave it out";
+    return null;
+  };
+  return list(top.baselines).flatMap((baseline, index) => {
+    const message = reasonAgainst(baseline);
+    return message === null ? [] : [{ path: ["baselines", index], message }];
+  });
+}
+
+/** A gate that has nothing to judge by, and sets that nothing is judged by. */
+function findGateContradictions({ gate, server, clients }: Mapping): SpecIssue[] {
+  const parties = [
+    { path: ["server"], party: mapping(server) },
+    ...list(clients).map((client, index) => ({ path: ["clients", index], party: mapping(client) })),
+  ];
+  const validated = parties.filter(({ party }) => party.validation !== undefined);
+  if (gate !== undefined && gate !== null && validated.length === 0)
+    return [
+      {
+        path: ["gate"],
+        message:
+          "a gate judges by held-out sets, but no party has any: give server or clients a validation, or leave it out",
+      },
+    ];
+  if (gate !== undefined) return [];
+  return validated.map(({ path }) => ({
+    path: [...path, "validation"],
+    message: "only a gate judges by it: add gate: {}, or leave it out",
+  }));
+}
+
+/** A loss that is divided by the answers' tokens, though more than these are taught. */
+function findMeanContradictions({ method = "product", distillation }: Mapping): SpecIssue[] {
+  const given = mapping(distillation);
+  const named = METHOD_NAMES.find((name) => name === method);
+  if (given.knowledgeMean !== "all" || !named || choicesInForce(named, given).positions !== "all") return [];
+  const message =
+    "knowledgeMean: all divides by the answers' tokens, but positions: all teaches the prompts' too; take positions: answer, or knowledgeMean: taught";
+  return [{ path: ["distillation", "knowledgeMean"], message }];
 }
 
 /**

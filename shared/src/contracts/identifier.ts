@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { mainRunOf, VARIANTS } from "./variants.ts";
 
 /** Names of data sets and baselines: they become parts of S3 keys, so little is allowed. */
 export const identifier = z
@@ -6,14 +7,6 @@ export const identifier = z
   .regex(
     /^[a-z0-9][a-z0-9+-]{0,62}$/,
     "expected lower-case letters, digits, + and -, starting with a letter or digit, at most 63",
-  );
-
-/** Names of runs: they become parts of executions' and jobs' names too, which allow less and are shorter. */
-export const resourceName = z
-  .string()
-  .regex(
-    /^[a-z0-9][a-z0-9-]{0,39}$/,
-    "expected lower-case letters, digits and -, starting with a letter or digit, at most 40",
   );
 
 /**
@@ -27,4 +20,18 @@ export const partyName = z
   .regex(
     PARTY_PATTERN,
     "expected lower-case letters, digits and single -, starting with a letter or digit, at most 40",
+  );
+
+/**
+ * Names of runs: they become parts of executions' names too, which allow less than keys and are shorter. Two hyphens stand between
+ * a run and its variants.
+ */
+export const resourceName = partyName;
+
+/** What a stage knows a run by: its name, or the id of one of its variants. */
+export const runId = z
+  .string()
+  .refine(
+    (id) => PARTY_PATTERN.test(mainRunOf(id)),
+    `expected a run's name, alone or with ${VARIANTS.map((name) => `--${name}`).join(", ")} at its end`,
   );

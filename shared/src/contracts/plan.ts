@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { runSpec } from "./run-spec.ts";
 import { plannedRun } from "./stages.ts";
+import { VARIANTS } from "./variants.ts";
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -19,9 +20,14 @@ export const partyPlan = z.strictObject({
 
 /** plan.json: the checked spec, what plan-run found, and what the machine will do. Written once, read by every stage. */
 export const plan = z.strictObject({
-  version: z.literal(1),
+  version: z.literal(2),
+  /** the run's name, or a variant's id */
   run: z.string(),
+  /** of a variant: whose it is, where what both have in common lies, and which one */
+  variantOf: z.strictObject({ run: z.string(), variant: z.enum(VARIANTS) }).nullable(),
+  /** of the run.yaml that was uploaded, also in a variant */
   specHash: sha256,
+  /** what the rounds follow: in a variant what was derived of the run's, whose name it bears all the same */
   spec: runSpec,
   parties: z.array(partyPlan),
   public: z.strictObject({

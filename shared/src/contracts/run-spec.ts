@@ -1,9 +1,12 @@
 import { z } from "zod";
+import { KNOWLEDGE_MEANS } from "../core/distillation/step-loss.ts";
 import { COMPUTES } from "./compute.ts";
 import { findContradictions } from "./contradictions.ts";
 import { identifier, partyName, resourceName } from "./identifier.ts";
 import { choicesInForce, METHOD_NAMES, methodChoices } from "./methods.ts";
 import { PAPER } from "./paper-defaults.ts";
+import { templateSpec } from "./template-spec.ts";
+import { VARIANTS } from "./variants.ts";
 
 /** Where a folder or file lies: `s3://bucket/key`, or a path on this machine, relative to the spec. */
 const location = z.string().min(1).max(1024);
@@ -36,7 +39,12 @@ export const loraSpec = z.strictObject({
 
 export const trainingSpec = z.strictObject({
   learningRate: z.number().positive().max(1).describe("peak learning rate; no default, since it varies by model"),
-  privateEpochs: z.int().min(0).max(1000).default(1).describe("passes over the private set a round (clients)"),
+  privateEpochs: z
+    .int()
+    .min(0)
+    .max(1000)
+    .default(1)
+    .describe("passes over the private set a round (clients); of the server: in the baseline centralized"),
   publicEpochs: z.int().min(0).max(1000).default(1).describe("passes over the public set a round"),
   batchSize: z.int().min(1).max(4096).default(PAPER.batchSize).describe("samples in one optimizer step"),
   microBatchSize: z.int().min(1).max(4096).optional().describe("samples in one forward pass; batchSize unless given"),
@@ -69,24 +77,47 @@ const dataSettings = z.strictObject({
   keepCharactersOf: location
     .optional()
     .describe("a tokenizer.json; characters it cannot write are dropped, before cutting"),
+  template: templateSpec.optional(),
 });
 
 /** A JSONL file (`text`; `prompt`/`completion`; `instruction`/`input`/`output`; `messages`) or plain text cut into samples. */
 export const dataSpec = z.union([location.transform((path): z.infer<typeof dataSettings> => ({ path })), dataSettings]);
 
+/** Of one party; what is left out is `distillation.lambda`. */
+const partyLambda = z
+  .number()
+  .min(0)
+  .max(1)
+  .optional()
+  .describe("this party's distillation.lambda, which it overrides");
+
+const validation = dataSpec
+  .optional()
+  .describe("held-out data of the party's own, by which its gate judges a round; never trained on");
+
 const clientSpec = z.strictObject({
   id: partyName,
   model: location,
   private: dataSpec,
+  validation,
+  lambda: partyLambda,
   compute: z
     .enum(COMPUTES)
     .default("ecs")
     .describe("where its jobs run: in the coordinator's cluster, or at a worker of its own"),
+  joinsAtRound: z.int().min(1).max(1000).default(1).describe("the first round it takes part in"),
+  leavesAfterRound: z.int().min(1).max(1000).optional().describe("the last one; the run's last unless given"),
   lora: loraSpec.prefault({}),
   training: trainingSpec,
 });
 
-const serverSpec = z.strictObject({ model: location, lora: loraSpec.prefault({}), training: trainingSpec });
+const serverSpec = z.strictObject({
+  model: location,
+  validation,
+  lambda: partyLambda,
+  lora: loraSpec.prefault({}),
+  training: trainingSpec,
+});
 
 const evaluationSet = z.strictObject({
   name: identifier,
@@ -100,16 +131,38 @@ const evaluationSet = z.strictObject({
     .describe("a client whose private held-out set this is; only it is scored, unless simulation"),
 });
 
-export const BASELINES = ["zero-shot", "standalone", "standalone+public", "public-only"] as const;
+export const BASELINES = [
+  "zero-shot",
+  "standalone",
+  "standalone+public",
+  "public-only",
+  "centralized",
+  "no-distillation",
+  ...VARIANTS,
+] as const;
 export type Baseline = (typeof BASELINES)[number];
 
 const distillationSpec = z.strictObject({
+  direction: z
+    .enum(["both", "to-clients", "none"])
+    .default("both")
+    .describe("who learns: the server and the clients; the clients alone, from the server as it came; nobody"),
   lambda: z
     .number()
     .min(0)
     .max(1)
     .default(PAPER.lambda)
     .describe("weight of the public labels' loss; 1 − λ weighs the knowledge"),
+  finalLambda: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe("λ of the last round: from round 1 on it moves there by equal amounts; it stays unless given"),
+  knowledgeMean: z
+    .enum(KNOWLEDGE_MEANS)
+    .default("taught")
+    .describe("what a step's loss to the knowledge is divided by: the positions that are taught, or all answer tokens"),
   temperature: z.number().positive().max(100).default(1),
   topK: z
     .int()
@@ -174,6 +227,17 @@ export const runSpec = z
     distillation: distillationSpec.prefault({}),
     aggregation: z.enum(["none", "fedavg"]).default("none"),
     baselines: z.array(z.enum(BASELINES)).default([]),
+    gate: z
+      .strictObject({
+        tolerance: z
+          .number()
+          .min(0)
+          .max(1000)
+          .default(0)
+          .describe("bits per byte by which a round may make a party worse on its validation set and still count"),
+      })
+      .optional()
+      .describe("a round that makes a party worse on its own validation set is undone for that party"),
     budget: z
       .strictObject({
         dollars: z.number().positive().describe("once the run's workers have cost this much, no further round begins"),
@@ -197,8 +261,16 @@ export type TrainingSpec = z.infer<typeof trainingSpec>;
 export type DistillationSpec = RunSpec["distillation"];
 export type EvaluationSet = RunSpec["evaluation"][number];
 
+export interface PartySpec {
+  model: string;
+  lora: LoraSpec;
+  training: TrainingSpec;
+  lambda?: number;
+  validation?: DataSpec;
+}
+
 /** The party's model, LoRA and training settings, whoever it is. */
-export function partySpec(spec: RunSpec, party: string): { model: string; lora: LoraSpec; training: TrainingSpec } {
+export function partySpec(spec: RunSpec, party: string): PartySpec {
   if (party === "server") return spec.server;
   return spec.clients.find((client) => client.id === party)!;
 }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { COMPUTES } from "./compute.ts";
-import { identifier, partyName, resourceName } from "./identifier.ts";
+import { identifier, partyName, resourceName, runId } from "./identifier.ts";
+import { VARIANTS } from "./variants.ts";
 
 /**
  * The one table of stages. The state machines, the functions, the workers, the events and the documentation are all
@@ -9,7 +10,7 @@ import { identifier, partyName, resourceName } from "./identifier.ts";
  */
 
 export const partyId = partyName.describe('a client\'s id, or "server"');
-const run = resourceName;
+const run = runId;
 const round = z.int().min(1);
 /** ARN of the execution that acts: whoever holds the run's claim may write how the run stands */
 const execution = z.string().min(1).max(2048);
@@ -23,17 +24,35 @@ export const transferRef = z.strictObject({ source: partyId, target: partyId, sh
 const runRound = z.strictObject({ run, round });
 const partyJob = z.strictObject({ run, round, party: partyId });
 
-/** What `plan-run` tells the run machine: small, whatever the size of the federation's data. */
-export const plannedRun = z.strictObject({
-  run,
-  round: z.literal(1),
+/** Who takes part in a round, and what is transferred in it. */
+export const roundMembers = z.strictObject({
   clients: z.array(partyRef).min(1),
-  parties: z.array(partyRef).min(2),
-  maps: z.array(z.strictObject({ source: partyId, target: partyId })),
+  /** whoever learns in it, and is scored after it */
+  parties: z.array(partyRef).min(1),
   toServer: z.array(transferRef),
   toClients: z.array(transferRef),
-  baselines: z.array(z.strictObject({ party: partyId, compute: z.enum(COMPUTES), baseline: identifier })),
+});
+
+/** All that the round machine needs to know of one round, of a run or of a variant of it. */
+export const plannedRound = z.strictObject({
+  run,
+  round,
+  direction: z.enum(["both", "to-clients", "none"]),
   aggregation: z.enum(["none", "fedavg"]),
+  /** a variant's first round: its clients' training and the server's extraction are those of the run's own */
+  begun: z.boolean(),
+  members: roundMembers,
+});
+
+/** What `plan-run` tells the run machine: small, whatever the size of the federation's data. */
+export const plannedRun = z.strictObject({
+  run: resourceName,
+  maps: z.array(z.strictObject({ source: partyId, target: partyId })),
+  baselines: z.array(z.strictObject({ party: partyId, compute: z.enum(COMPUTES), baseline: identifier })),
+  /** in the order in which they follow the run's own rounds */
+  variants: z.array(z.enum(VARIANTS)),
+  /** the run's first; close-round tells of each next one */
+  first: plannedRound,
 });
 
 const jobDone = z.strictObject({ manifest: z.string() });
@@ -97,7 +116,7 @@ export const STAGES = {
   },
   "average-adapters": {
     host: "lambda",
-    does: "FedAvg of the clients' LoRA weights, by number of private samples; equal models only",
+    does: "FedAvg of the round's clients' LoRA weights, by number of private samples; equal models only",
     input: runRound,
     output: jobDone,
   },
@@ -109,10 +128,19 @@ export const STAGES = {
   },
   "close-round": {
     host: "lambda",
-    does: "gathers the round's metrics and says whether another round follows",
+    does: "gathers the round's metrics and says which round follows, of the run or of a variant, if any does",
     input: runRound,
-    /** `dollars`: what the run's workers have cost so far, by the price table */
-    output: z.strictObject({ run, round, done: z.boolean(), dollars: z.number().min(0) }),
+    /**
+     * `next`: the round that follows, of the run or of its next variant; null where none does, which is `done`. `dollars`: what the
+     * run's workers have cost so far, by the price table
+     */
+    output: z.strictObject({
+      run,
+      round,
+      done: z.boolean(),
+      dollars: z.number().min(0),
+      next: plannedRound.nullable(),
+    }),
   },
   "publish-run": {
     host: "lambda",
@@ -143,6 +171,8 @@ export type StageOutput<S extends StageName> = z.infer<(typeof STAGES)[S]["outpu
 export type WorkerStageName = { [S in StageName]: (typeof STAGES)[S]["host"] extends "worker" ? S : never }[StageName];
 export type LambdaStageName = Exclude<StageName, WorkerStageName>;
 export type PlannedRun = z.infer<typeof plannedRun>;
+export type PlannedRound = z.infer<typeof plannedRound>;
+export type RoundMembers = z.infer<typeof roundMembers>;
 
 /** The error names that Step Functions retries; everything else fails the state at once. */
 export const RETRYABLE_ERRORS = ["TransientError", "States.HeartbeatTimeout", "States.Timeout"] as const;

@@ -1,9 +1,10 @@
 import { z } from "zod";
+import { KNOWLEDGE_MEANS } from "../core/distillation/step-loss.ts";
 import { METHOD_CHOICES } from "./methods.ts";
 
 const share = z.number().min(0).max(1);
 
-/** One score of one party on one held-out set. `variant` is "fedmkt" (with its round) or a baseline's name. */
+/** One score of one party on one held-out set. `variant` is "fedmkt" (with its round) or a baseline's name, with its round where it is a run of its own. */
 export const score = z.strictObject({
   party: z.string(),
   set: z.string(),
@@ -74,6 +75,21 @@ export const roundSummary = z.strictObject({
   training: z.array(
     z.strictObject({ round: z.int(), party: z.string(), stage: z.string(), steps: z.int(), loss: z.number() }),
   ),
+  /** by party whose rounds are judged: its loss on its own validation set, bits per byte */
+  gates: z
+    .array(
+      z.strictObject({
+        round: z.int(),
+        party: z.string(),
+        /** of the adapter with which it began the round */
+        before: z.number(),
+        /** of the one that the round made; null: not finite */
+        after: z.number().nullable(),
+        /** whether that was worse by more than the tolerance, so that the party went on with the former */
+        undone: z.boolean(),
+      }),
+    )
+    .default([]),
 });
 
 export const runSummary = z.strictObject({
@@ -83,7 +99,10 @@ export const runSummary = z.strictObject({
   method: z.string(),
   /** the choices in force, the method's or the spec's own */
   distillation: z.strictObject({
+    direction: z.enum(["both", "to-clients", "none"]).default("both"),
     lambda: z.number(),
+    finalLambda: z.number().optional(),
+    knowledgeMean: z.enum(KNOWLEDGE_MEANS).default("taught"),
     temperature: z.number(),
     topK: z.int(),
     topP: z.number(),
@@ -105,12 +124,19 @@ export const runSummary = z.strictObject({
   sets: z.array(z.strictObject({ name: z.string(), owner: z.string().nullable(), task: z.string() })),
   publicSamples: z.int(),
   baselines: z.array(z.string()),
+  /** baselines that are runs of their own: how many of the rounds each was trained for, and why not for more */
+  variants: z
+    .array(
+      z.strictObject({ name: z.string(), rounds: z.int().min(0), stopped: z.enum(["budget", "request"]).nullable() }),
+    )
+    .default([]),
   /** why the run ended before its last round; null where it did not */
   stopped: z.strictObject({ afterRound: z.int().min(1), reason: z.enum(["budget", "request"]) }).nullable(),
   scores: z.array(score),
   transfers: z.array(transfer),
   selections: z.array(selectionCount),
   training: roundSummary.shape.training,
+  gates: roundSummary.shape.gates,
   adapters: z.array(z.strictObject({ party: z.string(), folder: z.string() })),
 });
 export type Score = z.infer<typeof score>;

@@ -65,7 +65,7 @@ export function alignShard(deps: StageDependencies) {
 async function loadKnowledge(
   deps: StageDependencies,
   plan: Plan,
-  { party, round, folder }: KnowledgeOf,
+  { party, run, round, folder }: KnowledgeOf,
   shard: number,
   samples: readonly Sample[],
 ) {
@@ -73,7 +73,7 @@ async function loadKnowledge(
   const { tokenizerHash, vocabularySize, contextTokens } = partyOf(plan, party);
   const what = `${party}: ${folder}/${knowledgeName(shard)}`;
   const { knowledge } = readKnowledgeShard(bytes, what, {
-    run: plan.run,
+    run,
     round,
     party,
     shard,

@@ -6,7 +6,8 @@ import { readSafetensors, type Tensor, writeSafetensors } from "../formats/safet
 import type { StageDependencies } from "./dependencies.ts";
 import { finishedJob, JobOutputs, readOutput } from "./job-outputs.ts";
 import { loadPlan } from "./load-plan.ts";
-import { ADAPTER } from "./party-outputs.ts";
+import { ADAPTER, jobFolder } from "./party-outputs.ts";
+import { clientsOf } from "./round-members.ts";
 
 interface ClientAdapter {
   party: string;
@@ -15,18 +16,18 @@ interface ClientAdapter {
   tensors: Map<string, Tensor>;
 }
 
-/** FedAvg: the clients' LoRA weights, averaged by their numbers of private samples, become every client's adapter. */
+/** FedAvg: the LoRA weights of the round's clients, averaged by their numbers of private samples, become every client's adapter. */
 export function averageAdapters(deps: StageDependencies) {
   return async ({ run, round }: StageInput<"average-adapters">): Promise<StageOutput<"average-adapters">> => {
     const folder = artefactKeys.averaged(run, round);
     if (await finishedJob(deps, folder)) return { manifest: `${folder}/${MANIFEST}` };
     const plan = await loadPlan(deps, run);
     const adapters: ClientAdapter[] = [];
-    for (const { id } of plan.spec.clients) {
-      const trained = await finishedJob(deps, artefactKeys.job(run, round, "client-train", id));
+    for (const { id } of clientsOf(plan.spec, round)) {
+      const trained = await finishedJob(deps, jobFolder(plan, round, "client-train", id));
       if (trained === null)
         throw new InvariantError("JOB_UNFINISHED", `round ${round}: ${id} has not trained, so it cannot be averaged`);
-      const key = artefactKeys.job(run, round, "client-distil", id);
+      const key = jobFolder(plan, round, "client-distil", id);
       const { tensors } = readSafetensors(await readOutput(deps, key, ADAPTER), `${key}/${ADAPTER}`);
       adapters.push({
         party: id,

@@ -1,46 +1,67 @@
 import { encodeJson, parseJson } from "../contracts/json-document.ts";
 import { artefactKeys, controlKeys } from "../contracts/keys.ts";
+import type { Manifest } from "../contracts/manifest.ts";
 import type { Plan } from "../contracts/plan.ts";
 import { selection } from "../contracts/selection.ts";
 import type { StageInput, StageOutput } from "../contracts/stages.ts";
 import { type RoundSummary, roundSummary, type Score, scores } from "../contracts/summary.ts";
 import type { RunStores, StageDependencies } from "./dependencies.ts";
 import { finishedJob, readOutput } from "./job-outputs.ts";
-import { loadPlan } from "./load-plan.ts";
-import { SCORES } from "./party-outputs.ts";
+import { loadMainPlan, loadPlan } from "./load-plan.ts";
+import { jobFolder, SCORES } from "./party-outputs.ts";
+import { nextRound, plannedRound } from "./plan-rounds.ts";
 import { readJson } from "./read-json.ts";
 import { runDollars } from "./run-cost.ts";
 
 type Stopped = RoundSummary["stopped"];
 
 /**
- * Gathers what the round's jobs measured into one summary and says whether it was the last: the spec has no more, the run's workers
- * have used up the budget, or an operator wants it to end. That is decided once: a round that is closed again, since its answer was
- * lost or the run was taken up again, ends as it did.
+ * Gathers what the round's jobs measured into one summary and says which round follows, and who is in it: the spec's next one, after
+ * its last one the first of a variant, or none, since there is no more, the run's workers have used up the budget, or an operator
+ * wants it to end. That is decided once: a round that is closed again, since its answer was lost or the run was taken up again, ends
+ * as it did.
  */
 export function closeRound(deps: StageDependencies) {
   return async ({ run, round }: StageInput<"close-round">): Promise<StageOutput<"close-round">> => {
     const plan = await loadPlan(deps, run);
-    const summary: RoundSummary = { round, stopped: null, scores: [], transfers: [], selections: [], training: [] };
-    for (const { id } of plan.parties) {
+    const summary: RoundSummary = {
+      round,
+      stopped: null,
+      scores: [],
+      transfers: [],
+      selections: [],
+      training: [],
+      gates: [],
+    };
+    const { direction, members } = plannedRound(plan, round);
+    for (const { id } of members.parties) {
       summary.scores.push(...(await readScores(deps, artefactKeys.job(run, round, "evaluate", id))));
-      const key = artefactKeys.selection(run, round, id);
-      const { count, transfers } = await readJson(deps.objects, deps.buckets.artefacts, key, selection);
-      summary.selections.push(count);
-      summary.transfers.push(...transfers);
-      summary.training.push(...(await trainingOf(deps, plan, round, id)));
+      if (direction !== "none") {
+        const key = artefactKeys.selection(run, round, id);
+        const { count, transfers } = await readJson(deps.objects, deps.buckets.artefacts, key, selection);
+        summary.selections.push(count);
+        summary.transfers.push(...transfers);
+      }
+      const trained = await trainingOf(deps, plan, round, id);
+      summary.training.push(
+        ...trained.map(({ stage, metrics: { steps, loss } }) => ({ round, party: id, stage, steps, loss })),
+      );
+      summary.gates.push(...trained.flatMap(({ metrics }) => gateOf(round, id, metrics)));
     }
     const dollars = await runDollars(deps, plan);
-    const isLast = round >= plan.spec.rounds;
-    if (!isLast) summary.stopped = await reasonToStop(deps, plan, dollars);
+    const follows = nextRound(plan, await loadMainPlan(deps, plan), round);
+    if (follows !== null) summary.stopped = await reasonToStop(deps, plan, dollars);
     const stopped = await writeOnce(deps, run, roundSummary.parse(summary));
-    return { run, round, done: isLast || stopped !== null, dollars };
+    const next = stopped === null ? follows : null;
+    return { run, round, done: next === null, dollars, next };
   };
 }
 
 /** An operator's wish comes first: it is what was done last. */
-async function reasonToStop(deps: StageDependencies, { run, spec }: Plan, dollars: number): Promise<Stopped> {
-  if ((await deps.objects.head(deps.buckets.control, controlKeys.stop(run))) !== null) return "request";
+async function reasonToStop(deps: StageDependencies, plan: Plan, dollars: number): Promise<Stopped> {
+  const { run, spec, variantOf } = plan;
+  const wish = controlKeys.stop(variantOf?.run ?? run);
+  if ((await deps.objects.head(deps.buckets.control, wish)) !== null) return "request";
   return spec.budget !== undefined && dollars >= spec.budget.dollars ? "budget" : null;
 }
 
@@ -72,12 +93,19 @@ async function trainingOf(
   plan: Plan,
   round: number,
   party: string,
-): Promise<RoundSummary["training"]> {
+): Promise<{ stage: string; metrics: Manifest["metrics"] }[]> {
   const stages = party === "server" ? ["server-distil"] : ["client-train", "client-distil"];
-  const found: RoundSummary["training"] = [];
+  const found: { stage: string; metrics: Manifest["metrics"] }[] = [];
   for (const stage of stages) {
-    const done = await finishedJob(deps, artefactKeys.job(plan.run, round, stage, party));
-    if (done) found.push({ round, party, stage, steps: done.metrics.steps, loss: done.metrics.loss });
+    const done = await finishedJob(deps, jobFolder(plan, round, stage, party));
+    if (done) found.push({ stage, metrics: done.metrics });
   }
   return found;
+}
+
+/** What a job's gate found; nothing where it has none. client-train, which knows the loss before the round alone, judges nothing. */
+function gateOf(round: number, party: string, metrics: Manifest["metrics"]): RoundSummary["gates"] {
+  if (metrics.undone === undefined) return [];
+  const { validationBefore: before, validationAfter: after = null, undone } = metrics;
+  return [{ round, party, before, after, undone: undone === 1 }];
 }

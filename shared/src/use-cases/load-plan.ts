@@ -11,6 +11,11 @@ export async function loadPlan(deps: RunStores, run: string): Promise<Plan> {
   return found;
 }
 
+/** The plan of the run that a user started: a variant's plan names it, else it is the plan itself. */
+export async function loadMainPlan(deps: RunStores, found: Plan): Promise<Plan> {
+  return found.variantOf === null ? found : loadPlan(deps, found.variantOf.run);
+}
+
 /** @throws InvalidInputError `PARTY_UNKNOWN` */
 export function partyOf(plan: Plan, party: string): PartyPlan {
   const found = plan.parties.find((candidate) => candidate.id === party);

@@ -1,5 +1,6 @@
 import type { PartyPlan } from "../contracts/plan.ts";
 import { partySpec, type RunSpec } from "../contracts/run-spec.ts";
+import { averagesAnywhere } from "../contracts/variants.ts";
 import { InvalidInputError } from "../core/errors.ts";
 import { parseModelConfig } from "../formats/model-config.ts";
 import { sha256 } from "../formats/sha256.ts";
@@ -56,16 +57,21 @@ function vocabularyHash({ hash, vocabulary }: Tokenizer): string {
   return sha256(`${hash} bos ${bos} eos ${eos} unknown ${unknown} pad ${pad}`);
 }
 
-/** FedAvg averages weights, which means something between equal models only. */
+/** FedAvg averages weights, which means something between equal models only, in the run as in its variants. */
 function refuseUnequalModels(spec: RunSpec, parties: readonly PartyPlan[]): void {
-  if (spec.aggregation !== "fedavg") return;
+  if (!averagesAnywhere(spec)) return;
   const [first, ...clients] = parties.filter((party) => party.id !== "server");
-  const other = clients.find(
-    (party) => party.configHash !== first.configHash || party.tokenizerHash !== first.tokenizerHash,
-  );
-  if (other)
-    throw new InvalidInputError(
-      "MODELS_DIFFER",
-      `aggregation: fedavg averages equal models only, but config.json or tokenizer.json of ${other.id} differ from those of ${first.id}`,
-    );
+  const asked = spec.aggregation === "fedavg" ? "aggregation: fedavg" : "the baseline fedavg";
+  for (const [field, file] of [
+    ["configHash", "config.json"],
+    ["tokenizerHash", "tokenizer.json"],
+    ["weightsFingerprint", "weight files"],
+  ] as const) {
+    const other = clients.find((party) => party[field] !== first[field]);
+    if (other)
+      throw new InvalidInputError(
+        "MODELS_DIFFER",
+        `${asked} averages equal models only, but ${file} of ${other.id} and of ${first.id} differ`,
+      );
+  }
 }

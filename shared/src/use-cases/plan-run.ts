@@ -3,7 +3,8 @@ import type { Plan } from "../contracts/plan.ts";
 import { readRunSpec } from "../contracts/read-run-spec.ts";
 import type { RunSpec } from "../contracts/run-spec.ts";
 import type { PlannedRun, StageInput, StageOutput } from "../contracts/stages.ts";
-import { countRun, STEP_FUNCTIONS_LIMITS } from "../core/cost/machine-states.ts";
+import { variantsOf } from "../contracts/variants.ts";
+import { countRun, type RoundStates, STEP_FUNCTIONS_LIMITS } from "../core/cost/machine-states.ts";
 import { InvalidInputError } from "../core/errors.ts";
 import { dropDuplicateSamples } from "../core/samples/prepare-samples.ts";
 import type { Sample } from "../core/samples/sample.ts";
@@ -13,9 +14,11 @@ import { checkPrivatePlaces } from "./check-private-places.ts";
 import { checkHeldOutSet, checkPublicSet } from "./check-samples.ts";
 import { claimRun } from "./claim-run.ts";
 import type { PlanDependencies, StageDependencies } from "./dependencies.ts";
-import { planBaselines, SERVER } from "./plan-baselines.ts";
+import { planBaselines } from "./plan-baselines.ts";
 import { type PlannedParty, planParties } from "./plan-parties.ts";
+import { plannedRound, variantPlan } from "./plan-rounds.ts";
 import { readHeldOutSet, readQuestionSet, readSampleSet } from "./prepare-samples.ts";
+import { readValidationSet } from "./validation-set.ts";
 import { writePlan } from "./write-plan.ts";
 import { writeStatus } from "./write-status.ts";
 
@@ -38,16 +41,18 @@ export function planRun(deps: PlanDependencies) {
         "RUN_MISPLACED",
         `${key}: a run named "${run}" is uploaded as ${controlKeys.spec(run)}`,
       );
-    if (!deps.readsLocalFiles) checkPrivatePlaces(spec);
+    if (!deps.readsLocalFiles) await checkPrivatePlaces(deps, spec);
     const parties = await planParties(deps, spec);
     const { samples, duplicates } = await readPublicSet(deps, spec);
     checkPublicSet(spec, parties, samples);
     const evaluation = await readEvaluation(deps, spec, parties);
+    await checkServerValidation(deps, spec, parties, samples);
     const publicBytes = writeSamples(samples);
     const shards = Math.ceil(samples.length / spec.samplesPerShard);
     const document: Plan = {
-      version: 1,
+      version: 2,
       run,
+      variantOf: null,
       specHash: sha256(bytes),
       spec,
       parties: parties.map(({ tokenizer: _, ...party }) => party),
@@ -62,13 +67,14 @@ export function planRun(deps: PlanDependencies) {
       evaluation: evaluation.map(({ bytes: set, ...planned }) => ({ ...planned, hash: set && sha256(set) })),
       machine: machineOf(spec, parties, shards),
     };
-    refuseLargeMachine(spec, document.machine, shards);
+    refuseLargeMachine(document);
 
     // everything was looked at: only now is the run's id taken and anything written
     const taken = await claimRun(deps, { run, specHash: document.specHash, execution });
     if (taken !== null) return { run, taken, machine: null };
     await writeStatus(deps, { run, status: "RUNNING", execution });
     await writePlan(deps, document);
+    for (const variant of document.machine.variants) await writePlan(deps, variantPlan(document, variant));
     await deps.objects.put(deps.buckets.control, document.public.key, publicBytes);
     for (const { key: setKey, bytes: set } of evaluation)
       if (setKey !== null && set !== null) await deps.objects.put(deps.buckets.control, setKey, set);
@@ -86,6 +92,18 @@ async function readPublicSet(
   if (joined.length === 0)
     throw new InvalidInputError("DATASET_EMPTY", "public: expected at least one sample, found none");
   return dropDuplicateSamples(joined);
+}
+
+/** The server's validation set is read again where it is used; its mistakes are told before anything runs. */
+async function checkServerValidation(
+  deps: StageDependencies,
+  spec: RunSpec,
+  parties: readonly PlannedParty[],
+  publicSet: readonly Sample[],
+): Promise<void> {
+  const server = parties.filter(({ id }) => id === "server");
+  const validation = await readValidationSet(deps, { spec }, "server", { public: publicSet });
+  if (validation) checkHeldOutSet("validation", server, validation.samples);
 }
 
 interface ReadSet {
@@ -114,59 +132,77 @@ async function readEvaluation(
       continue;
     }
     const samples = await readHeldOutSet(deps, data, spec.sampleBytes, what);
-    checkHeldOutSet(name, parties, samples);
+    checkHeldOutSet(what, parties, samples);
     sets.push({ name, key, bytes: writeSamples(samples) });
   }
   return sets;
 }
 
-/** A state's input and output hold at most 256 KiB; the rest is for the machine's own words. */
+/**
+ * A state's input and output hold at most 256 KiB. The state that waits for a round gets the round's input and its output together,
+ * each with its members; the rest is for the machine's own words.
+ */
+const MAX_ROUND_BYTES = 110 * 1024;
 const MAX_MACHINE_BYTES = 200 * 1024;
 
 /** Of the events that an execution's history holds, a fifth is kept for retries and for machines that are taken away. */
 const MAX_EVENTS = 0.8 * STEP_FUNCTIONS_LIMITS.events;
 
 /** @throws InvalidInputError `RUN_TOO_LARGE`: better now than on the state machine, after hours of training */
-function refuseLargeMachine({ rounds, aggregation }: RunSpec, machine: PlannedRun, shards: number): void {
-  const clients = machine.clients.length;
-  const { length: maps } = machine.maps;
-  const { length: baselines } = machine.baselines;
-  const averages = aggregation === "fedavg";
-  const { longestHistory } = countRun({ rounds, clients, shards, maps, baselines, averages });
-  const bytes = JSON.stringify(machine).length;
+function refuseLargeMachine(plan: Plan): void {
+  const { spec, machine } = plan;
+  const rounds = [plan, ...machine.variants.map((variant) => variantPlan(plan, variant))].flatMap((one) =>
+    Array.from({ length: spec.rounds }, (_, index) => plannedRound(one, index + 1)),
+  );
+  const size = { maps: machine.maps.length, baselines: machine.baselines.length, rounds: rounds.map(statesOf) };
+  const { longestHistory } = countRun(size);
+  const roundBytes = Math.max(...rounds.map((round) => JSON.stringify(round).length));
+  const machineBytes = JSON.stringify(machine).length;
   const makes =
-    bytes > MAX_MACHINE_BYTES
-      ? `a state of ${bytes} bytes, over ${MAX_MACHINE_BYTES}`
-      : longestHistory > MAX_EVENTS
-        ? `a history of ${longestHistory} events, over ${MAX_EVENTS}`
-        : null;
+    roundBytes > MAX_ROUND_BYTES
+      ? `a round's state of ${roundBytes} bytes, over ${MAX_ROUND_BYTES}`
+      : machineBytes > MAX_MACHINE_BYTES
+        ? `a state of ${machineBytes} bytes, over ${MAX_MACHINE_BYTES}`
+        : longestHistory > MAX_EVENTS
+          ? `a history of ${longestHistory} events, over ${MAX_EVENTS}`
+          : null;
   if (makes !== null)
     throw new InvalidInputError(
       "RUN_TOO_LARGE",
-      `${clients} clients and ${shards} shards in ${rounds} rounds make ${makes}; raise samplesPerShard, take fewer public samples, or make more runs of it`,
+      `${spec.clients.length} clients and ${plan.public.shards} shards in ${spec.rounds} rounds make ${makes}; raise samplesPerShard, take fewer public samples, or make more runs of it`,
     );
 }
 
+function statesOf({ direction, aggregation, begun, members }: PlannedRun["first"], index: number): RoundStates {
+  const { clients, parties, toServer, toClients } = members;
+  return {
+    clients: clients.length,
+    parties: parties.length,
+    toServer: toServer.length,
+    toClients: toClients.length,
+    direction,
+    averages: aggregation === "fedavg",
+    begun,
+    extracts: index === 0 && direction !== "none",
+  };
+}
+
 function machineOf(spec: RunSpec, parties: readonly PlannedParty[], shards: number): PlannedRun {
-  const clients = spec.clients.map(({ id, compute }) => ({ id, compute }));
-  const directed = clients.map(({ id }) => ({ source: id, target: "server" }));
+  const directed = spec.clients.map(({ id }) => ({ source: id, target: "server" }));
   const vocabulary = (id: string) => parties.find((party) => party.id === id)!.vocabularyHash;
   const pairs = new Map<string, { source: string; target: string }>();
-  for (const pair of [...directed, ...directed.map(({ source, target }) => ({ source: target, target: source }))]) {
+  const { direction } = spec.distillation;
+  const back = directed.map(({ source, target }) => ({ source: target, target: source }));
+  for (const pair of [...(direction === "both" ? directed : []), ...(direction === "none" ? [] : back)]) {
     const hashes = `${vocabulary(pair.source)} ${vocabulary(pair.target)}`;
     if (!pairs.has(hashes)) pairs.set(hashes, pair);
   }
-  const eachShard = (source: string, target: string) =>
-    Array.from({ length: shards }, (_, shard) => ({ source, target, shard }));
+  const run = spec.name;
   return {
-    run: spec.name,
-    round: 1,
-    clients,
-    parties: [SERVER, ...clients],
+    run,
     maps: [...pairs.values()],
-    toServer: clients.flatMap(({ id }) => eachShard(id, "server")),
-    toClients: clients.flatMap(({ id }) => eachShard("server", id)),
     baselines: planBaselines(spec),
-    aggregation: spec.aggregation,
+    variants: variantsOf(spec),
+    first: plannedRound({ run, spec, variantOf: null, public: { shards } }, 1),
   };
 }

@@ -2,9 +2,9 @@ import { encodeJson } from "../contracts/json-document.ts";
 import { artefactKeys, registryKeys } from "../contracts/keys.ts";
 import type { Plan } from "../contracts/plan.ts";
 import { type RegistryEntry, registryEntry } from "../contracts/registry-entry.ts";
-import { partySpec } from "../contracts/run-spec.ts";
+import { partySpec, type RunSpec } from "../contracts/run-spec.ts";
 import type { StageInput, StageOutput } from "../contracts/stages.ts";
-import { type RoundSummary, type RunSummary, runSummary } from "../contracts/summary.ts";
+import { type RoundSummary, type RunSummary, runSummary, type Score } from "../contracts/summary.ts";
 import { invariant } from "../core/errors.ts";
 import { adaptedLayers, adapterConfig, adapterReadme } from "../formats/peft-adapter.ts";
 import { sha256 } from "../formats/sha256.ts";
@@ -15,6 +15,9 @@ import type { StageDependencies } from "./dependencies.ts";
 import { readOutput } from "./job-outputs.ts";
 import { loadPlan } from "./load-plan.ts";
 import { ADAPTER, adapterAfterRound } from "./party-outputs.ts";
+import { WITHOUT_DISTILLATION } from "./plan-baselines.ts";
+import { variantPlan } from "./plan-rounds.ts";
+import { lastRoundOf, SERVER } from "./round-members.ts";
 import { writeStatus } from "./write-status.ts";
 
 /**
@@ -29,7 +32,8 @@ export function publishRun(deps: StageDependencies) {
     const rounds = await readClosedRounds(deps, plan);
     const summary = runSummary.parse(await summarise(deps, plan, rounds));
     const adapters: RegistryEntry[] = [];
-    for (const { id } of plan.parties) adapters.push(await publishAdapter(deps, plan, id, summary, rounds.length));
+    for (const { party } of summary.adapters)
+      adapters.push(await publishAdapter(deps, plan, party, summary, lastRoundOf(plan.spec, party, rounds.length)!));
     await put(deps, run, "summary.json", encodeJson(summary));
     await put(deps, run, "report.html", new TextEncoder().encode(renderReport(summary)));
     for (const entry of adapters)
@@ -43,7 +47,11 @@ async function put(deps: StageDependencies, run: string, name: string, bytes: Ui
   await deps.objects.put(deps.buckets.artefacts, `${artefactKeys.published(run)}/${name}`, bytes);
 }
 
-/** Writes one party's PEFT folder. @returns what the registry says of it */
+/**
+ * Writes one party's PEFT folder.
+ * @param rounds - the last one in which it learned
+ * @returns what the registry says of it
+ */
 async function publishAdapter(
   deps: StageDependencies,
   plan: Plan,
@@ -99,18 +107,47 @@ async function summarise(deps: StageDependencies, plan: Plan, rounds: readonly R
     parties: plan.parties.map(({ id, vocabularySize, contextTokens }) => ({ id, vocabularySize, contextTokens })),
     sets: spec.evaluation.map(({ name, owner, task }) => ({ name, owner: owner ?? null, task })),
     publicSamples: plan.public.samples,
-    baselines: [...new Set(plan.machine.baselines.map(({ baseline }) => baseline))],
+    baselines: [],
+    variants: [],
     stopped: reason === null ? null : { afterRound: rounds.length, reason },
     scores: [],
     transfers: [],
     selections: [],
     training: [],
-    adapters: plan.parties.map(({ id }) => ({ party: id, folder: `adapters/${id}` })),
+    gates: [],
+    adapters: plan.parties
+      .filter(({ id }) => lastRoundOf(spec, id, rounds.length) !== null)
+      .map(({ id }) => ({ party: id, folder: `adapters/${id}` })),
   };
   for (const { party, baseline } of plan.machine.baselines)
-    summary.scores.push(...(await readScores(deps, artefactKeys.baseline(run, party, baseline))));
+    summary.scores.push(
+      ...namedByWho(spec, party, await readScores(deps, artefactKeys.baseline(run, party, baseline))),
+    );
+  let stopped = reason;
+  for (const name of plan.machine.variants) {
+    const closed = stopped === null ? await readClosedRounds(deps, variantPlan(plan, name)) : [];
+    stopped = closed.at(-1)?.stopped ?? stopped;
+    summary.variants.push({ name, rounds: closed.length, stopped: closed.length < spec.rounds ? stopped : null });
+    // one of fewer rounds than the run's own says nothing of it
+    if (closed.length === spec.rounds) summary.scores.push(...closed.flatMap(({ scores }) => scores));
+  }
+  const left = summary.variants.filter((variant) => variant.rounds < spec.rounds).map(({ name }) => name);
+  if (plan.machine.baselines.length > 0)
+    summary.baselines = [...new Set<string>(["zero-shot", ...spec.baselines])].filter((name) => !left.includes(name));
   for (const measured of rounds)
-    for (const name of ["scores", "transfers", "selections", "training"] as const)
+    for (const name of ["scores", "transfers", "selections", "training", "gates"] as const)
       (summary[name] as unknown[]).push(...measured[name]);
   return summary;
+}
+
+/** A baseline's scores under every name that asked for its job: see {@link planBaselines}. */
+function namedByWho({ baselines }: RunSpec, party: string, scores: readonly Score[]): Score[] {
+  const withoutDistillation = party === SERVER.id ? WITHOUT_DISTILLATION.server : WITHOUT_DISTILLATION.clients;
+  return scores.flatMap((score) => {
+    const names = [
+      ...(score.variant === "zero-shot" || baselines.some((name) => name === score.variant) ? [score.variant] : []),
+      ...(score.variant === withoutDistillation && baselines.includes("no-distillation") ? ["no-distillation"] : []),
+    ];
+    return names.map((variant) => ({ ...score, variant }));
+  });
 }

@@ -17,7 +17,7 @@ import { LOSSES, sourcesOf } from "./party-outputs.ts";
 export function selectKnowledge(deps: StageDependencies) {
   return async ({ run, round, target }: StageInput<"select-knowledge">): Promise<StageOutput<"select-knowledge">> => {
     const plan = await loadPlan(deps, run);
-    const sources = sourcesOf(plan, target);
+    const sources = sourcesOf(plan, round, target);
     const own = new Float64Array(plan.public.samples);
     const offered = sources.map((party) => ({ party, losses: new Float64Array(plan.public.samples) }));
     const ahead = sources.map((party) => ({ party, losses: new Float64Array(plan.public.samples) }));

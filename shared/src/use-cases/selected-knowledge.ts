@@ -26,7 +26,8 @@ interface Slice {
 /**
  * What a target learns from this round: for each public sample the winner's knowledge in the target's own positions. Where the
  * target itself wins that is nothing under `strict`, `token` and `confidence`, and its own output under `greater`; under
- * `weighted-mean` it is the mixture of all, and under `confidence` that of all better sources. Beside what is learned one aligned shard, one own shard and one mixture are held at a time.
+ * `weighted-mean` it is the mixture of all, and under `confidence` that of all better sources. Beside what is learned one aligned
+ * shard, one own shard and one mixture are held at a time.
  */
 export async function loadSelectedKnowledge(job: RunningJob, samples: readonly Sample[]): Promise<SelectedKnowledge> {
   const {
@@ -118,11 +119,11 @@ async function loadAligned({ deps, plan, identity }: RunningJob, source: string,
 
 /** The target's own knowledge, the one that it was compared by. */
 async function loadOwn({ deps, plan, identity }: RunningJob, { shard }: Slice) {
-  const { party, round, folder } = knowledgeOwned(plan, identity.round, identity.party);
+  const { party, run, round, folder } = knowledgeOwned(plan, identity.round, identity.party);
   const { tokenizerHash, vocabularySize } = partyOf(plan, party);
   const { transfer, temperature } = plan.spec.distillation;
   const what = `${folder}/${knowledgeName(shard)}`;
-  const expected = { run: plan.run, round, party, shard, tokenizerHash, vocabularySize, datasetHash: plan.public.hash };
+  const expected = { run, round, party, shard, tokenizerHash, vocabularySize, datasetHash: plan.public.hash };
   const { knowledge } = readKnowledgeShard(await readOutput(deps, folder, knowledgeName(shard)), what, expected);
   return { own: ownKnowledge(knowledge, transfer, temperature), what };
 }

@@ -1,8 +1,8 @@
 import { type Accelerator, acceleratorOf } from "./accelerators.ts";
 import { countRun, STEP_FUNCTIONS_LIMITS } from "./machine-states.ts";
-import { planPayloadBytes } from "./payload.ts";
+import { largestPayloadBytes } from "./payload.ts";
 import { hourlyDollars, UNIT_PRICES } from "./prices.ts";
-import { machineSizeOf, type PartySize, partiesOf, type RunSize, shardsOf } from "./run-size.ts";
+import { machineSizeOf, type PartySize, partiesOf, type RunSize, roundsOf } from "./run-size.ts";
 import { type StageRequests, stageRequests } from "./stage-requests.ts";
 import { processSeconds, WORKER_ASSUMPTIONS, type WorkerJob, workerJobs } from "./worker-time.ts";
 
@@ -68,7 +68,7 @@ export interface CostEstimate {
   workers: { jobs: number; flops: number; paidHours: number; siteHours: number };
   lines: CostLine[];
   dollars: number;
-  /** what the run's budget would count after each round: the time of the coordinator's worker processes */
+  /** what the run's budget would count after each round, its variants' too: the time of the coordinator's worker processes */
   budgetAfterRound: number[];
 }
 
@@ -82,7 +82,9 @@ export function estimateCost(size: RunSize, options: CostOptions): CostEstimate 
     requests.reduce((sum, row) => sum + row[name], 0);
   const workers = workerWork(size, accelerator, options);
   const assumed = SERVICE_ASSUMPTIONS;
-  const messages = 2 * size.rounds * size.clients.length * shardsOf(size) + workers.siteJobs;
+  const messages =
+    machineSizeOf(size).rounds.reduce((sum, { toServer, toClients }) => sum + toServer + toClients, 0) +
+    workers.siteJobs;
   const sqsRequests = Math.ceil(messages * assumed.requestsPerMessage + workers.siteHours * assumed.extensionsPerHour);
   const kmsRequests = Math.ceil((total("reads") + total("writes") + sqsRequests) / assumed.requestsPerKmsRequest);
   const logBytes =
@@ -141,7 +143,7 @@ export function estimateCost(size: RunSize, options: CostOptions): CostEstimate 
   ];
   const { jobs, flops, paidHours, siteHours, budgetAfterRound } = workers;
   return {
-    states: { ...counted, payloadBytes: planPayloadBytes(size) },
+    states: { ...counted, payloadBytes: largestPayloadBytes(size) },
     requests,
     lambda,
     sqsRequests,
@@ -210,9 +212,12 @@ function workerWork(size: RunSize, accelerator: Accelerator, options: CostOption
   const reckoned = hours(paid, WORKER_ASSUMPTIONS.startSeconds);
   const scale = options.machineHours === null || reckoned === 0 ? 1 : options.machineHours / reckoned;
   const hourly = hourlyDollars(options.instanceType, options.spot);
+  const rounds = roundsOf(size);
+  const placeOf = (job: WorkerJob) =>
+    rounds.findIndex(({ variant, round }) => variant === job.variant && round === job.round);
   const spent = (upTo: number) =>
     hours(
-      paid.filter(({ round }) => round <= upTo),
+      paid.filter((job) => placeOf(job) <= upTo),
       0,
     ) *
     scale *
@@ -223,7 +228,7 @@ function workerWork(size: RunSize, accelerator: Accelerator, options: CostOption
     flops: jobs.reduce((sum, job) => sum + job.flops, 0),
     paidHours: options.machineHours ?? reckoned,
     siteHours: hours(atSites, 0),
-    budgetAfterRound: Array.from({ length: size.rounds }, (_, index) => spent(index + 1)),
+    budgetAfterRound: rounds.map((_, index) => spent(index)),
   };
 }
 
@@ -232,7 +237,9 @@ function bytesToSites(size: RunSize, requests: readonly StageRequests[]): number
   const sites = size.clients.filter(({ compute }) => compute === "worker").length;
   const read = (stage: string) => requests.find((row) => row.stage === stage)!.bytesRead;
   const share = sites / size.clients.length;
-  const evaluated = read("evaluate") * (size.clients.length / (size.clients.length + 1));
+  const scored = roundsOf(size).reduce((sum, { parties }) => sum + parties.length, 0);
+  const scoredClients = roundsOf(size).reduce((sum, { clients }) => sum + clients.length, 0);
+  const evaluated = read("evaluate") * (scoredClients / scored);
   const baselines = size.baselines.filter(({ party }) => party !== size.server.id).length;
   const ofBaselines = size.baselines.length === 0 ? 0 : read("run-baseline") * (baselines / size.baselines.length);
   return share * (read("client-train") + read("client-distil") + evaluated + ofBaselines);

@@ -12,17 +12,30 @@ export const STEP_FUNCTIONS_LIMITS = { events: 25_000, payloadBytes: 262_144 } a
 /** A failed attempt of a task that waits for a token: scheduled, started, submitted, failed. */
 export const EVENTS_OF_A_RETRY = 4;
 
+/** All that one execution of the round machine depends on. */
+export interface RoundStates {
+  clients: number;
+  /** who is scored after it */
+  parties: number;
+  /** shards that are translated for the server, and for clients */
+  toServer: number;
+  toClients: number;
+  direction: "both" | "to-clients" | "none";
+  /** whether the clients' adapters are averaged */
+  averages: boolean;
+  /** a variant's first round, whose beginning is its run's */
+  begun: boolean;
+  /** whether the server extracts its knowledge by itself */
+  extracts: boolean;
+}
+
 /** All that the machines' numbers of states depend on. */
 export interface MachineSize {
-  rounds: number;
-  clients: number;
-  /** slices of the public set */
-  shards: number;
   /** ordered pairs of vocabularies */
   maps: number;
   baselines: number;
-  /** whether the clients' adapters are averaged */
-  averages: boolean;
+  /** of the run and of its variants, in their order */
+  rounds: readonly RoundStates[];
 }
 
 export interface StateCount {
@@ -46,32 +59,29 @@ const SERVER_JOB = TOKEN;
 const EXECUTION_EVENTS = 2;
 
 /** The run machine's own execution; its rounds have executions of their own. */
-export function countRunStates(size: MachineSize): StateCount {
-  const round = inOrder(NESTED, CHOICE);
+export function countRunStates({ maps, baselines, rounds }: MachineSize): StateCount {
   return asExecution(
     inOrder(PASS, CHOICE, PASS, LAMBDA, CHOICE),
-    mapped(size.maps, LAMBDA),
-    mapped(size.baselines, JOB),
-    times(size.rounds, round),
-    times(size.rounds - 1, PASS),
+    mapped(maps, LAMBDA),
+    mapped(baselines, JOB),
+    PASS,
+    times(rounds.length, inOrder(NESTED, CHOICE)),
     inOrder(LAMBDA, SUCCEED),
   );
 }
 
-/** One execution of the round machine. @param first - in the first round the server extracts its knowledge by itself */
-export function countRoundStates(size: MachineSize, first: boolean): StateCount {
-  const transfers = size.clients * size.shards;
+/** One execution of the round machine. */
+export function countRoundStates(round: RoundStates): StateCount {
+  const { clients, parties, toServer, toClients, direction, averages, begun, extracts } = round;
+  const begin = parallel(mapped(clients, JOB), inOrder(CHOICE, extracts ? SERVER_JOB : PASS));
   return asExecution(
-    PASS,
-    parallel(mapped(size.clients, JOB), inOrder(CHOICE, first ? SERVER_JOB : PASS)),
-    mapped(transfers, TOKEN),
-    LAMBDA,
-    SERVER_JOB,
-    mapped(transfers, TOKEN),
-    mapped(size.clients, inOrder(LAMBDA, JOB)),
+    inOrder(PASS, CHOICE, ...(begun ? [] : [begin]), CHOICE),
+    ...(direction === "both" ? [mapped(toServer, TOKEN), LAMBDA, SERVER_JOB] : []),
+    mapped(toClients, TOKEN),
+    mapped(clients, inOrder(CHOICE, ...(direction === "none" ? [] : [LAMBDA]), JOB)),
     CHOICE,
-    ...(size.averages ? [LAMBDA] : []),
-    mapped(size.clients + 1, JOB),
+    ...(averages ? [LAMBDA] : []),
+    mapped(parties, JOB),
     LAMBDA,
   );
 }
@@ -79,10 +89,9 @@ export function countRoundStates(size: MachineSize, first: boolean): StateCount 
 /** The whole run: what is billed, and the longest history of one execution. */
 export function countRun(size: MachineSize): { transitions: number; events: number; longestHistory: number } {
   const run = countRunStates(size);
-  const first = countRoundStates(size, true);
-  const later = countRoundStates(size, false);
-  const sum = inOrder(run, first, times(size.rounds - 1, later));
-  return { ...sum, longestHistory: Math.max(run.events, first.events) };
+  const rounds = size.rounds.map(countRoundStates);
+  const longestHistory = Math.max(run.events, ...rounds.map(({ events }) => events));
+  return { ...inOrder(run, ...rounds), longestHistory };
 }
 
 function inOrder(...steps: readonly StateCount[]): StateCount {

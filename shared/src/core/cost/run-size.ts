@@ -1,4 +1,4 @@
-import type { MachineSize } from "./machine-states.ts";
+import type { MachineSize, RoundStates } from "./machine-states.ts";
 
 /** What a party's part of a run costs by. */
 export interface PartySize {
@@ -22,6 +22,9 @@ export interface PartySize {
   heldOutTokens: number;
   privateEpochs: number;
   publicEpochs: number;
+  /** the rounds that it takes part in; unless given all */
+  joinsAtRound?: number;
+  leavesAfterRound?: number;
 }
 
 /** A baseline job: whose, and on which sets it trains in every round. */
@@ -29,6 +32,33 @@ export interface BaselineSize {
   party: string;
   trainsOnPrivate: boolean;
   trainsOnPublic: boolean;
+  /** of all private sets that it trains on, where that is not the party's own */
+  privateTokens?: number;
+}
+
+/** A baseline that is a run of its own, of as many rounds. */
+export interface VariantSize {
+  name: string;
+  direction: RoundStates["direction"];
+  averages: boolean;
+  /** whether it trains on the public set */
+  trainsOnPublic: boolean;
+}
+
+/** One round of the run, or of a variant. */
+export interface RoundSize {
+  /** null: the run itself */
+  variant: string | null;
+  round: number;
+  direction: RoundStates["direction"];
+  averages: boolean;
+  /** a variant's first round, whose beginning is its run's */
+  begun: boolean;
+  /** whether the server extracts its knowledge by itself */
+  extracts: boolean;
+  clients: PartySize[];
+  /** who learns, and is scored after it; the server first */
+  parties: PartySize[];
 }
 
 /** All that a run's cost is reckoned from. */
@@ -42,9 +72,11 @@ export interface RunSize {
   topK: number;
   shardEncoding: "packed" | "plain";
   maps: number;
+  direction: RoundStates["direction"];
   averages: boolean;
   heldOutSets: number;
   baselines: BaselineSize[];
+  variants: VariantSize[];
   server: PartySize;
   clients: PartySize[];
 }
@@ -59,7 +91,47 @@ export function partiesOf({ server, clients }: RunSize): PartySize[] {
   return [server, ...clients];
 }
 
+/** Whether a party takes part in a round. */
+export function isInRound({ joinsAtRound = 1, leavesAfterRound = Number.POSITIVE_INFINITY }: PartySize, round: number) {
+  return joinsAtRound <= round && round <= leavesAfterRound;
+}
+
+/** Every round of the run and then of its variants, in their order. */
+export function roundsOf(size: RunSize): RoundSize[] {
+  const own = { name: null, direction: size.direction, averages: size.averages, trainsOnPublic: true };
+  return [own, ...size.variants].flatMap(({ name, direction, averages, trainsOnPublic }) =>
+    Array.from({ length: size.rounds }, (_, index): RoundSize => {
+      const round = index + 1;
+      const trained = (party: PartySize) => (trainsOnPublic ? party : { ...party, publicEpochs: 0 });
+      const clients = size.clients.filter((client) => isInRound(client, round)).map(trained);
+      return {
+        variant: name,
+        round,
+        direction,
+        averages,
+        begun: name !== null && round === 1,
+        extracts: name === null && round === 1 && direction !== "none",
+        clients,
+        parties: direction === "both" ? [size.server, ...clients] : clients,
+      };
+    }),
+  );
+}
+
 export function machineSizeOf(size: RunSize): MachineSize {
-  const { rounds, clients, maps, baselines, averages } = size;
-  return { rounds, clients: clients.length, shards: shardsOf(size), maps, baselines: baselines.length, averages };
+  const shards = shardsOf(size);
+  return {
+    maps: size.maps,
+    baselines: size.baselines.length,
+    rounds: roundsOf(size).map(({ direction, averages, begun, extracts, clients, parties }) => ({
+      clients: clients.length,
+      parties: parties.length,
+      toServer: direction === "both" ? clients.length * shards : 0,
+      toClients: direction === "none" ? 0 : clients.length * shards,
+      direction,
+      averages,
+      begun,
+      extracts,
+    })),
+  };
 }

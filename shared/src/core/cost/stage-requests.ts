@@ -1,4 +1,4 @@
-import { type PartySize, partiesOf, type RunSize, shardsOf } from "./run-size.ts";
+import { type PartySize, partiesOf, type RoundSize, type RunSize, roundsOf, shardsOf } from "./run-size.ts";
 
 /** What one stage asks of S3 in the whole run, where nothing fails. */
 export interface StageRequests {
@@ -33,6 +33,10 @@ const CLAIM_BYTES = 300;
 const REPORT_BYTES = 50_000;
 const TOKENIZER_BYTES = 2_000_000;
 const SHARD_HEADER_BYTES = 2_000;
+/** Who is taught over each shard: the server and a client, a client, nobody. */
+const WAYS = { both: 2, "to-clients": 1, none: 0 } as const;
+/** A variant's plan does not say which others there are, so the usage of all kinds is asked for. */
+const VARIANT_KINDS = 3;
 const PLAN_BYTES = { base: 4_000, party: 1_000, transfer: 60 } as const;
 
 /** Of a large weight file, places that the fingerprint looks at, and how much at each; a small one is read whole. */
@@ -86,7 +90,8 @@ export function alignedBytes(source: PartySize, target: PartySize, size: RunSize
  * @param material - whether models and data lie in S3 too, as in a cloud they do
  */
 export function stageRequests(size: RunSize, material = true): StageRequests[] {
-  const { rounds, server, clients } = size;
+  const { server, clients } = size;
+  const rounds = roundsOf(size);
   const parties = partiesOf(size);
   const shards = shardsOf(size);
   const transfers = clients.length * shards;
@@ -134,21 +139,31 @@ export function stageRequests(size: RunSize, material = true): StageRequests[] {
   const selects = (sources: number) =>
     sum(plan, times(sources * shards, sum(FINISHED, read(1, 0))), write(1, 8 * size.publicSamples));
   const evaluated = (party: PartySize) => sum(opened(party), adapterRead(party), heldOut, write(1, SCORES_BYTES));
-  const jobsOf = (round: number) => size.baselines.length + round * (3 * clients.length + 2) + 1;
-  const closed = (round: number) =>
-    sum(
+  // a job's usage is read at the end of every later round
+  const jobsIn = ({ clients, parties, direction, begun, extracts }: RoundSize) =>
+    (begun ? 1 : 2) * clients.length + parties.length + (direction === "both" ? 1 : 0) + (extracts ? 1 : 0);
+  const jobsUpTo = (index: number) =>
+    rounds.slice(0, index + 1).reduce((sum, round) => sum + jobsIn(round), size.baselines.length);
+  const closed = (round: RoundSize, index: number) => {
+    const { clients: taking, parties: scored, direction, variant } = round;
+    return sum(
       plan,
-      times(parties.length, sum(output(SCORES_BYTES), read(1, 8 * size.publicSamples))),
-      FINISHED,
-      times(2 * clients.length, FINISHED),
-      write(parties.length, 0),
-      read(jobsOf(round), USAGE_BYTES * jobsOf(round)),
-      read(round < rounds ? 1 : 0, 0),
-      write(1, SCORES_BYTES * parties.length),
+      variant === null ? NOTHING : plan,
+      times(scored.length, sum(output(SCORES_BYTES), direction === "none" ? NOTHING : read(1, 8 * size.publicSamples))),
+      direction === "both" ? FINISHED : NOTHING,
+      times(2 * taking.length, FINISHED),
+      write(scored.length + (variant === null ? size.variants.length : VARIANT_KINDS), 0),
+      read(jobsUpTo(index), USAGE_BYTES * jobsUpTo(index)),
+      read(index < rounds.length - 1 ? 1 : 0, 0),
+      write(1, SCORES_BYTES * scored.length),
     );
-  const everyRound = (each: (round: number) => Requests) =>
-    sum(...Array.from({ length: rounds }, (_, index) => each(index + 1)));
-  const later = (round: number, one: Requests) => (round === 1 ? NOTHING : one);
+  };
+  const everyRound = (each: (round: RoundSize, index: number) => Requests) => sum(...rounds.map(each));
+  const everyClient = (each: (client: PartySize, round: RoundSize) => Requests) =>
+    everyRound((round) => sum(...round.clients.map((client) => each(client, round))));
+  const count = (each: (round: RoundSize) => number) => rounds.reduce((total, round) => total + each(round), 0);
+  const when = (holds: boolean, requests: Requests) => (holds ? requests : NOTHING);
+  const isFirst = (party: PartySize, round: number) => round === (party.joinsAtRound ?? 1);
 
   const rows: [stage: string, runs: number, requests: Requests][] = [
     [
@@ -160,7 +175,7 @@ export function stageRequests(size: RunSize, material = true): StageRequests[] {
         fromMaterial(sum(publicSet, heldOut)),
         write(1, 0),
         write(1, CLAIM_BYTES),
-        write(2, CLAIM_BYTES + plan.bytesRead),
+        write(2 + size.variants.length, CLAIM_BYTES + (1 + size.variants.length) * plan.bytesRead),
         write(1, size.publicBytes),
         write(size.heldOutSets, heldOut.bytesRead),
       ),
@@ -174,12 +189,12 @@ export function stageRequests(size: RunSize, material = true): StageRequests[] {
       "run-baseline",
       size.baselines.length,
       sum(
-        ...size.baselines.map(({ party: id, trainsOnPrivate, trainsOnPublic }) => {
+        ...size.baselines.map(({ party: id, trainsOnPrivate, trainsOnPublic, privateTokens }) => {
           const party = parties.find((candidate) => candidate.id === id)!;
           const trains = trainsOnPrivate || trainsOnPublic;
           return sum(
             opened(party),
-            trainsOnPrivate ? privateSet : NOTHING,
+            trainsOnPrivate ? times(privateTokens === undefined ? 1 : clients.length, privateSet) : NOTHING,
             trainsOnPublic ? publicSet : NOTHING,
             heldOut,
             write(1, SCORES_BYTES),
@@ -190,77 +205,94 @@ export function stageRequests(size: RunSize, material = true): StageRequests[] {
     ],
     [
       "client-train",
-      rounds * clients.length,
-      everyRound((round) =>
-        sum(
-          ...clients.map((client) =>
-            sum(
-              opened(client),
-              later(round, sum(adapterRead(client), FINISHED)),
-              privateSet,
-              publicSet,
-              adapterWritten(client),
-              extracted(client),
-            ),
+      count(({ begun, clients: taking }) => (begun ? 0 : taking.length)),
+      everyClient((client, { begun, direction, round }) =>
+        when(
+          !begun,
+          sum(
+            opened(client),
+            when(!isFirst(client, round), sum(adapterRead(client), FINISHED)),
+            privateSet,
+            adapterWritten(client),
+            when(direction !== "none", sum(publicSet, extracted(client))),
           ),
         ),
       ),
     ],
-    ["server-extract", 1, sum(opened(server), publicSet, extracted(server))],
+    [
+      "server-extract",
+      count(({ extracts }) => (extracts ? 1 : 0)),
+      everyRound(({ extracts }) => when(extracts, sum(opened(server), publicSet, extracted(server)))),
+    ],
     [
       "align-shard",
-      2 * rounds * transfers,
-      times(rounds, sum(...clients.map((client) => sum(aligned(client, server), aligned(server, client))))),
+      count(({ direction, clients: taking }) => WAYS[direction] * taking.length * shards),
+      everyClient((client, { direction }) =>
+        sum(when(direction === "both", aligned(client, server)), when(direction !== "none", aligned(server, client))),
+      ),
     ],
     [
       "select-knowledge",
-      rounds * parties.length,
-      times(rounds, sum(selects(clients.length), times(clients.length, selects(1)))),
+      count(({ direction, parties: learning }) => (direction === "none" ? 0 : learning.length)),
+      everyRound(({ direction, clients: taking }) =>
+        sum(
+          when(direction === "both", selects(taking.length)),
+          when(direction !== "none", times(taking.length, selects(1))),
+        ),
+      ),
     ],
     [
       "server-distil",
-      rounds,
-      everyRound((round) =>
-        sum(
-          opened(server),
-          later(round, adapterRead(server)),
-          publicSet,
-          selected(server, clients),
-          adapterWritten(server),
-          extracted(server),
+      count(({ direction }) => (direction === "both" ? 1 : 0)),
+      everyRound(({ direction, round, clients: taking }) =>
+        when(
+          direction === "both",
+          sum(
+            opened(server),
+            when(round > 1, adapterRead(server)),
+            publicSet,
+            selected(server, taking),
+            adapterWritten(server),
+            extracted(server),
+          ),
         ),
       ),
     ],
     [
       "client-distil",
-      rounds * clients.length,
-      times(
-        rounds,
+      count(({ clients: taking }) => taking.length),
+      everyClient((client, { direction }) =>
         sum(
-          ...clients.map((client) =>
-            sum(opened(client), adapterRead(client), publicSet, selected(client, [server]), adapterWritten(client)),
-          ),
+          opened(client),
+          adapterRead(client),
+          publicSet,
+          when(direction !== "none", selected(client, [server])),
+          adapterWritten(client),
         ),
       ),
     ],
     [
       "average-adapters",
-      size.averages ? rounds : 0,
-      size.averages
-        ? times(
-            rounds,
-            sum(
-              ASKED,
-              plan,
-              ...clients.map((client) => sum(FINISHED, adapterRead(client))),
-              adapterWritten(clients[0]),
-              COMMITTED,
-            ),
-          )
-        : NOTHING,
+      count(({ averages }) => (averages ? 1 : 0)),
+      everyRound(({ averages, clients: taking }) =>
+        when(
+          averages,
+          sum(
+            ASKED,
+            plan,
+            ...taking.map((client) => sum(FINISHED, adapterRead(client))),
+            ...taking.slice(0, 1).map(adapterWritten),
+            COMMITTED,
+          ),
+        ),
+      ),
     ],
-    ["evaluate", rounds * parties.length, times(rounds, sum(...parties.map(evaluated)))],
-    ["close-round", rounds, everyRound(closed)],
+    [
+      "evaluate",
+      count(({ parties: scored }) => scored.length),
+      everyRound(({ parties: scored }) => sum(...scored.map(evaluated))),
+    ],
+    ["close-round", rounds.length, everyRound(closed)],
     [
       "publish-run",
       1,
@@ -268,7 +300,7 @@ export function stageRequests(size: RunSize, material = true): StageRequests[] {
         plan,
         write(1, 0),
         read(1, CLAIM_BYTES),
-        read(rounds, rounds * SCORES_BYTES * parties.length),
+        read(rounds.length, rounds.length * SCORES_BYTES * parties.length),
         times(size.baselines.length, output(SCORES_BYTES)),
         ...parties.map((party) => sum(adapterRead(party), adapterWritten(party), write(3, 4_000))),
         write(2, REPORT_BYTES),

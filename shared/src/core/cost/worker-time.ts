@@ -1,5 +1,5 @@
 import type { Accelerator } from "./accelerators.ts";
-import { type PartySize, partiesOf, type RunSize } from "./run-size.ts";
+import { isInRound, type PartySize, partiesOf, type RunSize, roundsOf } from "./run-size.ts";
 
 /** Forward through a model: one multiplication and one addition a weight and token. */
 const FORWARD_FLOPS = 2;
@@ -18,6 +18,8 @@ export const WORKER_ASSUMPTIONS = {
 
 /** One worker job. Round 0: before the first. */
 export interface WorkerJob {
+  /** of a round that is a variant's; null: the run's own */
+  variant: string | null;
   stage: string;
   party: string;
   round: number;
@@ -30,8 +32,10 @@ export interface WorkerJob {
 /** Every worker job of a run, in the machine's order. */
 export function workerJobs(size: RunSize): WorkerJob[] {
   const jobs: WorkerJob[] = [];
+  let variant: string | null = null;
   const add = (stage: string, round: number, party: PartySize, trainedTokens: number, readTokens: number) =>
     jobs.push({
+      variant,
       stage,
       party: party.id,
       round,
@@ -39,20 +43,24 @@ export function workerJobs(size: RunSize): WorkerJob[] {
       readTokens,
       flops: party.parameters * (TRAINING_FLOPS * trainedTokens + FORWARD_FLOPS * readTokens),
     });
-  const { server, clients, rounds } = size;
+  const { server, rounds } = size;
   const privately = (party: PartySize) => party.privateTokens * party.privateEpochs;
   const publicly = (party: PartySize) => party.publicTokens * party.publicEpochs;
-  for (const { party: id, trainsOnPrivate, trainsOnPublic } of size.baselines) {
+  for (const { party: id, trainsOnPrivate, trainsOnPublic, privateTokens } of size.baselines) {
     const party = partiesOf(size).find((candidate) => candidate.id === id)!;
-    const perRound = (trainsOnPrivate ? privately(party) : 0) + (trainsOnPublic ? publicly(party) : 0);
-    add("run-baseline", 0, party, rounds * perRound, party.heldOutTokens);
+    const ownTokens = { ...party, privateTokens: privateTokens ?? party.privateTokens };
+    const perRound = (trainsOnPrivate ? privately(ownTokens) : 0) + (trainsOnPublic ? publicly(party) : 0);
+    const trainedRounds = Array.from({ length: rounds }).filter((_, index) => isInRound(party, index + 1)).length;
+    add("run-baseline", 0, party, trainedRounds * perRound, party.heldOutTokens);
   }
-  for (let round = 1; round <= rounds; round++) {
-    for (const client of clients) add("client-train", round, client, privately(client), client.publicTokens);
-    if (round === 1) add("server-extract", round, server, 0, server.publicTokens);
-    add("server-distil", round, server, publicly(server), server.publicTokens);
+  for (const { round, direction, begun, extracts, clients, parties, ...of } of roundsOf(size)) {
+    variant = of.variant;
+    const shown = (party: PartySize) => (direction === "none" ? 0 : party.publicTokens);
+    if (!begun) for (const client of clients) add("client-train", round, client, privately(client), shown(client));
+    if (extracts) add("server-extract", round, server, 0, server.publicTokens);
+    if (direction === "both") add("server-distil", round, server, publicly(server), server.publicTokens);
     for (const client of clients) add("client-distil", round, client, publicly(client), 0);
-    for (const party of partiesOf(size)) add("evaluate", round, party, 0, party.heldOutTokens);
+    for (const party of parties) add("evaluate", round, party, 0, party.heldOutTokens);
   }
   return jobs;
 }

@@ -1,5 +1,6 @@
 import { MemoryObjectStore } from "../../cli/src/validate/memory-object-store.ts";
 import { FileMaterial } from "../../shared/src/adapters/material/file-material.ts";
+import { openTemplate } from "../../shared/src/adapters/templates/open-template.ts";
 import { openTokenizer } from "../../shared/src/adapters/tokenizers/open-tokenizer.ts";
 import type { ProgressEvent } from "../../shared/src/contracts/progress.ts";
 import type { Executions } from "../../shared/src/ports/executions.ts";
@@ -24,6 +25,7 @@ export function stageRun(): StageRun {
     buckets: { control: "control", artefacts: "artefacts", registry: "registry" },
     material: new FileMaterial(),
     openTokenizer,
+    openTemplate,
     progress: (event) => progress.push(event),
     engine,
     ...UNINTERRUPTED,

@@ -12,6 +12,7 @@ import {
 import type { TokenizedModel } from "@fedmkt/shared/use-cases/open-model.ts";
 import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "../command.ts";
 import { writeWhole } from "../large-file.ts";
+import { DATA_ARGUMENTS } from "../model/data-arguments.ts";
 import { GREEDY, LENGTH_ARGUMENTS, readLength } from "../model/generation-arguments.ts";
 import {
   BATCH_ARGUMENT,
@@ -33,6 +34,7 @@ export const command: Command = {
   meta: { name: "evaluate", description: "score one model on data that it has not learned from" },
   args: {
     ...MODEL_ARGUMENTS,
+    ...DATA_ARGUMENTS,
     data: {
       type: "string",
       required: true,

@@ -11,6 +11,7 @@ import { fineTune } from "@fedmkt/shared/use-cases/fine-tune.ts";
 import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "../command.ts";
 import { writeCommandLine } from "../command-line.ts";
 import { RunFailure } from "../failure.ts";
+import { DATA_ARGUMENTS } from "../model/data-arguments.ts";
 import { MAX_THREADS, MODEL_ARGUMENTS, readDevice } from "../model/model-arguments.ts";
 import { type LocalAdapter, readAdapter } from "../model/read-adapter.ts";
 import { identifyFiles, readScoredSamples, readTrainingSamples } from "../model/read-local-data.ts";
@@ -29,6 +30,7 @@ export const command: Command = {
   meta: { name: "train", description: "fine-tune one model on this machine: a LoRA adapter, or all of its weights" },
   args: {
     ...MODEL_ARGUMENTS,
+    ...DATA_ARGUMENTS,
     adapter: { type: "string", valueHint: "folder", description: "a LoRA adapter (PEFT) to start from" },
     data: { type: "string", required: true, valueHint: "file", description: "what is learned: docs/data.md" },
     "held-out": {

@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import type { MultipleChoice } from "@fedmkt/shared/core/samples/multiple-choice.ts";
 import type { Sample } from "@fedmkt/shared/core/samples/sample.ts";
 import { parseModelConfig } from "@fedmkt/shared/formats/model-config.ts";
@@ -12,6 +11,7 @@ import {
   type SampleLimits,
 } from "@fedmkt/shared/use-cases/prepare-samples.ts";
 import type { CommandContext } from "../command.ts";
+import { dataSettings } from "./data-arguments.ts";
 import { LOCAL_FILES } from "./with-local-model.ts";
 
 /** Texts are cut to it unless told otherwise: a page, which fits most models' context in any tokenizer. */
@@ -28,33 +28,33 @@ const SPARE_TOKENS = 2;
  * @throws InvalidInputError what reading and preparing samples throws, `TOO_FEW_SAMPLES` where there are none
  */
 export async function readTrainingSamples(
-  { io }: Pick<CommandContext, "io">,
+  context: Pick<CommandContext, "args" | "io">,
   shown: string,
   model: string,
   sampleBytes: number | undefined,
 ): Promise<Sample[]> {
   const limits = sampleBytes ?? (await limitsOf(model));
-  return readSampleSet(LOCAL_FILES, { path: resolve(io.cwd, shown) }, limits, "data");
+  return readSampleSet(LOCAL_FILES, dataSettings(context, shown), limits, "data");
 }
 
 /** As {@link readTrainingSamples}, but as a held-out set is read: a sample that stands there twice counts once. */
 export async function readScoredSamples(
-  { io }: Pick<CommandContext, "io">,
+  context: Pick<CommandContext, "args" | "io">,
   shown: string,
   model: string,
   sampleBytes: number | undefined,
 ): Promise<Sample[]> {
   const limits = sampleBytes ?? (await limitsOf(model));
-  return readHeldOutSet(LOCAL_FILES, { path: resolve(io.cwd, shown) }, limits, "data");
+  return readHeldOutSet(LOCAL_FILES, dataSettings(context, shown), limits, "data");
 }
 
 /** Multiple-choice questions, limited by the model's context unless a limit is given. */
 export async function readQuestions(
-  { io }: Pick<CommandContext, "io">,
+  context: Pick<CommandContext, "args" | "io">,
   shown: string,
   sampleBytes = Number.POSITIVE_INFINITY,
 ): Promise<MultipleChoice[]> {
-  return readQuestionSet(LOCAL_FILES, { path: resolve(io.cwd, shown) }, sampleBytes, "data");
+  return readQuestionSet(LOCAL_FILES, dataSettings(context, shown), sampleBytes, "data");
 }
 
 async function limitsOf(model: string): Promise<SampleLimits> {

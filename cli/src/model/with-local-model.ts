@@ -1,6 +1,7 @@
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { FileMaterial } from "@fedmkt/shared/adapters/material/file-material.ts";
+import { openTemplate } from "@fedmkt/shared/adapters/templates/open-template.ts";
 import { openTokenizer } from "@fedmkt/shared/adapters/tokenizers/open-tokenizer.ts";
 import { type LoraSpec, loraSpec } from "@fedmkt/shared/contracts/run-spec.ts";
 import { InvalidInputError, TransientError } from "@fedmkt/shared/core/errors.ts";
@@ -24,7 +25,7 @@ export interface LocalModelOptions {
 }
 
 /** Where a single model's files and data are read from: this machine, all that the process may read. */
-export const LOCAL_FILES = { material: new FileMaterial(), openTokenizer };
+export const LOCAL_FILES = { material: new FileMaterial(), openTokenizer, openTemplate };
 
 /**
  * Looked at before anything is read for the model: a name on a hub is the likeliest mistake.

@@ -11,6 +11,7 @@ import { StepFunctionsExecutions } from "../adapters/aws/step-functions-executio
 import { EitherMaterial } from "../adapters/material/either-material.ts";
 import { FileMaterial } from "../adapters/material/file-material.ts";
 import { LocatedMaterial } from "../adapters/material/located-material.ts";
+import { openTemplate } from "../adapters/templates/open-template.ts";
 import { openTokenizer } from "../adapters/tokenizers/open-tokenizer.ts";
 import { clusterEnvironment, type Environment, environment } from "../contracts/environment.ts";
 import { InvalidInputError } from "../core/errors.ts";
@@ -51,6 +52,7 @@ export function stageDependencies(variables: NodeJS.ProcessEnv, { credentials }:
       filesOf(settings),
     ),
     openTokenizer,
+    openTemplate,
     progress: logProgress(houseLogger("progress")),
   };
 }

@@ -4,6 +4,7 @@ import type { Executions } from "../ports/executions.ts";
 import type { Interruption } from "../ports/interruption.ts";
 import type { Material } from "../ports/material.ts";
 import type { ObjectStore } from "../ports/object-store.ts";
+import type { OpenTemplate } from "../ports/template.ts";
 import type { Tokenizer } from "../ports/tokenizer.ts";
 
 /** Where a run's objects lie: all that whoever only reads a run needs. */
@@ -17,6 +18,7 @@ export interface StageDependencies extends RunStores {
   material: Material;
   /** @param what - named in errors, such as `client harbour: models/a/tokenizer.json` */
   openTokenizer: (tokenizerJson: Uint8Array, configJson: Uint8Array, what: string) => Tokenizer;
+  openTemplate: OpenTemplate;
   progress: (event: ProgressEvent) => void;
 }
 

@@ -1,7 +1,7 @@
 import type { Plan } from "../contracts/plan.ts";
 import type { DataSpec } from "../contracts/run-spec.ts";
 import { InvalidInputError, invariant } from "../core/errors.ts";
-import { type MultipleChoice, prepareQuestions } from "../core/samples/multiple-choice.ts";
+import { type MultipleChoice, prepareQuestions, rightAnswer } from "../core/samples/multiple-choice.ts";
 import { dropDuplicateSamples, prepareSamples } from "../core/samples/prepare-samples.ts";
 import type { Sample } from "../core/samples/sample.ts";
 import { parseDataset } from "../formats/dataset.ts";
@@ -9,8 +9,9 @@ import { hashSample } from "../formats/samples.ts";
 import type { StageDependencies } from "./dependencies.ts";
 import { MAX_TOKENIZER_BYTES } from "./party-tokenizer.ts";
 import { MAX_SET_BYTES } from "./public-set.ts";
+import { readTemplatedRows } from "./templated-rows.ts";
 
-type DataDependencies = Pick<StageDependencies, "material" | "openTokenizer">;
+type DataDependencies = Pick<StageDependencies, "material" | "openTokenizer" | "openTemplate">;
 
 /** The longest sample: of texts, which are cut to it, and of prompts with their completions, which are never cut. */
 export interface SampleLimits {
@@ -29,7 +30,10 @@ export async function readSampleSet(
   sampleBytes: number | SampleLimits,
   what: string,
 ): Promise<Sample[]> {
-  const { records, preparation, name } = await readRecords(deps, data, what);
+  const { records: given, preparation, name } = await readRecords(deps, data, what);
+  // a raw set's questions are learned by their right answers; a file that says itself what is asked is for evaluation
+  const isRaw = data.template !== undefined;
+  const records = given.map((record) => (isRaw && record.kind === "choice" ? rightAnswer(record) : record));
   const limit =
     typeof sampleBytes === "number" ? { textBytes: sampleBytes, completionBytes: sampleBytes } : sampleBytes;
   // one file holds one kind
@@ -67,8 +71,10 @@ export async function readQuestionSet(
 
 async function readRecords(deps: DataDependencies, data: DataSpec, what: string) {
   const name = `${what}: ${data.path}`;
-  const records = parseDataset(await deps.material.read(data.path, MAX_SET_BYTES), name);
-  const { keepCharactersOf } = data;
+  const bytes = await deps.material.read(data.path, MAX_SET_BYTES);
+  const { keepCharactersOf, template } = data;
+  const records =
+    template === undefined ? parseDataset(bytes, name) : readTemplatedRows(deps.openTemplate, template, bytes, name);
   const keepCharacters = keepCharactersOf === undefined ? undefined : await charactersOf(deps, keepCharactersOf, what);
   return { name, records, preparation: { ...data, keepCharacters } };
 }

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { readSpecFile } from "../../../cli/src/read-spec-file.ts";
 import { MemoryObjectStore } from "../../../cli/src/validate/memory-object-store.ts";
 import { FileMaterial } from "../../../shared/src/adapters/material/file-material.ts";
+import { openTemplate } from "../../../shared/src/adapters/templates/open-template.ts";
 import { openTokenizer } from "../../../shared/src/adapters/tokenizers/open-tokenizer.ts";
 import { encodeJson } from "../../../shared/src/contracts/json-document.ts";
 import { controlKeys, outputKey } from "../../../shared/src/contracts/keys.ts";
@@ -64,6 +65,7 @@ describe("fedmkt inspect of a run's folder", () => {
       buckets,
       material: new FileMaterial(),
       openTokenizer,
+      openTemplate,
       progress: () => {},
       executions,
       readsLocalFiles: true,

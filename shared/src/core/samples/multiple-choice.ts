@@ -1,6 +1,6 @@
 import { InvalidInputError } from "../errors.ts";
 import { type Cleaning, cleanText } from "./clean-text.ts";
-import type { ChoiceRecord, RawRecord } from "./raw-record.ts";
+import type { ChoiceRecord, CompletionRecord, RawRecord } from "./raw-record.ts";
 import { type Slice, takeSlice } from "./slice.ts";
 import { utf8Length } from "./utf8-length.ts";
 
@@ -35,6 +35,11 @@ export function prepareQuestions(
     );
   });
   return takeSlice(questions, preparation, what).map((record) => prepareQuestion(record, preparation, what));
+}
+
+/** A question as something to learn from: its prompt, and the right answer as evaluation asks for it. */
+export function rightAnswer({ line, prompt, choices, answer }: ChoiceRecord): CompletionRecord {
+  return { kind: "completion", line, prompt, completion: follow(prompt, choices[answer]) };
 }
 
 function prepareQuestion(

@@ -10,8 +10,11 @@ export const ANY_PLACE: SpecPlace = {
   judge: (value, path) => (isSiteData(value, path) ? "anywhere" : "here"),
 };
 
+/** A client's sets that stay with it. */
+const SITE_SETS: readonly PropertyKey[] = ["private", "validation"];
+
 function isSiteData(value: unknown, path: readonly PropertyKey[]): boolean {
-  if (path[0] === "clients") return path[2] === "private" && worksAtSite(readMember(value, ["clients", path[1]]));
+  if (path[0] === "clients") return SITE_SETS.includes(path[2]) && worksAtSite(readMember(value, ["clients", path[1]]));
   if (path[0] !== "evaluation" || readMember(value, ["simulation"]) === true) return false;
   const owner = readMember(value, ["evaluation", path[1], "owner"]);
   const clients = readMember(value, ["clients"]);

@@ -153,9 +153,11 @@ function findLocations(value: unknown): Location[] {
   ];
   const places: Location[] = [
     { path: ["server", "model"], kind: "model" },
+    ...data(["server", "validation"]),
     ...indices("clients").flatMap((index): Location[] => [
       { path: ["clients", index, "model"], kind: "model" },
       ...data(["clients", index, "private"]),
+      ...data(["clients", index, "validation"]),
     ]),
     ...indices("public").flatMap((index) => data(["public", index])),
     ...indices("evaluation").flatMap((index) => data(["evaluation", index, "data"])),

@@ -153,15 +153,31 @@ export function transferTable(summary: RunSummary): TextTable {
 
 /** Training by round, party and stage. */
 export function trainingTable(summary: RunSummary): TextTable {
+  const judges = summary.gates.length > 0;
+  const gateText = (round: number, party: string, stage: string) => {
+    const gate =
+      stage === "client-train" ? null : summary.gates.find((one) => one.round === round && one.party === party);
+    if (!gate) return "–";
+    const { before, after, undone } = gate;
+    return `${formatValue(before)} → ${after === null ? "not finite" : formatValue(after)}${undone ? ", undone" : ""}`;
+  };
   return {
     title: "Training",
-    columns: [right("round"), left("party"), left("stage"), right("steps"), right("loss")],
+    columns: [
+      right("round"),
+      left("party"),
+      left("stage"),
+      right("steps"),
+      right("loss"),
+      ...(judges ? [left("validation")] : []),
+    ],
     rows: summary.training.map(({ round, party, stage, steps, loss }) => [
       plain(round),
       plain(party),
       plain(stage),
       plain(steps),
       plain(formatValue(loss)),
+      ...(judges ? [plain(gateText(round, party, stage))] : []),
     ]),
     note: "loss: mean of the last epoch. client-train: of the labels, nats a token. server-distil and client-distil: λ · that + (1 − λ) · the loss to the knowledge, so compare them with their own stage only.",
   };

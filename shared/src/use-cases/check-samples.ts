@@ -36,13 +36,14 @@ export function checkPublicSet(spec: RunSpec, parties: readonly PlannedParty[], 
 
 /**
  * Reads a held-out set as every party that is scored on it will.
+ * @param set - as errors name it, such as "evaluation ward"
  * @throws InvalidInputError `SAMPLE_EXCEEDS_CONTEXT`, `ANSWER_UNWRITABLE`, naming party, set and sample
  */
 export function checkHeldOutSet(set: string, parties: readonly PlannedParty[], samples: readonly Sample[]): void {
   for (const { id, tokenizer, contextTokens } of parties)
     for (const sample of samples) {
       const encoded = encodeSample(sample, tokenizer, contextTokens, id);
-      const what = `${id}: evaluation ${set}, sample ${formatSampleId(sample.id)}`;
+      const what = `${id}: ${set}, sample ${formatSampleId(sample.id)}`;
       checkWritten(encoded, tokenizer.vocabulary.roles.unknown, what);
     }
 }

@@ -1,3 +1,5 @@
+import { partySpec } from "../contracts/run-spec.ts";
+import { lambdaInRound } from "../core/distillation/lambda-in-round.ts";
 import { deriveSeed } from "../core/numeric/seed.ts";
 import type { Sample } from "../core/samples/sample.ts";
 import type { SampleTarget } from "../ports/engine.ts";
@@ -24,6 +26,13 @@ export function trainOnPublic(
   return train(job, samples, "public", job.open.training.publicEpochs, knowledge);
 }
 
+/** The party's own λ, or the run's, as it is in this round. */
+function lambdaOf({ plan: { spec }, identity, open }: RunningJob): number {
+  const { lambda, finalLambda } = spec.distillation;
+  const first = partySpec(spec, open.party).lambda ?? lambda;
+  return lambdaInRound({ first, last: finalLambda, rounds: spec.rounds }, identity.round);
+}
+
 async function train(
   job: RunningJob,
   samples: readonly Sample[],
@@ -33,13 +42,16 @@ async function train(
 ): Promise<TrainingOutcome> {
   if (epochs === 0 || samples.length === 0) return { steps: 0, loss: 0 };
   const { deps, plan, identity, open } = job;
-  const { lambda, temperature } = plan.spec.distillation;
+  const { temperature, knowledgeMean } = plan.spec.distillation;
+  const lambda = knowledge ? lambdaOf(job) : 1;
   return job.checkpoint.phase(`round ${identity.round} ${set}`, async (checkpoint) => {
     const result = await open.model.train({
       samples: samples.map(open.encode),
-      ...(knowledge ?? {}),
-      lambda: knowledge ? lambda : 1,
+      // without weight knowledge would change nothing but the rounding
+      ...(knowledge && lambda < 1 ? knowledge : {}),
+      lambda,
       temperature,
+      knowledgeMean,
       epochs,
       training: open.training,
       // the same order with and without knowledge, so that a run and its baselines differ in nothing else

@@ -15,6 +15,8 @@ export interface RunningJob {
   open: OpenParty;
   outputs: JobOutputs;
   checkpoint: JobCheckpoint;
+  /** Closes the party's model and opens it again with another adapter; `open` is of no use any more. @returns the model */
+  reopen(adapter: Uint8Array): Promise<OpenParty>;
 }
 
 export interface JobResult {
@@ -55,10 +57,17 @@ export async function withJob(
   const from = adapterFolder(plan, identity);
   const adapter = from === null ? null : await readOutput(deps, from, ADAPTER);
   const attempt = async (checkpoint: JobCheckpoint): Promise<{ manifest: string }> => {
-    const open = await openParty(deps, plan, identity.party, adapter);
-    return whileOpen(deps, open, checkpoint, async () => {
+    const opened = { now: await openParty(deps, plan, identity.party, adapter) };
+    const reopen = async (other: Uint8Array) => {
+      await opened.now.model.close();
+      deps.interruption.signal.throwIfAborted();
+      opened.now = await openParty(deps, plan, identity.party, other);
+      deps.interruption.signal.throwIfAborted();
+      return opened.now;
+    };
+    return whileOpen(deps, opened, checkpoint, async () => {
       const outputs = new JobOutputs(deps, identity, folder);
-      const { metrics, facts } = await work({ deps, plan, identity, open, outputs, checkpoint });
+      const { metrics, facts } = await work({ deps, plan, identity, open: opened.now, outputs, checkpoint, reopen });
       checkpoint.checkUsed();
       return outputs.commit(metrics, facts);
     });
@@ -80,11 +89,11 @@ export async function withJob(
  */
 async function whileOpen<T>(
   { interruption: { signal } }: WorkerDependencies,
-  { model }: OpenParty,
+  opened: { now: OpenParty },
   checkpoint: JobCheckpoint,
   work: () => Promise<T>,
 ): Promise<T> {
-  const cutOff = () => checkpoint.training || model.close().catch(() => undefined); // awaited below
+  const cutOff = () => checkpoint.training || opened.now.model.close().catch(() => undefined); // awaited below
   signal.addEventListener("abort", cutOff);
   try {
     signal.throwIfAborted();
@@ -94,6 +103,6 @@ async function whileOpen<T>(
     throw error;
   } finally {
     signal.removeEventListener("abort", cutOff);
-    await model.close();
+    await opened.now.model.close();
   }
 }

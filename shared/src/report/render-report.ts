@@ -1,7 +1,8 @@
 import type { RunSummary } from "../contracts/summary.ts";
 import { type Bar, drawBars } from "./bar-chart.ts";
 import { emptyTransfers } from "./empty-transfers.ts";
-import { type Html, html } from "./html.ts";
+import { html } from "./html.ts";
+import { drawTable } from "./html-table.ts";
 import { drawCurve, drawLegend, type RoundCurve, seriesColor } from "./line-chart.ts";
 import {
   describeMethod,
@@ -68,14 +69,6 @@ function describeStop({ stopped, rounds, baselines }: RunSummary): string {
   const trained = baselines.filter((name) => name !== "zero-shot").length;
   const compared = trained > 0 ? ` Baselines were trained for all ${rounds}.` : "";
   return ` The run ended after round ${stopped.afterRound} of ${rounds}, since ${STOPPED[stopped.reason]}.${compared}`;
-}
-
-function drawTable({ title, columns, rows, note }: TextTable): Html {
-  const align = (column: number) => (columns[column].align === "right" ? "right" : "left");
-  return html`<div class="scroll"><table><caption>${title}</caption>
-<thead><tr>${columns.map(({ name }, column) => html`<th scope="col" class="${align(column)}">${name}</th>`)}</tr></thead>
-<tbody>${rows.map((row) => html`<tr>${row.map(({ text, best, gain }, column) => html`<td class="${[align(column), best ? "best" : "", gain ?? ""].filter(Boolean).join(" ")}">${text}${best ? " *" : ""}</td>`)}</tr>\n`)}</tbody></table></div>
-<p class="note">${note}</p>`;
 }
 
 function partyTable(summary: RunSummary): TextTable {

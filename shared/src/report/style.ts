@@ -18,6 +18,7 @@ thead th { border-bottom: 2px solid var(--line); } .right { text-align: right; }
 .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1rem; } figure { margin: 0; }
 figcaption { font-size: .87rem; font-weight: 600; } svg { width: 100%; height: auto; display: block; } svg text { font: 11px system-ui, sans-serif; fill: var(--soft); }
 .axis { stroke: var(--line); } .own { fill: none; stroke: var(--s0); stroke-width: 2.5; } .dot { fill: var(--s0); } .base { fill: none; stroke-width: 1.5; }
+.gain-better { fill: var(--s2); } .gain-worse { fill: var(--s1); } .gain-open { fill: var(--none); } .whisker { stroke: var(--ink); stroke-width: 1.5; }
 .legend { display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; padding: 0; margin: .4rem 0; list-style: none; font-size: .87rem; } .legend svg { display: inline-block; width: 28px; height: 10px; vertical-align: middle; margin-right: .35rem; }
 summary { cursor: pointer; color: var(--soft); }
 `);

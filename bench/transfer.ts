@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { DOMAIN_NAMES, drawSamples, readDomains, writeDraw } from "./experiments/texts.ts";
 import { CHOICES, cellName, cellSpec, grid, PAIRS, type Pair } from "./transfer/grid.ts";
 import { likeGrainModels, type Models } from "./transfer/like-grain.ts";
 import { CellResults, runCell } from "./transfer/results.ts";
 import { contrasts, type Finished, formatContrasts, formatTable, tableRows } from "./transfer/table.ts";
-import { DOMAIN_NAMES, drawSamples, readDomains, writeDraw } from "./transfer/texts.ts";
 
 /**
  * What the choices of the method do: `group` against `token` targets, `product` against `min-edit` maps, beside the same labels

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { RunSpecInput } from "../../shared/src/contracts/run-spec.ts";
+import { DOMAIN_NAMES, type DrawFile, SAMPLE_BYTES } from "../experiments/texts.ts";
 import type { Models } from "./like-grain.ts";
-import { DOMAIN_NAMES, type DrawFile, SAMPLE_BYTES } from "./texts.ts";
 
 export const PAIRS = ["coarse-fine", "like-grain"] as const;
 export type Pair = (typeof PAIRS)[number];

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { trainByteLevel } from "../../cli/src/experiment/tokenizers/tokenizer-kinds.ts";
 import { pretrainModel } from "../../scripts/quickstart/pretrain-model.ts";
 import { modelConfig, tokenizerText } from "../../scripts/quickstart/train-tokenizers.ts";
-import { DOMAIN_NAMES, type Domain, type DomainTexts } from "./texts.ts";
+import { DOMAIN_NAMES, type Domain, type DomainTexts } from "../experiments/texts.ts";
 
 /** Holds a sample in single bytes, and its beginning. */
 const CONTEXT_TOKENS = 256;

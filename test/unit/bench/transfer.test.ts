@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { DOMAIN_NAMES, type DomainTexts, drawSamples, halve, writeDraw } from "../../../bench/experiments/texts.ts";
 import { CHOICES, cellName, cellSpec, grid, PAIRS, specHash } from "../../../bench/transfer/grid.ts";
 import { CellResults } from "../../../bench/transfer/results.ts";
 import { pairedDifference, spread } from "../../../bench/transfer/statistics.ts";
@@ -14,7 +15,6 @@ import {
   tableRows,
   wholeSeeds,
 } from "../../../bench/transfer/table.ts";
-import { DOMAIN_NAMES, type DomainTexts, drawSamples, halve, writeDraw } from "../../../bench/transfer/texts.ts";
 import { runSpec } from "../../../shared/src/contracts/run-spec.ts";
 import type { RunSummary, Score } from "../../../shared/src/contracts/summary.ts";
 

@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FileMaterial } from "../../shared/src/adapters/material/file-material.ts";
+import { openTemplate } from "../../shared/src/adapters/templates/open-template.ts";
 import { openTokenizer } from "../../shared/src/adapters/tokenizers/open-tokenizer.ts";
 import { createRandom } from "../../shared/src/core/numeric/random.ts";
 import { readSampleSet } from "../../shared/src/use-cases/prepare-samples.ts";
@@ -22,6 +23,8 @@ export interface SampleCounts {
   heldOut: number;
   publicOfEachDomain: number;
   private: number;
+  /** by which gates judge; 0 unless given */
+  validation?: number;
 }
 
 /** A domain's text: its first half for pretraining, its second for everything that a run sees. No text stands in both. */
@@ -35,6 +38,7 @@ export interface Draw {
   heldOut: Record<Domain, string[]>;
   private: Record<Domain, string[]>;
   public: string[];
+  validation: Record<Domain, string[]>;
 }
 
 /**
@@ -42,7 +46,7 @@ export interface Draw {
  * (BabyLlama's 105) lacks dropped for all parties alike, so that both pairs of models are scored on the same bytes.
  */
 export async function readDomains(material: string): Promise<Record<Domain, DomainTexts>> {
-  const deps = { material: new FileMaterial(), openTokenizer };
+  const deps = { material: new FileMaterial(), openTokenizer, openTemplate };
   const keepCharactersOf = join(material, "models/babyllama105/tokenizer.json");
   const texts: Partial<Record<Domain, DomainTexts>> = {};
   for (const domain of DOMAIN_NAMES) {
@@ -63,7 +67,7 @@ export function halve(samples: readonly string[]): DomainTexts {
 
 /** Draws a seed's sets from the pools. */
 export function drawSamples(texts: Record<Domain, DomainTexts>, seed: number, counts: SampleCounts): Draw {
-  const draw = { heldOut: {}, private: {}, public: [] as string[] } as Draw;
+  const draw = { heldOut: {}, private: {}, public: [] as string[], validation: {} } as Draw;
   for (const domain of DOMAIN_NAMES) {
     const shuffled = createRandom(`transfer/${domain}/${seed}`).shuffle([...texts[domain].pool]);
     const take = (count: number) => {
@@ -73,22 +77,29 @@ export function drawSamples(texts: Record<Domain, DomainTexts>, seed: number, co
     draw.heldOut[domain] = take(counts.heldOut);
     draw.public.push(...take(counts.publicOfEachDomain));
     draw.private[domain] = take(counts.private);
+    draw.validation[domain] = take(counts.validation ?? 0);
   }
   createRandom(`transfer/public/${seed}`).shuffle(draw.public);
   return draw;
 }
 
-export type DrawFile = "public" | `${"private" | "heldout"}-${Domain}`;
+export type DrawFile = "public" | `${"private" | "heldout" | "validation"}-${Domain | "server"}`;
 
-/** Writes a draw as JSON Lines. @returns path of each set */
-export function writeDraw(folder: string, { heldOut, private: privateSets, public: publicSet }: Draw) {
+/**
+ * Writes a draw as JSON Lines. The server's validation set is all domains' together, as the public set is.
+ * @returns path of each set
+ */
+export function writeDraw(folder: string, draw: Draw) {
   mkdirSync(folder, { recursive: true });
+  const path = (name: DrawFile) => join(folder, `${name}.jsonl`);
   const write = (name: DrawFile, samples: readonly string[]) =>
-    writeFileSync(join(folder, `${name}.jsonl`), samples.map((text) => `${JSON.stringify({ text })}\n`).join(""));
-  write("public", publicSet);
+    writeFileSync(path(name), samples.map((text) => `${JSON.stringify({ text })}\n`).join(""));
+  write("public", draw.public);
   for (const domain of DOMAIN_NAMES) {
-    write(`private-${domain}`, privateSets[domain]);
-    write(`heldout-${domain}`, heldOut[domain]);
+    write(`private-${domain}`, draw.private[domain]);
+    write(`heldout-${domain}`, draw.heldOut[domain]);
+    write(`validation-${domain}`, draw.validation[domain]);
   }
-  return (name: DrawFile) => join(folder, `${name}.jsonl`);
+  write("validation-server", Object.values(draw.validation).flat());
+  return path;
 }

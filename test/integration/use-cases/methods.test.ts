@@ -1,39 +1,19 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { artefactKeys } from "../../../shared/src/contracts/keys.ts";
 import { METHODS } from "../../../shared/src/contracts/methods.ts";
-import type { RunSpecInput } from "../../../shared/src/contracts/run-spec.ts";
-import { type Selection, selection } from "../../../shared/src/contracts/selection.ts";
-import { type RunSummary, runSummary } from "../../../shared/src/contracts/summary.ts";
 import { readKnowledgeShard } from "../../../shared/src/formats/knowledge-shard.ts";
 import type { SampleTarget } from "../../../shared/src/ports/engine.ts";
 import { readOutput } from "../../../shared/src/use-cases/job-outputs.ts";
 import { loadPlan } from "../../../shared/src/use-cases/load-plan.ts";
 import { knowledgeName, knowledgeOwned } from "../../../shared/src/use-cases/party-outputs.ts";
-import { loadPublicSet } from "../../../shared/src/use-cases/public-set.ts";
-import { loadSelectedKnowledge } from "../../../shared/src/use-cases/selected-knowledge.ts";
-import type { RunningJob } from "../../../shared/src/use-cases/with-job.ts";
-import { type StageRun, stageRun } from "../../support/run-stages.ts";
-import { runStages } from "../../support/stage-order.ts";
-import { type TinySpec, writeTinyFederation } from "../../support/tiny-federation.ts";
+import { COMPLETIONS, type EndedRun, runMethod, writeMethodFederation } from "../../support/method-run.ts";
+import type { StageRun } from "../../support/run-stages.ts";
+import type { TinySpec } from "../../support/tiny-federation.ts";
 
 const ANY = 1 << 30;
-const COMPLETIONS = [
-  ["the ship passes", " the ward"],
-  ["the nurse and", " the crew"],
-  ["the doctor waits at", " the quay"],
-  ["a quiet", " shore"],
-  ["the ward and", " the ship"],
-];
-
-/** A run that has ended, with what it decided. */
-interface Ended extends StageRun {
-  summary: RunSummary;
-  selected(target: string, round?: number): Promise<Selection>;
-  taught(target: string, round?: number): Promise<(SampleTarget | null)[]>;
-}
 
 describe("a federation under another method", () => {
   let folder: string;
@@ -41,39 +21,9 @@ describe("a federation under another method", () => {
 
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), "methods-"));
-    spec = writeTinyFederation(folder);
-    const file = join(folder, "completions.jsonl");
-    writeFileSync(
-      file,
-      COMPLETIONS.map(([prompt, completion]) => `${JSON.stringify({ prompt, completion })}\n`).join(""),
-    );
-    spec = { ...spec, rounds: 1, public: [file], baselines: [], evaluation: [] };
+    spec = writeMethodFederation(folder);
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-  async function run(
-    changes: Pick<RunSpecInput, "method"> & Partial<NonNullable<RunSpecInput["distillation"]>>,
-  ): Promise<Ended> {
-    const { method, ...choices } = changes;
-    const ended = stageRun();
-    await runStages(ended, {
-      ...spec,
-      ...(method ? { method } : {}),
-      distillation: { ...spec.distillation, ...choices },
-    });
-    const read = async (key: string) =>
-      JSON.parse(new TextDecoder().decode(await ended.objects.get("artefacts", key, ANY)));
-    return {
-      ...ended,
-      summary: runSummary.parse(await read("runs/tiny/published/summary.json")),
-      selected: async (target, round = 1) => selection.parse(await read(artefactKeys.selection("tiny", round, target))),
-      taught: async (party, round = 1) => {
-        const plan = await loadPlan(ended.deps, "tiny");
-        const job = { deps: ended.deps, plan, identity: { round, party } } as unknown as RunningJob;
-        return (await loadSelectedKnowledge(job, await loadPublicSet(ended.deps, plan))).targets;
-      },
-    };
-  }
 
   it.each([
     ["paper, as it was published", { method: "paper" }],
@@ -88,8 +38,16 @@ describe("a federation under another method", () => {
     ["product, by dtw", { method: "product", alignment: "dtw" }],
     ["product, with FATE-LLM's map", { method: "product", vocabularyMap: "reference" }],
     ["paper, tempered, with a cut at p", { method: "paper", temperature: 2, topP: 0.5 }],
+    ["product, by token", { method: "product", selection: "token" }],
+    ["product, by single tokens", { method: "product", learn: "token", selection: "token" }],
+    ["paper, by token", { method: "paper", selection: "token" }],
+    ["fate, by token, with greedy-dp", { method: "fate", alignment: "greedy-dp", selection: "token" }],
+    ["product, by confidence", { method: "product", learn: "token", selection: "confidence" }],
+    ["fate, by confidence", { method: "fate", selection: "confidence", temperature: 2 }],
+    ["product, within bounds of the gap", { method: "product", minGap: 0.001, maxGap: 50 }],
+    ["product, cut by entropy", { method: "product", topPerplexity: 4 }],
   ] as const)("ends with something transferred: %s", async (_, changes) => {
-    const { summary, selected, taught } = await run(changes);
+    const { summary, selected, taught } = await runMethod(spec, changes);
     const { method, ...choices } = changes;
     expect(summary.method).toBe(method);
     expect(summary.distillation).toMatchObject({ ...METHODS[method], ...choices });
@@ -117,7 +75,7 @@ describe("a federation under another method", () => {
     ["the current token under fate", { method: "fate", lossMetric: "per-byte" }, 0],
     ["the next token under paper", { method: "paper", lossMetric: "per-byte" }, 1],
   ] as const)("teaches one token alone where the texts part: %s", async (_, changes, ahead) => {
-    const ended = await run(changes);
+    const ended = await runMethod(spec, changes);
     const sample = (await ended.selected("wards")).winners.indexOf(0);
     const learned = (await ended.taught("wards"))[sample]!;
     const bytes = await readOutput(ended.deps, artefactKeys.job("tiny", 1, "client-train", "wards"), knowledgeName(0));
@@ -140,12 +98,14 @@ describe("a federation under another method", () => {
           objects.get("artefacts", key, ANY),
         ),
       );
-    expect(await files(await run({ method: "fate" }))).toEqual(await files(await run({ method: "fate" })));
+    expect(await files(await runMethod(spec, { method: "fate" }))).toEqual(
+      await files(await runMethod(spec, { method: "fate" })),
+    );
   });
 
   it("teaches a target its own output where it wins under greater, and nothing under strict", async () => {
-    const greater = await run({ selection: "greater" });
-    const own = await run({ selection: "strict" });
+    const greater = await runMethod(spec, { selection: "greater" });
+    const own = await runMethod(spec, { selection: "strict" });
     for (const target of ["server", "ships", "wards"]) {
       const { winners } = await greater.selected(target);
       const taught = await greater.taught(target);
@@ -170,7 +130,7 @@ describe("a federation under another method", () => {
     );
   });
 
-  async function firstOwn(ended: Ended): Promise<[string, number]> {
+  async function firstOwn(ended: EndedRun): Promise<[string, number]> {
     for (const target of ["server", "ships", "wards"]) {
       const sample = (await ended.selected(target)).winners.indexOf(-1);
       if (sample >= 0) return [target, sample];
@@ -179,7 +139,7 @@ describe("a federation under another method", () => {
   }
 
   it("mixes all candidates under weighted-mean, the target's own among them", async () => {
-    const mixed = await run({ learn: "token", selection: "weighted-mean" });
+    const mixed = await runMethod(spec, { learn: "token", selection: "weighted-mean" });
     const { shares, sources } = await mixed.selected("server");
     expect(sources).toEqual(["ships", "wards"]);
     expect(shares).toHaveLength(COMPLETIONS.length);
@@ -194,8 +154,8 @@ describe("a federation under another method", () => {
   });
 
   it("knows and learns the prompt's positions where all are asked for, and still counts the answer's loss", async () => {
-    const everywhere = await run({ positions: "all" });
-    const answers = await run({ positions: "answer" });
+    const everywhere = await runMethod(spec, { positions: "all" });
+    const answers = await runMethod(spec, { positions: "answer" });
     const [all, some] = await Promise.all(
       [everywhere, answers].map(async ({ deps }) => {
         const bytes = await readOutput(deps, artefactKeys.job("tiny", 1, "server-extract", "server"), knowledgeName(0));
@@ -220,7 +180,7 @@ describe("a federation under another method", () => {
 
   it("divides losses by the metric that was chosen", async () => {
     const gaps = async (lossMetric: "per-byte" | "per-token" | "diluted") =>
-      (await (await run({ lossMetric })).selected("server")).gaps;
+      (await (await runMethod(spec, { lossMetric })).selected("server")).gaps;
     const [perByte, perToken, diluted] = [await gaps("per-byte"), await gaps("per-token"), await gaps("diluted")];
     expect(perToken).not.toEqual(perByte);
     expect(diluted).not.toEqual(perToken);

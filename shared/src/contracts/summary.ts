@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { KNOWLEDGE_MEANS } from "../core/distillation/step-loss.ts";
 import { METHOD_CHOICES } from "./methods.ts";
+import { SCORE_METRIC_NAMES } from "./score-metrics.ts";
 
 const share = z.number().min(0).max(1);
 
@@ -8,7 +9,7 @@ const share = z.number().min(0).max(1);
 export const score = z.strictObject({
   party: z.string(),
   set: z.string(),
-  metric: z.enum(["bits-per-byte", "accuracy", "accuracy-by-length"]),
+  metric: z.enum(SCORE_METRIC_NAMES),
   variant: z.string(),
   /** rounds that had ended when it was taken; 0 for zero-shot */
   round: z.int().min(0),
@@ -92,10 +93,14 @@ export const roundSummary = z.strictObject({
     .default([]),
 });
 
+export const SCENARIOS = ["heterogeneous", "homogeneous", "one-to-one", "one-way", "no transfer"] as const;
+
 export const runSummary = z.strictObject({
   version: z.literal(1),
   run: z.string(),
   specHash: z.string(),
+  /** what the field calls a federation like this one; runs of older versions do not say */
+  scenario: z.enum(SCENARIOS).optional(),
   method: z.string(),
   /** the choices in force, the method's or the spec's own */
   distillation: z.strictObject({
@@ -139,6 +144,7 @@ export const runSummary = z.strictObject({
   gates: roundSummary.shape.gates,
   adapters: z.array(z.strictObject({ party: z.string(), folder: z.string() })),
 });
+export type Scenario = (typeof SCENARIOS)[number];
 export type Score = z.infer<typeof score>;
 export type Transfer = z.infer<typeof transfer>;
 export type SelectionCount = z.infer<typeof selectionCount>;

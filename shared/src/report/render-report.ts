@@ -1,4 +1,4 @@
-import type { RunSummary } from "../contracts/summary.ts";
+import type { RunSummary, Scenario } from "../contracts/summary.ts";
 import { type Bar, drawBars } from "./bar-chart.ts";
 import { emptyTransfers } from "./empty-transfers.ts";
 import { html } from "./html.ts";
@@ -35,7 +35,7 @@ export function renderReport(summary: RunSummary): string {
 <body>
 <header>
 <h1>FedMKT run ${summary.run}</h1>
-<p class="facts">${summary.rounds} round${summary.rounds === 1 ? "" : "s"}, ${summary.parties.length - 1} client${summary.parties.length === 2 ? "" : "s"}, ${summary.publicSamples} public samples, ${describeMethod(summary)}, seed ${summary.seed}, ${formatBytes(exchangedBytes(summary))} of knowledge exchanged. Spec ${summary.specHash.slice(0, 12)}.${summary.simulation ? " A simulation: every party is scored on every held-out set." : ""}${describeStop(summary)}</p>
+<p class="facts">${describeScenario(summary)}${summary.rounds} round${summary.rounds === 1 ? "" : "s"}, ${summary.parties.length - 1} client${summary.parties.length === 2 ? "" : "s"}, ${summary.publicSamples} public samples, ${describeMethod(summary)}, seed ${summary.seed}, ${formatBytes(exchangedBytes(summary))} of knowledge exchanged. Spec ${summary.specHash.slice(0, 12)}.${summary.simulation ? " A simulation: every party is scored on every held-out set." : ""}${describeStop(summary)}</p>
 </header>
 <main>
 <section aria-labelledby="verdicts"><h2 id="verdicts">What each party learned from the others</h2>
@@ -59,6 +59,19 @@ ${drawTable(transferTable(summary))}</section>
 </body>
 </html>`.text
   }\n`;
+}
+
+const SCENARIO_WORDS = {
+  heterogeneous: "Heterogeneous: clients' models differ. ",
+  homogeneous: "Homogeneous: all clients have one model. ",
+  "one-to-one": "One-to-one: a server and one client. ",
+  "one-way": "One-way: clients learn from the server, which learns from nobody. ",
+  "no transfer": "No transfer: nobody's knowledge goes anywhere. ",
+} as const satisfies Record<Scenario, string>;
+
+/** Empty where the summary does not say. */
+function describeScenario({ scenario }: RunSummary): string {
+  return scenario === undefined ? "" : SCENARIO_WORDS[scenario];
 }
 
 const STOPPED = { budget: "its budget was used up", request: "it was asked to" } as const;

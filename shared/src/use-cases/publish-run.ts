@@ -14,6 +14,7 @@ import { readClosedRounds, readScores } from "./close-round.ts";
 import type { StageDependencies } from "./dependencies.ts";
 import { readOutput } from "./job-outputs.ts";
 import { loadPlan } from "./load-plan.ts";
+import { nameScenario } from "./name-scenario.ts";
 import { ADAPTER, adapterAfterRound } from "./party-outputs.ts";
 import { WITHOUT_DISTILLATION } from "./plan-baselines.ts";
 import { variantPlan } from "./plan-rounds.ts";
@@ -99,6 +100,7 @@ async function summarise(deps: StageDependencies, plan: Plan, rounds: readonly R
     version: 1,
     run,
     specHash: plan.specHash,
+    scenario: nameScenario(plan),
     method: spec.method,
     distillation: spec.distillation,
     seed: spec.seed,

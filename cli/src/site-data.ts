@@ -1,3 +1,4 @@
+import type { ArgsDef } from "citty";
 import type { SpecPlace } from "./read-spec-file.ts";
 import { readMember } from "./spec-locations.ts";
 
@@ -9,6 +10,18 @@ export const ANY_PLACE: SpecPlace = {
   mayReadS3: true,
   judge: (value, path) => (isSiteData(value, path) ? "anywhere" : "here"),
 };
+
+/** A spec whose models and data need not be here yet: a path of this machine is taken as it is. */
+export const NOT_HERE_YET: SpecPlace = { mayReadS3: true, judge: () => "not yet" };
+
+/** Of commands that look at a run's spec alone. */
+export const WITHOUT_MATERIAL_ARGUMENT = {
+  "without-material": {
+    type: "boolean",
+    description:
+      "models and data need not be here: a model's config.json is enough, and data count as the spec has them",
+  },
+} as const satisfies ArgsDef;
 
 /** A client's sets that stay with it. */
 const SITE_SETS: readonly PropertyKey[] = ["private", "validation"];

@@ -37,13 +37,14 @@ export interface Surroundings {
 /**
  * @param value - the whole spec, right or wrong
  * @returns "here": a path of this machine, or S3; "elsewhere": a place that only another machine knows, kept as it is written;
- *   "anywhere": here where it is there, else elsewhere; or what is wrong with it
+ *   "anywhere": here where it is there, else elsewhere; "not yet": a path of this machine where nothing need be so far, or S3; or
+ *   what is wrong with it
  */
 export type JudgeLocation = (
   value: unknown,
   path: Path,
   location: string,
-) => "here" | "elsewhere" | "anywhere" | { refusal: string };
+) => "here" | "elsewhere" | "anywhere" | "not yet" | { refusal: string };
 
 /**
  * Puts variables into a spec's locations, makes them absolute and looks whether what they name is there. Takes any value,
@@ -80,7 +81,7 @@ export function resolveLocations(
       continue;
     }
     const absolute = resolve(specFolder, text);
-    const problems = findProblems(absolute, kind);
+    const problems = judged === "not yet" ? [] : findProblems(absolute, kind);
     if (judged === "anywhere" && problems.length > 0 && !isAbsolute(text)) continue;
     for (const problem of problems) refuse(problem);
     setMember(value, path, absolute);
@@ -102,6 +103,11 @@ export async function replaceLocations(
 /** Whether a location of a spec that was read is not this machine's: what is here was made absolute. */
 export function isElsewhere(location: string): boolean {
   return isInS3(location) || !isAbsolute(location);
+}
+
+/** Whether this machine can look into what a spec that was read names there: a model with its weights and tokenizer, a file. */
+export function isAtHand(location: string, kind: LocationKind): boolean {
+  return !isElsewhere(location) && findProblems(location, kind).length === 0;
 }
 
 /** A list's index says little: whose client it is. */

@@ -8,7 +8,7 @@ import { findWarnings } from "../plan/find-warnings.ts";
 import { measureRun } from "../plan/measure-run.ts";
 import { MODEL_PLAN_ARGUMENTS } from "../plan/model-plan-arguments.ts";
 import { readSpecFile } from "../read-spec-file.ts";
-import { ANY_PLACE } from "../site-data.ts";
+import { ANY_PLACE, NOT_HERE_YET, WITHOUT_MATERIAL_ARGUMENT } from "../site-data.ts";
 
 const INSTANCE = "g5.xlarge";
 
@@ -31,19 +31,25 @@ export const command: Command = {
       valueHint: "n",
       description: "hours of the cluster's machines, where they are known; else reckoned from tokens and parameters",
     },
+    ...WITHOUT_MATERIAL_ARGUMENT,
     ...MODEL_PLAN_ARGUMENTS,
     ...JSON_ARGUMENT,
   },
   examples: [
     "fedmkt plan examples/quickstart/run.yaml --instance fargate-4vcpu-16gb",
     "fedmkt plan run.yaml --instance g6e.xlarge --on-demand --json",
+    "fedmkt plan run.yaml --without-material",
     "fedmkt plan --model models/smollm2 --batch 4 --tokens 512 --rank 8",
   ],
   async run({ args, io, dependencies }): Promise<Outcome> {
     refuseOthersOptions(args);
     if (args.model !== undefined) return (await import("../plan/plan-model.ts")).planModel(args, io);
     const shown = args.spec as string;
-    const { spec, yaml, placeOf } = readSpecFile(shown, io, ANY_PLACE);
+    const { spec, yaml, placeOf } = readSpecFile(
+      shown,
+      io,
+      args["without-material"] === true ? NOT_HERE_YET : ANY_PLACE,
+    );
     const { mistakes } = await dependencies.checkMaterial(spec, yaml);
     if (mistakes.length > 0)
       throw new InvalidSpecError(
@@ -58,7 +64,7 @@ export const command: Command = {
       spot: args["on-demand"] !== true,
       machineHours: readHours(args.hours as string | undefined),
     };
-    const { size, assumptions } = await measureRun(spec);
+    const { size, parties, assumptions } = await measureRun(spec);
     const estimate = estimateCost(size, options);
     const warnings = findWarnings(size, estimate, options);
     const stopsAfterRound = spec.budget === undefined ? null : roundOfBudgetStop(estimate, spec.budget.dollars);
@@ -72,16 +78,26 @@ export const command: Command = {
         prices: PRICE_TABLE,
         options,
         ...estimate,
+        parties,
         budget,
         warnings,
         assumptions: assumed,
       },
-      text: describeEstimate({ spec, size, estimate, budget, warnings, assumptions: assumed, colours: io.colours }),
+      text: describeEstimate({
+        spec,
+        size,
+        parties,
+        estimate,
+        budget,
+        warnings,
+        assumptions: assumed,
+        colours: io.colours,
+      }),
     };
   },
 };
 
-const RUN_OPTIONS = ["instance", "on-demand", "hours"];
+const RUN_OPTIONS = ["instance", "on-demand", "hours", "without-material"];
 const MODEL_OPTIONS = Object.keys(MODEL_PLAN_ARGUMENTS).filter((name) => name !== "model");
 
 /** A run is planned or a model: an option of the one says nothing of the other. */

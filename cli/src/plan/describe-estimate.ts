@@ -8,16 +8,18 @@ import {
 } from "@fedmkt/shared/core/cost/estimate-cost.ts";
 import { STEP_FUNCTIONS_LIMITS } from "@fedmkt/shared/core/cost/machine-states.ts";
 import { PRICE_TABLE, SPOT_SHARE } from "@fedmkt/shared/core/cost/prices.ts";
-import { type RunSize, shardsOf } from "@fedmkt/shared/core/cost/run-size.ts";
+import { partiesOf, type RunSize, shardsOf } from "@fedmkt/shared/core/cost/run-size.ts";
 import { WORKER_ASSUMPTIONS } from "@fedmkt/shared/core/cost/worker-time.ts";
 import { describeMethod, type TextTable } from "@fedmkt/shared/report/run-tables.ts";
 import { formatBytes } from "@fedmkt/shared/report/table.ts";
 import { count } from "../count.ts";
 import { drawTextTable } from "../text-table.ts";
+import type { MeasuredParty } from "./measure-run.ts";
 
 export interface DescribedEstimate {
   spec: RunSpec;
   size: RunSize;
+  parties: readonly MeasuredParty[];
   estimate: CostEstimate;
   budget: { dollars: number; stopsAfterRound: number | null } | null;
   warnings: readonly string[];
@@ -26,7 +28,16 @@ export interface DescribedEstimate {
 }
 
 /** An estimate for the terminal: dollars by service, requests by stage, limits, the budget, warnings and assumptions. */
-export function describeEstimate({ spec, size, estimate, budget, warnings, assumptions, colours }: DescribedEstimate) {
+export function describeEstimate({
+  spec,
+  size,
+  parties,
+  estimate,
+  budget,
+  warnings,
+  assumptions,
+  colours,
+}: DescribedEstimate) {
   const { jobs, paidHours, siteHours, flops } = estimate.workers;
   const { transitions, longestHistory, payloadBytes } = estimate.states;
   const { history, payload } = limitShares(estimate);
@@ -40,6 +51,7 @@ export function describeEstimate({ spec, size, estimate, budget, warnings, assum
   ].join("\n");
   return [
     summary,
+    drawTextTable(partyTable(size, parties), colours),
     drawTextTable(costTable(estimate), colours),
     drawTextTable(requestTable(estimate), colours),
     ...(warnings.length === 0 ? [] : [listed("Warnings", warnings)]),
@@ -96,6 +108,35 @@ function costTable({ lines, dollars }: CostEstimate): TextTable {
       [{ text: "in all" }, { text: "" }, { text: money(dollars) }],
     ],
     note: `Prices of ${PRICE_TABLE.date} in ${PRICE_TABLE.region} (${PRICE_TABLE.source}).`,
+  };
+}
+
+/** How long a party's jobs take is not told: they run beside each other, on machines that are paid by the second. */
+function partyTable(size: RunSize, parties: readonly MeasuredParty[]): TextTable {
+  const sizes = partiesOf(size);
+  return {
+    title: "Models",
+    columns: [
+      { name: "party", align: "left" },
+      { name: "architecture", align: "left" },
+      ...["parameters", "adapter", "tokens", "memory", "with checkpointing"].map((name) => ({
+        name,
+        align: "right" as const,
+      })),
+    ],
+    rows: parties.map(({ id, modelType, memoryBytes, tokens }, index) =>
+      [
+        id,
+        modelType ?? "not looked into",
+        sizes[index].parameters.toLocaleString("en"),
+        formatBytes(Math.round(sizes[index].adapterBytes)),
+        String(tokens),
+        ...[memoryBytes?.plain, memoryBytes?.checkpointed].map((bytes) =>
+          bytes === undefined ? "" : formatBytes(Math.round(bytes)),
+        ),
+      ].map((text) => ({ text })),
+    ),
+    note: "Tokens are those of the longest sample; memory is the estimated peak of training, in float32, plain and with activation checkpointing.",
   };
 }
 

@@ -67,7 +67,7 @@ describe("fedmkt validate, looking into the files", () => {
     const { exitCode, stdout } = await callCli(folder, VALIDATE, { checkMaterial });
     expect(exitCode).toBe(0);
     expect(stdout).toContain(
-      "Not looked into (in S3, or at a site: only the run reads it):\n  ward's private set: s3://theirs/ward.jsonl",
+      "Not looked into (in S3, at a site, or not here yet: only the run reads it):\n  ward's private set: s3://theirs/ward.jsonl",
     );
     expect(stdout).not.toContain("the plan:");
   });

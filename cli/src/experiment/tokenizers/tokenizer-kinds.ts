@@ -21,16 +21,42 @@ const SPACE_MARK = "▁";
 /** GPT-2's way to cut a text into words before merging, as the ByteLevel pre-tokenizer does it. */
 const GPT2_WORD = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
 
+/** The special tokens of a tokenizer: they have the first ids. */
+export interface SpecialTokens {
+  pieces: readonly string[];
+  beginning: string;
+  end: string;
+  /** whether the tokenizer itself writes the beginning before each text */
+  writesBeginning: boolean;
+}
+
+const BEGIN_AND_END: SpecialTokens = {
+  pieces: ["<|begin|>", "<|end|>"],
+  beginning: "<|begin|>",
+  end: "<|end|>",
+  writesBeginning: true,
+};
+
+const LLAMA_TOKENS: SpecialTokens = {
+  pieces: ["<unk>", "<s>", "</s>"],
+  beginning: "<s>",
+  end: "</s>",
+  writesBeginning: true,
+};
+
 /** Byte-level BPE (GPT-2's kind): every byte is a symbol, words keep the space before them, nothing is unknown. */
-export function trainByteLevel(texts: readonly string[], vocabularySize: number): TokenizerFile {
+export function trainByteLevel(
+  texts: readonly string[],
+  vocabularySize: number,
+  special: SpecialTokens = BEGIN_AND_END,
+): TokenizerFile {
   const symbols = byteSymbols();
   const words = countWords(
     texts,
     (text) => text.match(GPT2_WORD) ?? [],
     (word) => Array.from(Buffer.from(word), (byte) => symbols[byte]!).join(""),
   );
-  const special = ["<|begin|>", "<|end|>"];
-  const bpe = trainBpe(words, { reserved: special, alphabet: symbols, vocabularySize });
+  const bpe = trainBpe(words, { reserved: special.pieces, alphabet: symbols, vocabularySize });
   const byteLevel = { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: true };
   return tokenizerFile(special, bpe, {
     normalizer: null,
@@ -38,13 +64,11 @@ export function trainByteLevel(texts: readonly string[], vocabularySize: number)
     decoder: byteLevel,
     unknown: null,
     byteFallback: false,
-    beginning: "<|begin|>",
   });
 }
 
 /** BPE in SentencePiece's (Llama's) manner: a space is written before the text, a character it lacks falls back to bytes. */
 export function trainSentencePiece(texts: readonly string[], vocabularySize: number): TokenizerFile {
-  const special = ["<unk>", "<s>", "</s>"];
   const bytes = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`);
   const letters = new Set(texts.flatMap((text) => Array.from(text)));
   letters.delete(" ");
@@ -54,11 +78,11 @@ export function trainSentencePiece(texts: readonly string[], vocabularySize: num
     (word) => SPACE_MARK + word,
   );
   const bpe = trainBpe(words, {
-    reserved: [...special, ...bytes],
+    reserved: [...LLAMA_TOKENS.pieces, ...bytes],
     alphabet: [SPACE_MARK, ...[...letters].sort()],
     vocabularySize,
   });
-  return tokenizerFile(special, bpe, {
+  return tokenizerFile(LLAMA_TOKENS, bpe, {
     normalizer: {
       type: "Sequence",
       normalizers: [
@@ -78,7 +102,6 @@ export function trainSentencePiece(texts: readonly string[], vocabularySize: num
     },
     unknown: "<unk>",
     byteFallback: true,
-    beginning: "<s>",
   });
 }
 
@@ -87,23 +110,21 @@ export function trainSentencePiece(texts: readonly string[], vocabularySize: num
  * here as in the other kinds: otherwise nothing but the space could be learned from them at that place.
  */
 export function makeCharacters(): TokenizerFile {
-  const special = ["<unk>", "<s>", "</s>"];
   const singles = [...PRINTABLE_ASCII.filter((character) => character !== " "), ...LATIN_1_LETTERS];
   const merges = singles
     .filter((character) => /[A-Za-z0-9]/.test(character))
     .map((character): [string, string] => [SPACE_MARK, character]);
   const bpe: TrainedBpe = {
-    pieces: [...special, SPACE_MARK, ...singles, ...merges.map(([mark, letter]) => mark + letter)],
+    pieces: [...LLAMA_TOKENS.pieces, SPACE_MARK, ...singles, ...merges.map(([mark, letter]) => mark + letter)],
     merges,
   };
   const fromMark = { type: "Replace", pattern: { String: SPACE_MARK }, content: " " };
-  return tokenizerFile(special, bpe, {
+  return tokenizerFile(LLAMA_TOKENS, bpe, {
     normalizer: { type: "Replace", pattern: { String: " " }, content: SPACE_MARK },
     preTokenizer: null,
     decoder: { type: "Sequence", decoders: [fromMark, { type: "Fuse" }] },
     unknown: "<unk>",
     byteFallback: false,
-    beginning: "<s>",
   });
 }
 
@@ -136,17 +157,16 @@ interface Pipeline {
   decoder: object;
   unknown: string | null;
   byteFallback: boolean;
-  beginning: string;
 }
 
-function tokenizerFile(special: readonly string[], bpe: TrainedBpe, pipeline: Pipeline): TokenizerFile {
-  const bosId = special.indexOf(pipeline.beginning);
-  const beginning = { id: pipeline.beginning, ids: [bosId], tokens: [pipeline.beginning] };
+function tokenizerFile(special: SpecialTokens, bpe: TrainedBpe, pipeline: Pipeline): TokenizerFile {
+  const { pieces, beginning, end, writesBeginning } = special;
+  const bosId = pieces.indexOf(beginning);
   const json = {
     version: "1.0",
     truncation: null,
     padding: null,
-    added_tokens: special.map((content, id) => ({
+    added_tokens: pieces.map((content, id) => ({
       id,
       content,
       single_word: false,
@@ -157,17 +177,7 @@ function tokenizerFile(special: readonly string[], bpe: TrainedBpe, pipeline: Pi
     })),
     normalizer: pipeline.normalizer,
     pre_tokenizer: pipeline.preTokenizer,
-    post_processor: {
-      type: "TemplateProcessing",
-      single: [{ SpecialToken: { id: pipeline.beginning, type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }],
-      pair: [
-        { SpecialToken: { id: pipeline.beginning, type_id: 0 } },
-        { Sequence: { id: "A", type_id: 0 } },
-        { SpecialToken: { id: pipeline.beginning, type_id: 0 } },
-        { Sequence: { id: "B", type_id: 0 } },
-      ],
-      special_tokens: { [pipeline.beginning]: beginning },
-    },
+    post_processor: writesBeginning ? templateBeginningWith(beginning, bosId) : null,
     decoder: pipeline.decoder,
     model: {
       type: "BPE",
@@ -182,5 +192,16 @@ function tokenizerFile(special: readonly string[], bpe: TrainedBpe, pipeline: Pi
       merges: bpe.merges,
     },
   };
-  return { json, vocabularySize: bpe.pieces.length, bosId, eosId: bosId + 1 };
+  return { json, vocabularySize: bpe.pieces.length, bosId, eosId: pieces.indexOf(end) };
+}
+
+function templateBeginningWith(beginning: string, id: number): object {
+  const first = { SpecialToken: { id: beginning, type_id: 0 } };
+  const text = (name: string) => ({ Sequence: { id: name, type_id: 0 } });
+  return {
+    type: "TemplateProcessing",
+    single: [first, text("A")],
+    pair: [first, text("A"), first, text("B")],
+    special_tokens: { [beginning]: { id: beginning, ids: [id], tokens: [beginning] } },
+  };
 }

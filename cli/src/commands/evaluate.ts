@@ -9,11 +9,12 @@ import {
   evaluateGeneration,
   evaluateTexts,
 } from "@fedmkt/shared/use-cases/evaluate-model.ts";
+import { GREEDY } from "@fedmkt/shared/use-cases/generate-text.ts";
 import type { TokenizedModel } from "@fedmkt/shared/use-cases/open-model.ts";
 import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "../command.ts";
 import { writeWhole } from "../large-file.ts";
 import { DATA_ARGUMENTS } from "../model/data-arguments.ts";
-import { GREEDY, LENGTH_ARGUMENTS, readLength } from "../model/generation-arguments.ts";
+import { LENGTH_ARGUMENTS, readLength } from "../model/generation-arguments.ts";
 import {
   BATCH_ARGUMENT,
   MODEL_ARGUMENTS,
@@ -48,6 +49,10 @@ export const command: Command = {
         "text (default): loss and perplexity; multiple-choice: acc and acc_norm; generation: greedy answers by ROUGE-L and exact match",
     },
     limit: { type: "string", valueHint: "n", description: "the first n samples or questions alone" },
+    "token-accuracy": {
+      type: "boolean",
+      description: "also the share of answer tokens that are the model's first choice; reads the data twice",
+    },
     output: { type: "string", valueHint: "file", description: "each sample's result, as JSON Lines" },
     ...LENGTH_ARGUMENTS,
     ...BATCH_ARGUMENT,
@@ -110,12 +115,16 @@ async function readTask(context: CommandContext, model: string): Promise<Evaluat
     for (const option of Object.keys(LENGTH_ARGUMENTS))
       if (args[option] !== undefined)
         throw new InvalidInputError("BAD_ARGUMENT", `fedmkt evaluate: --${option} goes with --task generation`);
+  const tokenAccuracy = args["token-accuracy"] === true;
+  if (tokenAccuracy && args.task !== undefined && args.task !== "text")
+    throw new InvalidInputError("BAD_ARGUMENT", "fedmkt evaluate: --token-accuracy goes with --task text");
   if (args.task === "multiple-choice") {
     const questions = (await readQuestions(context, data, sampleBytes)).slice(0, limit);
     return (open, report) => evaluateChoices(open, questions, batchSize, report);
   }
   const samples = (await readScoredSamples(context, data, model, sampleBytes)).slice(0, limit);
-  if (args.task !== "generation") return (open, report) => evaluateTexts(open, samples, batchSize, report);
+  if (args.task !== "generation")
+    return (open, report) => evaluateTexts(open, samples, batchSize, report, { tokenAccuracy });
   if (samples[0].kind === "text")
     throw new InvalidInputError("NOT_A_PROMPT", `${data}: expected prompts with their completions, got texts`);
   return (open, report) => evaluateGeneration(open, samples, { ...GREEDY, ...length }, report);

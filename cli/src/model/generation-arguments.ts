@@ -57,5 +57,3 @@ export function readSampling(
         );
   return { temperature, topK, topP, seed: seed ?? 0 };
 }
-
-export const GREEDY = { temperature: 0, topK: null, topP: null, seed: 0 } as const;

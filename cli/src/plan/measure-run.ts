@@ -3,6 +3,7 @@ import { openTemplate } from "@fedmkt/shared/adapters/templates/open-template.ts
 import { openTokenizer } from "@fedmkt/shared/adapters/tokenizers/open-tokenizer.ts";
 import type { DataSpec, EvaluationSet, RunSpec } from "@fedmkt/shared/contracts/run-spec.ts";
 import { partySpec } from "@fedmkt/shared/contracts/run-spec.ts";
+import { USUAL_ANSWER_TOKENS } from "@fedmkt/shared/contracts/score-metrics.ts";
 import { deriveVariant, variantsOf } from "@fedmkt/shared/contracts/variants.ts";
 import { encodeSample } from "@fedmkt/shared/core/alignment/encode-sample.ts";
 import type { PartySize, RunSize } from "@fedmkt/shared/core/cost/run-size.ts";
@@ -95,9 +96,11 @@ export async function measureRun(spec: RunSpec): Promise<MeasuredRun> {
     const party = planned.get(id);
     const { training } = partySpec(spec, id);
     const tokens = (set: TextSet) => countTokens(set, party);
-    const visible = spec.evaluation.flatMap(({ owner }, place) =>
-      owner === undefined || owner === id || spec.simulation ? [heldOut[place]] : [],
-    );
+    const visible = spec.evaluation.flatMap(({ owner, task, maxTokens = USUAL_ANSWER_TOKENS }, place) => {
+      if (owner !== undefined && owner !== id && !spec.simulation) return [];
+      const set = heldOut[place];
+      return [tokens(set).all + (task === "generation" ? set.samples * maxTokens : 0)];
+    });
     const trained = index === 0 ? [publicSet] : [publicSet, privateSets[index - 1]];
     const longest = Math.max(...trained.map((set) => tokens(set).longest ?? spec.sampleBytes / ASSUMED.bytesPerToken));
     const { size, assumption, modelType, memoryBytes } = await measureModel(spec, id, Math.ceil(longest));
@@ -110,7 +113,7 @@ export async function measureRun(spec: RunSpec): Promise<MeasuredRun> {
       publicTokens: tokens(publicSet).all,
       publicPositions: spec.distillation.positions === "all" ? tokens(publicSet).all : tokens(publicSet).answer,
       privateTokens: index === 0 ? 0 : tokens(privateSets[index - 1]).all,
-      heldOutTokens: visible.reduce((sum, set) => sum + tokens(set).all, 0),
+      heldOutTokens: visible.reduce((sum, held) => sum + held, 0),
       privateEpochs: training.privateEpochs,
       publicEpochs: training.publicEpochs,
       ...(index > 0 && staysOf(spec, index - 1)),
@@ -165,7 +168,7 @@ function tokensOfAll(sets: readonly TextSet[], party: PlannedParty | undefined):
 /** A question is scored once for each of its answers. */
 async function readScored(deps: StageDependencies, spec: RunSpec, set: EvaluationSet): Promise<Sample[]> {
   const what = `evaluation ${set.name}`;
-  if (set.task === "text") return readHeldOutSet(deps, set.data, spec.sampleBytes, what);
+  if (set.task !== "multiple-choice") return readHeldOutSet(deps, set.data, spec.sampleBytes, what);
   const questions = await readQuestionSet(deps, set.data, spec.sampleBytes, what);
   return questions.flatMap(({ prompt, answers, line }: MultipleChoice) =>
     answers.map((answer): Sample => ({ id: new Uint8Array(16), prompt, answer, kind: "completion", line })),

@@ -16,7 +16,12 @@ import type { PlanDependencies } from "@fedmkt/shared/use-cases/dependencies.ts"
 import { forParty } from "@fedmkt/shared/use-cases/for-party.ts";
 import { type PlannedParty, planParty } from "@fedmkt/shared/use-cases/plan-parties.ts";
 import { planRun } from "@fedmkt/shared/use-cases/plan-run.ts";
-import { readHeldOutSet, readQuestionSet, readSampleSet } from "@fedmkt/shared/use-cases/prepare-samples.ts";
+import {
+  readHeldOutSet,
+  readPromptSet,
+  readQuestionSet,
+  readSampleSet,
+} from "@fedmkt/shared/use-cases/prepare-samples.ts";
 import { readValidationSet } from "@fedmkt/shared/use-cases/validation-set.ts";
 import { count } from "../count.ts";
 import { isAtHand, type LocationKind, type LocationMistake } from "../spec-locations.ts";
@@ -126,7 +131,8 @@ export async function checkMaterial(spec: RunSpec, yaml: Uint8Array): Promise<Ma
       const what = `evaluation ${name}`;
       if (task === "multiple-choice")
         return count((await readQuestionSet(deps, data, spec.sampleBytes, what)).length, "question");
-      const samples = await readHeldOutSet(deps, data, spec.sampleBytes, what);
+      const read = task === "generation" ? readPromptSet : readHeldOutSet;
+      const samples = await read(deps, data, spec.sampleBytes, what);
       const scored = [...parties.values()].filter(({ id }) => owner === undefined || spec.simulation || id === owner);
       checkHeldOutSet(what, scored, samples);
       return count(samples.length, "sample");

@@ -1,5 +1,6 @@
 import { choicesInForce, findExcludedChoices, METHOD_NAMES } from "./methods.ts";
 import { PAPER } from "./paper-defaults.ts";
+import { metricsOf, SCORE_METRIC_NAMES, type ScoreMetricName, TASKS, type Task } from "./score-metrics.ts";
 import type { SpecIssue } from "./spec-issues.ts";
 
 type Mapping = Record<string, unknown>;
@@ -33,6 +34,10 @@ export function findContradictions(spec: unknown): SpecIssue[] {
         path: ["evaluation", index, "owner"],
         message: `no client has the id ${JSON.stringify(owner)}; there are ${[...new Set(known)].join(", ") || "none"}`,
       });
+  });
+
+  sets.forEach((set, index) => {
+    issues.push(...findSetContradictions(set).map(({ key, message }) => ({ path: ["evaluation", index, ...key], message })));
   });
 
   const workers = clients.filter(({ compute }) => compute === "worker").map(({ id }) => id);
@@ -157,6 +162,21 @@ function findMeanContradictions({ method = "product", distillation }: Mapping): 
   const message =
     "knowledgeMean: all divides by the answers' tokens, but positions: all teaches the prompts' too; take positions: answer, or knowledgeMean: taught";
   return [{ path: ["distillation", "knowledgeMean"], message }];
+}
+
+/** Of one held-out set: metrics of another task than its own, and what belongs to generation alone. */
+function findSetContradictions({ task = "text", metrics, maxTokens, stop }: Mapping): { key: PropertyKey[]; message: string }[] {
+  if (!TASKS.includes(task as Task)) return [];
+  const allowed = metricsOf(task as Task, "all");
+  const found: { key: PropertyKey[]; message: string }[] = [];
+  list(metrics).forEach((metric, index) => {
+    if (SCORE_METRIC_NAMES.includes(metric as ScoreMetricName) && !allowed.includes(metric as ScoreMetricName))
+      found.push({ key: ["metrics", index], message: `a set of task ${task} has the metrics ${allowed.join(", ")}, not ${metric}` });
+  });
+  for (const [key, value] of Object.entries({ maxTokens, stop }))
+    if (value !== undefined && task !== "generation")
+      found.push({ key: [key], message: `is of task generation; this set's task is ${task}` });
+  return found;
 }
 
 /**

@@ -5,6 +5,7 @@ import { findContradictions } from "./contradictions.ts";
 import { identifier, partyName, resourceName } from "./identifier.ts";
 import { choicesInForce, METHOD_NAMES, methodChoices } from "./methods.ts";
 import { PAPER } from "./paper-defaults.ts";
+import { SCORE_METRIC_NAMES, TASKS } from "./score-metrics.ts";
 import { templateSpec } from "./template-spec.ts";
 import { VARIANTS } from "./variants.ts";
 
@@ -123,9 +124,16 @@ const evaluationSet = z.strictObject({
   name: identifier,
   data: dataSpec,
   task: z
-    .enum(["text", "multiple-choice"])
+    .enum(TASKS)
     .default("text")
-    .describe("loss per byte, or the likeliest of the given answers"),
+    .describe("loss per byte, the likeliest of the given answers, or the answer that is written"),
+  metrics: z
+    .array(z.enum(SCORE_METRIC_NAMES))
+    .min(1)
+    .optional()
+    .describe("of the task's; unless given, those that every run has"),
+  maxTokens: z.int().min(1).max(4096).optional().describe("task generation: longest answer; 128 unless given"),
+  stop: z.string().min(1).max(64).optional().describe("task generation: text that ends an answer, and is left out"),
   owner: partyName
     .optional()
     .describe("a client whose private held-out set this is; only it is scored, unless simulation"),

@@ -1,4 +1,5 @@
 import { BASELINES, type Baseline } from "../contracts/run-spec.ts";
+import { SCORE_METRICS } from "../contracts/score-metrics.ts";
 import type { RunSummary, Score } from "../contracts/summary.ts";
 
 /** The variant that is the method itself; all others are baselines. */
@@ -68,7 +69,7 @@ export function scoreRows(summary: RunSummary): ScoreRow[] {
 }
 
 export function lowerIsBetter(metric: Score["metric"]): boolean {
-  return metric === "bits-per-byte";
+  return SCORE_METRICS[metric].better === "less";
 }
 
 function lastValue(scores: readonly Score[], variant: string): number | null {
@@ -164,7 +165,7 @@ export function formatGain(gain: number): string {
 }
 
 export function unitOf(metric: Score["metric"]): string {
-  return { "bits-per-byte": "bits/byte", accuracy: "accuracy", "accuracy-by-length": "accuracy by length" }[metric];
+  return SCORE_METRICS[metric].title;
 }
 
 export function formatShare(share: number): string {

@@ -5,7 +5,7 @@ import type { MultipleChoice } from "../core/samples/multiple-choice.ts";
 import { formatSampleId, type Sample } from "../core/samples/sample.ts";
 import { type Generation, type GenerationEnd, generateText } from "./generate-text.ts";
 import type { TokenizedModel } from "./open-model.ts";
-import { type ReportScored, scoreChoices, scoreTexts, totalLoss } from "./score-samples.ts";
+import { countFirstChoices, type ReportScored, scoreChoices, scoreTexts, totalLoss } from "./score-samples.ts";
 
 /** A model's figures on a data set, and each sample's own. */
 export interface Evaluation {
@@ -13,15 +13,20 @@ export interface Evaluation {
   results: Record<string, unknown>[];
 }
 
-/** Loss of the answers: of the whole set, so that a long answer weighs more than a short one. */
+/**
+ * Loss of the answers: of the whole set, so that a long answer weighs more than a short one.
+ * @param tokenAccuracy - also the share of answer tokens that are the model's first choice, for which the set is read twice
+ */
 export async function evaluateTexts(
   open: TokenizedModel,
   samples: readonly Sample[],
   batchSize: number,
   report: ReportScored,
+  { tokenAccuracy = false }: { tokenAccuracy?: boolean } = {},
 ): Promise<Evaluation> {
   const scored = await scoreTexts(open, samples, batchSize, report);
   const { nats, tokens, bytes } = totalLoss(scored);
+  const first = tokenAccuracy ? await countFirstChoices(open, samples, batchSize) : null;
   return {
     metrics: {
       samples: samples.length,
@@ -31,6 +36,7 @@ export async function evaluateTexts(
       natsPerByte: nats / bytes,
       natsPerToken: nats / tokens,
       perplexity: Math.exp(nats / tokens),
+      ...(first !== null && { tokenAccuracy: first.right / first.tokens }),
     },
     results: samples.map(({ id, line }, index) => ({ line, id: formatSampleId(id), ...scored[index] })),
   };
@@ -61,7 +67,7 @@ export async function evaluateGeneration(
   open: TokenizedModel,
   samples: readonly Sample[],
   options: Omit<Generation, "prompt">,
-  report: ReportScored,
+  report: ReportScored = () => {},
 ): Promise<Evaluation> {
   const results: AnsweredPrompt[] = [];
   let tokens = 0;

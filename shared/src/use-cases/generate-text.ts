@@ -10,6 +10,9 @@ export interface Generation extends Omit<GenerateOptions, "prompt" | "stop"> {
   stop: string | null;
 }
 
+/** Always the likeliest token. */
+export const GREEDY = { temperature: 0, topK: null, topP: null, seed: 0 } as const;
+
 export interface GeneratedPiece extends GeneratedToken {
   /** what is certain of the text with this token: perhaps nothing, or what was held back before */
   text: string;

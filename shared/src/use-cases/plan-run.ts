@@ -17,7 +17,7 @@ import type { PlanDependencies, StageDependencies } from "./dependencies.ts";
 import { planBaselines } from "./plan-baselines.ts";
 import { type PlannedParty, planParties } from "./plan-parties.ts";
 import { plannedRound, variantPlan } from "./plan-rounds.ts";
-import { readHeldOutSet, readQuestionSet, readSampleSet } from "./prepare-samples.ts";
+import { readHeldOutSet, readPromptSet, readQuestionSet, readSampleSet } from "./prepare-samples.ts";
 import { readValidationSet } from "./validation-set.ts";
 import { writePlan } from "./write-plan.ts";
 import { writeStatus } from "./write-status.ts";
@@ -131,7 +131,8 @@ async function readEvaluation(
       sets.push({ name, key, bytes: writeQuestions(await readQuestionSet(deps, data, spec.sampleBytes, what)) });
       continue;
     }
-    const samples = await readHeldOutSet(deps, data, spec.sampleBytes, what);
+    const read = task === "generation" ? readPromptSet : readHeldOutSet;
+    const samples = await read(deps, data, spec.sampleBytes, what);
     checkHeldOutSet(what, parties, samples);
     sets.push({ name, key, bytes: writeSamples(samples) });
   }

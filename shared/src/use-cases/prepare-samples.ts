@@ -58,6 +58,25 @@ export async function readHeldOutSet(
   return dropDuplicateSamples(await readSampleSet(deps, data, sampleBytes, what)).samples;
 }
 
+/**
+ * Reads a set of prompts that are answered, with the answers that are looked for.
+ * @throws InvalidInputError `NOT_A_PROMPT` where it holds texts
+ */
+export async function readPromptSet(
+  deps: DataDependencies,
+  data: DataSpec,
+  sampleBytes: number | SampleLimits,
+  what: string,
+): Promise<Sample[]> {
+  const samples = await readHeldOutSet(deps, data, sampleBytes, what);
+  if (samples[0].kind === "text")
+    throw new InvalidInputError(
+      "NOT_A_PROMPT",
+      `${what}: ${data.path}: expected prompts with their completions, got texts`,
+    );
+  return samples;
+}
+
 /** Reads a multiple-choice set: cleaned as texts are, never cut. */
 export async function readQuestionSet(
   deps: DataDependencies,

@@ -50,6 +50,23 @@ export async function scoreChoices(
   });
 }
 
+/** @returns of the samples' answer tokens, EOS after a completion among them, how many are the model's first choice after all that stands before */
+export async function countFirstChoices(
+  { model, encodeScored }: TokenizedModel,
+  samples: readonly Sample[],
+  batchSize: number,
+): Promise<{ right: number; tokens: number }> {
+  const encoded = samples.map(encodeScored);
+  const counted = { right: 0, tokens: 0 };
+  let sample = 0;
+  for await (const { positions, topIds } of model.extract(encoded, 1, batchSize)) {
+    const { ids } = encoded[sample++];
+    counted.tokens += positions.length;
+    for (const [index, position] of positions.entries()) if (topIds[index] === ids[position + 1]) counted.right++;
+  }
+  return counted;
+}
+
 export function totalLoss(scored: readonly ScoredText[]): ScoredText {
   const sum = (of: (one: ScoredText) => number) => scored.reduce((total, one) => total + of(one), 0);
   return { nats: sum((one) => one.nats), tokens: sum((one) => one.tokens), bytes: sum((one) => one.bytes) };

@@ -192,3 +192,81 @@ describe("fedmkt evaluate", () => {
     ]);
   });
 });
+
+describe("fedmkt evaluate, more of it", () => {
+  it("tells which answer tokens are the model's first choice, where asked", async () => {
+    const { text } = await dataOf(folder, ["generate", "model", "--prompt", "the ship", "--max-tokens", "8"]);
+    write(folder, "own.jsonl", JSON.stringify({ prompt: "the ship", completion: text }));
+    const data = await dataOf(folder, evaluate("--data", "own.jsonl", "--token-accuracy"));
+    const { ids, answer } = encode("completion", "the ship", text);
+    const model = await engine.open({ folder: join(folder, "model"), lora: null, adapter: null, seed: 0, threads: 1 });
+    const logits = await model.logits(ids);
+    await model.close();
+    const size = logits.length / ids.length;
+    const right = Array.from(ids.keys()).filter((token) => {
+      if (!answer[token]) return false;
+      const row = logits.subarray((token - 1) * size, token * size);
+      return row.indexOf(Math.max(...row)) === ids[token];
+    }).length;
+    expect(right).toBeGreaterThan(0);
+    expect(data.tokenAccuracy).toBe(right / (data.tokens as number));
+    expect(await dataOf(folder, evaluate("--data", "own.jsonl"))).not.toHaveProperty("tokenAccuracy");
+    const { exitCode, stderr } = await callWithEngine(
+      folder,
+      evaluate("--data", "own.jsonl", "--token-accuracy", "--task", "generation"),
+    );
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 2,
+      stderr: expect.stringContaining("--token-accuracy goes with --task text"),
+    });
+  });
+
+  it("reads raw rows by a template's name", async () => {
+    const row = { passage: "the ship", question: "is it a ship", answer: true };
+    write(folder, "boolq.jsonl", JSON.stringify(row));
+    const questions = await dataOf(
+      folder,
+      evaluate("--data", "boolq.jsonl", "--template", "boolq", "--task", "multiple-choice"),
+    );
+    expect(questions).toMatchObject({ questions: 1 });
+    expect(results()[0]).toMatchObject({ correct: 1, nats: [expect.any(Number), expect.any(Number)] });
+    const texts = await dataOf(folder, evaluate("--data", "boolq.jsonl", "--template", "boolq"));
+    expect(texts).toMatchObject({ samples: 1, bytes: " yes".length });
+  });
+
+  it("has train and extract read them likewise", async () => {
+    const rows = [
+      { passage: "the ship", question: "is it a ship", answer: true },
+      { passage: "the quay", question: "is it a ship", answer: false },
+    ];
+    write(folder, "boolqs.jsonl", rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    const data = ["--data", "boolqs.jsonl", "--template", "boolq"];
+    const settings = ["--learning-rate", "0.02", "--rank", "2", "--held-out", "boolqs.jsonl"];
+    await dataOf(folder, ["train", "model", ...data, "--out", "by-template", ...settings]);
+    const record = JSON.parse(readFileSync(join(folder, "by-template/training.json"), "utf8"));
+    expect(record.sha256.data).toMatch(/^[0-9a-f]{64}$/);
+    expect(record.sha256.data).toBe(record.sha256["held-out"]);
+    expect(await dataOf(folder, ["extract", "model", ...data, "--out", "shards"])).toMatchObject({ samples: 2 });
+  });
+
+  it("reads raw rows by a template of one's own, in a file", async () => {
+    write(folder, "rows.jsonl", JSON.stringify({ q: "the ship", a: "the quay" }));
+    write(folder, "mine.yaml", 'prompt: "{{ q }}"\ncompletion: " {{ a }}"\n');
+    const data = await dataOf(folder, evaluate("--data", "rows.jsonl", "--template", "mine.yaml"));
+    expect(data).toMatchObject({ samples: 1, bytes: " the quay".length });
+  });
+
+  it.each([
+    ["arcs", "expected one of rte, wic,"],
+    ["wrong.yaml", "line 2, completions: unknown key"],
+    ["broken.yaml", "broken.yaml: 1 mistake"],
+    ["huge.yaml", "huge.yaml: expected at most 1048576 bytes"],
+  ])("refuses the template %s", async (template, message) => {
+    write(folder, "wrong.yaml", 'prompt: "{{ q }}"\ncompletions: a\n');
+    write(folder, "broken.yaml", "prompt: [");
+    write(folder, "huge.yaml", "x".repeat(1024 * 1024 + 1));
+    const { exitCode, stderr } = await callWithEngine(folder, evaluate("--data", "rows.jsonl", "--template", template));
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain(message);
+  });
+});

@@ -30,9 +30,9 @@ export const clientTrain = partyStage("client-train", adapterBeforeRound, async 
   const hashes = { privateHash, ...(validation ? { validationHash: validation.hash } : {}) };
   await refuseChangedSets(job, hashes);
   const before = validation ? await lookBeforeRound(job, validation) : null;
-  if (before?.fresh) await outputs.write(FRESH_ADAPTER, before.fresh);
   const outcome = await trainOnPrivate(job, samples);
   await outputs.write(ADAPTER, await open.model.adapter());
+  if (before?.fresh) await outputs.write(FRESH_ADAPTER, before.fresh);
   const extracted = isTransferred ? await extractKnowledge(job, publicSet) : {};
   const { model } = partySpec(plan.spec, identity.party);
   return {

@@ -8,10 +8,12 @@ import { TransientError } from "../../../shared/src/core/errors.ts";
 import { readTrainingState, writeTrainingState } from "../../../shared/src/formats/training-state.ts";
 import { clientTrain } from "../../../shared/src/use-cases/client-train.ts";
 import type { WorkerDependencies } from "../../../shared/src/use-cases/dependencies.ts";
+import { finishedJob } from "../../../shared/src/use-cases/job-outputs.ts";
 import { runBaseline } from "../../../shared/src/use-cases/run-baseline.ts";
 import { type StageRun, stageRun } from "../../support/run-stages.ts";
 import { plan } from "../../support/stage-order.ts";
 import { type TinySpec, writeTinyFederation } from "../../support/tiny-federation.ts";
+import { withGate, withRate } from "../../support/validation-sets.ts";
 
 let folder: string;
 let spec: TinySpec;
@@ -22,9 +24,12 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const TRAIN = artefactKeys.job("tiny", 1, "client-train", "ships");
+const SERVER_BASELINE = artefactKeys.baseline("tiny", "server", "public-only");
 const BASELINE = artefactKeys.baseline("tiny", "ships", "standalone+public");
 
 const trainShips = (deps: WorkerDependencies) => clientTrain(deps)({ run: "tiny", round: 1, party: "ships" });
+const publicOnly = (deps: WorkerDependencies) =>
+  runBaseline(deps)({ run: "tiny", party: "server", baseline: "public-only" });
 const standalone = (deps: WorkerDependencies) =>
   runBaseline(deps)({ run: "tiny", party: "ships", baseline: "standalone+public" });
 
@@ -52,9 +57,11 @@ function workerAt(run: StageRun, more: Partial<WorkerDependencies> = {}) {
   return { deps, progress, warnings, steps, holds, interrupt };
 }
 
+const KEPT_MEANWHILE = new RegExp(`/(${CHECKPOINT}|kept-adapter\\.[0-9a-f]+\\.safetensors)$`);
+
 /** All that a job leaves, by key: without what is only there while it is under way. */
 async function outputsOf({ objects }: StageRun, job: string): Promise<Record<string, string>> {
-  const keys = (await objects.list("artefacts", `${job}/`)).filter((key) => !key.endsWith(CHECKPOINT));
+  const keys = (await objects.list("artefacts", `${job}/`)).filter((key) => !KEPT_MEANWHILE.test(key));
   const contents = keys.map(async (key) => [
     key,
     Buffer.from(await objects.get("artefacts", key, 1e9)).toString("base64"),
@@ -63,9 +70,9 @@ async function outputsOf({ objects }: StageRun, job: string): Promise<Record<str
 }
 
 /** What an undisturbed worker makes of the job. */
-async function undisturbed(job: string, work: (deps: WorkerDependencies) => Promise<unknown>) {
+async function undisturbed(job: string, work: (deps: WorkerDependencies) => Promise<unknown>, given = spec) {
   const run = stageRun();
-  await plan(run, spec);
+  await plan(run, given);
   const worker = workerAt(run);
   await work(worker.deps);
   return { outputs: await outputsOf(run, job), steps: worker.steps(), checkpoints: await checkpointsIn(run) };
@@ -86,16 +93,25 @@ async function interruptedAfter(run: StageRun, steps: number, work: (deps: Worke
   return worker;
 }
 
+/** A gate under which some rounds count and others are undone. */
+const gated = () => {
+  const mixed = { ...withGate(folder, spec), rounds: 4 };
+  return ["server", "ships"].reduce((given, party) => withRate(given, party, 0.5), mixed);
+};
+
 describe.each([
-  ["a client's training", TRAIN, trainShips],
-  ["a baseline of several rounds and phases", BASELINE, standalone],
-])("%s that was stopped", (_, job, work) => {
+  ["a client's training", TRAIN, trainShips, () => spec],
+  ["a baseline of several rounds and phases", BASELINE, standalone, () => spec],
+  ["a client's training before a gate", TRAIN, trainShips, gated],
+  ["a client's baseline with a gate", BASELINE, standalone, gated],
+  ["the server's baseline with a gate", SERVER_BASELINE, publicOnly, gated],
+])("%s that was stopped", (_, job, work, specOf) => {
   it("after any step is taken up there by another worker, and ends in the same outputs", async () => {
-    const whole = await undisturbed(job, work);
+    const whole = await undisturbed(job, work, specOf());
     expect(whole.steps.length).toBeGreaterThanOrEqual(2);
     for (let steps = 1; steps <= whole.steps.length; steps++) {
       const run = stageRun();
-      await plan(run, spec);
+      await plan(run, specOf());
       await interruptedAfter(run, steps, work);
       expect(await outputsOf(run, job)).toEqual({});
       const next = workerAt(run);
@@ -107,6 +123,73 @@ describe.each([
       expect(await outputsOf(run, job)).toEqual(whole.outputs);
       expect(next.warnings).toEqual([]);
     }
+  });
+});
+
+describe("a gated baseline that was stopped", () => {
+  /** Stopped where a round counts already, so that the next one, which does not, must be undone to it. */
+  async function stoppedInRound(round: number) {
+    const run = stageRun();
+    await plan(run, gated());
+    const worker = workerAt(run);
+    const progress = (event: ProgressEvent) => {
+      if (event.phase === "training" && event.round === round) worker.interrupt();
+    };
+    await expect(publicOnly({ ...worker.deps, progress })).rejects.toMatchObject({ code: "WORKER_STOPPED" });
+    const kept = (await run.objects.list("artefacts", `${SERVER_BASELINE}/`)).filter((key) => /kept-adapter/.test(key));
+    return { run, kept };
+  }
+
+  it("has rounds that count and rounds that were undone, or its tests would say little", async () => {
+    for (const [job, work] of [
+      [BASELINE, standalone],
+      [SERVER_BASELINE, publicOnly],
+    ] as const) {
+      const run = stageRun();
+      await plan(run, gated());
+      await work(run.deps);
+      const { undoneRounds } = (await finishedJob(run.deps, job))!.metrics;
+      expect(undoneRounds).toBeGreaterThan(0);
+      expect(undoneRounds).toBeLessThan(4);
+    }
+  });
+
+  it("leaves the adapter that a round is undone to beside its checkpoint, once", async () => {
+    expect((await stoppedInRound(1)).kept).toEqual([]);
+    expect((await stoppedInRound(4)).kept).toHaveLength(1);
+  });
+
+  it.each([
+    ["lost", null],
+    ["changed", new Uint8Array(3)],
+  ])("begins anew where that adapter is %s", async (_, bytes) => {
+    const whole = await undisturbed(SERVER_BASELINE, publicOnly, gated());
+    const { run, kept } = await stoppedInRound(4);
+    const head = run.objects.head.bind(run.objects);
+    if (bytes) await run.objects.put("artefacts", kept[0], bytes);
+    else run.objects.head = async (bucket, key) => (key === kept[0] ? null : head(bucket, key));
+    const next = workerAt(run);
+    await publicOnly(next.deps);
+    expect(next.warnings).toEqual([{ message: "checkpoint refused: the job begins anew", code: "CHECKPOINT_INVALID" }]);
+    expect(await outputsOf(run, SERVER_BASELINE)).toEqual(whole.outputs);
+  });
+
+  it.each([
+    ["a finding where a phase is due", [{ phase: "round 1 private", bitsPerByte: 1, undone: false, adapter: null }]],
+    ["a phase where a finding is due", [{ phase: "before the first round", steps: 1, loss: 1 }]],
+  ])("begins anew where its checkpoint tells of %s", async (_, finished) => {
+    const [job, work] = finished[0].phase.startsWith("before") ? [BASELINE, standalone] : [TRAIN, trainShips];
+    const run = stageRun();
+    await plan(run, gated());
+    await interruptedAfter(run, 1, work);
+    const key = `${job}/${CHECKPOINT}`;
+    const state = readTrainingState(await run.objects.get("artefacts", key, 1e9), "state");
+    const note = JSON.stringify({ phase: "round 1 public", finished });
+    await run.objects.put("artefacts", key, writeTrainingState({ ...state, note }));
+    const next = workerAt(run);
+    await work(next.deps);
+    expect(next.warnings.map(({ code }) => code)).toEqual(["CHECKPOINT_INVALID"]);
+    expect(await outputsOf(run, job)).toMatchObject((await undisturbed(job, work, gated())).outputs);
   });
 });
 

@@ -11,6 +11,10 @@ export const COMMANDS: Readonly<Record<string, ListedCommand>> = {
     description: "run a federation: in a deployment, or on this machine with --local",
     load: async () => (await import("./commands/run.ts")).command,
   },
+  experiment: {
+    description: "run a grid of specs with several seeds, and compare its cells",
+    load: async () => (await import("./commands/experiment.ts")).command,
+  },
   validate: {
     description: "check a spec and the models and data that it names, without running",
     load: async () => (await import("./commands/validate.ts")).command,

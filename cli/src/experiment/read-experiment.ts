@@ -3,18 +3,24 @@ import { dirname, isAbsolute, join, resolve } from "node:path";
 import { applyAliases } from "@fedmkt/shared/contracts/apply-aliases.ts";
 import { type Cell, cellsOf, RUN_FACTOR } from "@fedmkt/shared/contracts/experiment-cells.ts";
 import type { ExperimentFile } from "@fedmkt/shared/contracts/experiment-file.ts";
+import { CLIENTS } from "@fedmkt/shared/contracts/experiment-results.ts";
 import { isInS3 } from "@fedmkt/shared/contracts/location.ts";
 import { type ExaminedExperiment, examineExperimentFile } from "@fedmkt/shared/contracts/read-experiment-file.ts";
 import { examineSpecValue } from "@fedmkt/shared/contracts/read-run-spec.ts";
 import { type RunSpec, runSpec } from "@fedmkt/shared/contracts/run-spec.ts";
 import { InvalidSpecError, type SpecMistake, writePath } from "@fedmkt/shared/contracts/spec-mistake.ts";
+import { score } from "@fedmkt/shared/contracts/summary.ts";
 import { MAX_SPEC_BYTES, parseYaml } from "@fedmkt/shared/contracts/yaml-text.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import type { Io } from "../io.ts";
 import type { SpecPlace } from "../read-spec-file.ts";
 import { replaceLocations, resolveLocations } from "../spec-locations.ts";
+import { fillVariables } from "./fill-variables.ts";
 import { mergeSpecs, partAt } from "./merge-specs.ts";
 import { nameRuns } from "./name-runs.ts";
+
+/** What the parts of a published figure's name are. */
+const FIGURE_WORDS = ["party", "held-out set", "metric"];
 
 /** In locations it stands for the run's seed. */
 const SEED_VARIABLE = /\$\{SEED\}/g;
@@ -31,6 +37,8 @@ export interface ExperimentRun {
 /** An experiment whose every run's spec is right. */
 export interface Experiment {
   file: ExperimentFile;
+  /** the file as it is written */
+  text: string;
   cells: Cell[];
   /** seed by seed, so that what is broken off has whole seeds; within one in the order of the cells */
   runs: ExperimentRun[];
@@ -53,7 +61,8 @@ interface SpecPart {
  */
 export async function readExperiment(path: string, io: Pick<Io, "cwd" | "env">, place: SpecPlace): Promise<Experiment> {
   const at = resolve(io.cwd, path);
-  const examined = examineExperimentFile(readText(at, path, "an experiment's file"));
+  const text = readText(at, path, "an experiment's file");
+  const examined = examineExperimentFile(text);
   // without the file's own form there are no cells to speak of
   if (examined.file === null) throw new InvalidSpecError(path, examined.mistakes);
   const { file } = examined;
@@ -78,9 +87,9 @@ export async function readExperiment(path: string, io: Pick<Io, "cwd" | "env">, 
       if (checked.spec !== null) runs.push({ cell, seed, spec: checked.spec });
     }
   }
-  const found = mistakes.list();
+  const found = [...mistakes.list(), ...findUnknownFigures(runs, examined)];
   if (found.length > 0) throw new InvalidSpecError(path, found);
-  return { file, cells, runs };
+  return { file, text, cells, runs };
 }
 
 function readText(at: string, shown: string, what: string): string {
@@ -147,8 +156,9 @@ function checkCell(
   { mayReadS3, judge, findMistakes = () => [] }: SpecPlace,
 ): { spec: RunSpec | null; mistakes: SpecMistake[] } {
   const values = parts.map(({ value }) => value);
-  const merged = mergeSpecs([...values, own]);
-  const { issues } = examineSpecValue(merged);
+  const filled = fillVariables(mergeSpecs([...values, own]));
+  const merged = filled.value;
+  const issues = [...filled.issues, ...examineSpecValue(merged).issues];
   const surroundings = { specFolder: parts[0].folder, cwd: io.cwd, env: io.env, mayReadS3, judge };
   const resolved = resolveLocations(merged, surroundings);
   const placed = [...issues, ...resolved.mistakes, ...findMistakes(merged)].map(({ path, message }) => ({
@@ -159,6 +169,27 @@ function checkCell(
   if (mistakes.length > 0) return { spec: null, mistakes };
   const { $schema: _, ...spec } = runSpec.parse(resolved.value);
   return { spec, mistakes };
+}
+
+/** Figures of others that no run of their cell could stand beside. */
+function findUnknownFigures(runs: readonly ExperimentRun[], { file, lineOf }: ExaminedExperiment): SpecMistake[] {
+  return Object.entries(file!.published).flatMap(([cell, figures]) => {
+    const spec = runs.find((run) => run.cell.name === cell)?.spec;
+    if (spec === undefined) return [];
+    const known = [
+      [CLIENTS, "server", ...spec.clients.map(({ id }) => id)],
+      spec.evaluation.map(({ name }) => name),
+      score.shape.metric.options as readonly string[],
+    ];
+    return Object.keys(figures).flatMap((figure) => {
+      const path = ["published", cell, figure];
+      return figure.split("/").flatMap((word, index) => {
+        if (known[index].includes(word)) return [];
+        const message = `${JSON.stringify(word)} is no ${FIGURE_WORDS[index]} of the cell; there are ${known[index].join(", ") || "none"}`;
+        return [{ path: writePath(path), line: lineOf(path), message }];
+      });
+    });
+  });
 }
 
 /** Mistakes of many cells, each told once; which cells have it, where not all do. */

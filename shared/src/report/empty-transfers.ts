@@ -16,15 +16,33 @@ export function emptyTransfers({ selections, transfers, distillation }: Exchange
     );
   const unselected = selections
     .filter(({ samples, none }) => samples > 0 && none === samples && distillation.selection !== "weighted-mean")
-    .map((count) => explainEmpty(count, LOSS_UNITS[distillation.lossMetric]));
+    .map((count) => explainEmpty(count, distillation));
   return [...unaligned, ...unselected];
 }
 
-/** The gap is the target's loss less the best source's, so all of them are below what selection asks for. */
-function explainEmpty({ round, target, samples, meanGap, gapQuartiles }: SelectionCount, unit: string): string {
+/**
+ * The gap is the target's loss less the best source's, or by token that source's advantage, so all of them are below what selection
+ * asks for, or above.
+ */
+function explainEmpty(
+  { round, target, samples, meanGap, gapQuartiles, meanLossGap, outOfBounds }: SelectionCount,
+  { selection, lossMetric }: ExchangeSummary["distillation"],
+): string {
   const [, , median, , nearest] = gapQuartiles;
+  const unit = LOSS_UNITS[lossMetric];
+  const gaps = `mean ${formatGain(meanGap)}, median ${formatGain(median)}, at most ${formatGain(nearest)}`;
+  const losses = `${target}'s loss less the best source's`;
+  const reasons = [
+    selection === "token" ? `the best source's advantage by token, ${unit}: ${gaps}` : `${losses}, ${unit}: ${gaps}`,
+    ...(meanLossGap === undefined ? [] : [`${losses}: mean ${formatGain(meanLossGap)}`]),
+    ...(outOfBounds
+      ? [
+          `somebody was better, but by at most minGap, on ${outOfBounds.near}; by more than maxGap on ${outOfBounds.far}`,
+        ]
+      : []),
+  ];
   return (
     `round ${round}: ${target} learned nothing from others: on none of ${samples} public samples was anyone better by enough ` +
-    `(${target}'s loss less the best source's, ${unit}: mean ${formatGain(meanGap)}, median ${formatGain(median)}, at most ${formatGain(nearest)}).`
+    `(${reasons.join("; ")}).`
   );
 }

@@ -78,6 +78,17 @@ describe("fedmkt extract", () => {
     expect(Math.max(...cut.knowledge.tailMass)).toBeLessThan(0.91);
   });
 
+  it("keeps fewer entries where the model is sure", async () => {
+    const argv = ["extract", "model", "--data", "answers.jsonl", "--out", "sure", "--top-perplexity", "0.2"];
+    expect(await dataOf(folder, argv)).toMatchObject({ topP: 1, topPerplexity: 0.2 });
+    const [cut, whole] = [shard("sure", 0), shard("answers", 0)];
+    expect(cut.header.topPerplexity).toBe(0.2);
+    expect(cut.knowledge.topIds.length).toBeLessThan(whole.knowledge.topIds.length);
+    expect(JSON.parse(readFileSync(join(folder, "sure/extraction.json"), "utf8"))).toMatchObject({
+      topPerplexity: 0.2,
+    });
+  });
+
   it("makes the same bytes again", async () => {
     await dataOf(folder, ["extract", "model", "--data", "answers.jsonl", "--out", "again"]);
     for (const name of readdirSync(join(folder, "again")))
@@ -119,6 +130,7 @@ describe("fedmkt extract", () => {
     [["--top-k", "0"], "expected a whole number from 1 to 4096"],
     [["--top-p", "0"], "expected a number from 0.000001 to 1"],
     [["--top-p", "1.5"], "fedmkt extract: --top-p"],
+    [["--top-perplexity", "0"], "expected a number from 0.000001 to 4096"],
     [["--encoding", "zipped"], "BAD_ARGUMENT"],
     [["--positions", "some"], "BAD_ARGUMENT"],
     [["--samples-per-shard", "many"], "expected a whole number"],

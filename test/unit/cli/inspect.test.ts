@@ -373,6 +373,38 @@ describe("fedmkt inspect", () => {
     expect(await read(bytes)).toMatch(new RegExp(`mean gap +[0-9.−-]+ ${unit}\\n`));
   });
 
+  it("says of a selection by token by what sources are ahead, and of bounds how many samples they cost", async () => {
+    const count = { ...SUMMARY.selections[0], meanLossGap: -0.25, outOfBounds: { near: 5, far: 2 } };
+    const { round, target } = count;
+    const of = (rule: string) =>
+      encodeJson({
+        ...{
+          version: 2,
+          run: "toy",
+          round,
+          target,
+          sources: Object.keys(count.bySource),
+          rule,
+          lossMetric: "per-byte",
+        },
+        ...{ winners: [], gaps: [], shares: null, count, transfers: [] },
+      });
+    expect((await inspect(of("token"))).data.facts).toMatchObject({
+      "learned from nobody": count.none,
+      "mean advantage": count.meanGap,
+      "mean gap of losses": -0.25,
+      "better by at most minGap": 5,
+      "better by more than maxGap": 2,
+    });
+    expect(Object.keys((await inspect(of("confidence"))).data.facts)).toContain("learned from nobody");
+    expect(Object.keys((await inspect(of("greater"))).data.facts)).toContain("won by the target itself");
+  });
+
+  it("says of a shard by what entropy it was cut", async () => {
+    const shard = writeKnowledgeShard(KNOWLEDGE, { ...SHARD_HEADER, topPerplexity: 3 });
+    expect((await inspect(shard)).data.facts).toMatchObject({ "most entries by perplexity": "3 · exp(entropy)" });
+  });
+
   it("sends a spec to validate", async () => {
     expect(await callCli(folder, ["inspect", "run.yaml"])).toMatchObject({
       exitCode: 2,

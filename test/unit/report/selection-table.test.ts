@@ -37,6 +37,14 @@ describe("The table of selection", () => {
     const fate = selectionTable(under(METHODS.fate));
     expect(fate.title).toContain("greater");
     expect(fate.note).toMatch(/its own output.*the prompt's counted/);
+    const byToken = selectionTable(under({ selection: "token" }));
+    expect(byToken.title).toContain("by token");
+    expect(byToken.note).toMatch(
+      /positions are learned .* better: .* some next token .* mean gap: .* advantage, .*bits\/byte/,
+    );
+    const confident = selectionTable(under({ selection: "confidence" }));
+    expect(confident.title).toContain("by confidence");
+    expect(confident.note).toMatch(/all that are better, .* loss was less .* the target's loss − the best source's/);
     expect(selectionTable(under({ selection: "weighted-mean", lossMetric: "per-token" })).note).toMatch(
       /learned from all.*nats\/token;/,
     );
@@ -57,6 +65,20 @@ describe("A transfer of which nothing came", () => {
     expect(
       emptyTransfers({ ...summary, distillation: { ...SUMMARY.distillation, selection: "weighted-mean" } }),
     ).toEqual([]);
+  });
+
+  it("is said with the advantage by token, where that was asked for, and with the bounds that nobody met", () => {
+    const counted = {
+      ...empty,
+      meanGap: 0.01,
+      gapQuartiles: [0, 0, 0, 0.02, 0.05],
+      meanLossGap: -0.41,
+      outOfBounds: { near: 30, far: 2 },
+    };
+    const distillation = { ...SUMMARY.distillation, selection: "token" } as const;
+    expect(emptyTransfers({ ...SUMMARY, distillation, selections: [counted] })).toEqual([
+      "round 1: server learned nothing from others: on none of 120 public samples was anyone better by enough (the best source's advantage by token, bits/byte: mean +0.010, median ±0.000, at most +0.050; server's loss less the best source's: mean −0.410; somebody was better, but by at most minGap, on 30; by more than maxGap on 2).",
+    ]);
   });
 
   it("is said where no position was aligned", () => {

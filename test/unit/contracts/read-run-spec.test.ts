@@ -45,6 +45,65 @@ describe("reading a run's spec", () => {
     expect(readRunSpec(`${SPEC}\nbudget: { dollars: 12.5 }\n`, "run.yaml").budget).toEqual({ dollars: 12.5 });
   });
 
+  describe("with a gate", () => {
+    const HARBOUR = SPEC.replace("private: harbour.jsonl", "private: harbour.jsonl\n    validation: held-out.jsonl");
+
+    it("forgives nothing unless it says how much, and has no gate unless it asks for one", () => {
+      expect(readRunSpec(`${HARBOUR}gate: {}\n`, "run.yaml")).toMatchObject({
+        gate: { tolerance: 0 },
+        clients: [{ validation: { path: "held-out.jsonl" } }, {}],
+      });
+      expect(readRunSpec(`${HARBOUR}gate: { tolerance: 0.05 }\n`, "run.yaml").gate).toEqual({ tolerance: 0.05 });
+      expect(readRunSpec(SPEC, "run.yaml").gate).toBeUndefined();
+      const ofServer = SPEC.replace("server:\n", "server:\n  validation: { path: server.jsonl, samples: 9 }\n");
+      expect(readRunSpec(`${ofServer}gate: {}\n`, "run.yaml").server.validation).toEqual({
+        path: "server.jsonl",
+        samples: 9,
+      });
+    });
+
+    it.each(["gate: true", "gate: { tolerance: -0.1 }", "gate: { tolerance: .nan }", "gate: { epsilon: 1 }", "gate:"])(
+      "refuses %s",
+      (line) => {
+        expect(mistakesIn(`${HARBOUR}${line}\n`).join()).toContain("gate");
+      },
+    );
+
+    it("has somebody to judge, and judges whoever has held-out data: else it is told with all other mistakes", () => {
+      expect(mistakesIn(`${SPEC}gate: {}\n`.replace("sampleBytes: 200", "sampleBytes: many"))).toEqual([
+        '3 sampleBytes: expected a number, got "many"',
+        "20 gate: a gate judges by held-out sets, but no party has any: give server or clients a validation, or leave it out",
+      ]);
+      const both = HARBOUR.replace("server:\n", "server:\n  validation: server.jsonl\n");
+      const unused = "only a gate judges by it: add gate: {}, or leave it out";
+      expect(mistakesIn(both)).toEqual([`5 server.validation: ${unused}`, `12 clients[0].validation: ${unused}`]);
+    });
+  });
+
+  it("lets λ be a party's own, and move, and the knowledge's loss be a mean over all answers", () => {
+    const text = SPEC.replace("server:\n", "server:\n  lambda: 0\n").replace("id: ward", "id: ward\n    lambda: 1");
+    const spec = readRunSpec(`${text}distillation: { finalLambda: 0.5, knowledgeMean: all }\n`, "run.yaml");
+    expect([spec.server.lambda, ...spec.clients.map(({ lambda }) => lambda)]).toEqual([0, undefined, 1]);
+    expect(spec.distillation).toMatchObject({ lambda: 0.9, finalLambda: 0.5, knowledgeMean: "all" });
+    const { finalLambda, knowledgeMean } = readRunSpec(SPEC, "run.yaml").distillation;
+    expect([finalLambda, knowledgeMean]).toEqual([undefined, "taught"]);
+    for (const line of ["finalLambda: 1.1", "finalLambda: -1", "knowledgeMean: none"])
+      expect(mistakesIn(`${SPEC}distillation: { ${line} }\n`)).toHaveLength(1);
+    expect(mistakesIn(text.replace("lambda: 0\n", "lambda: 2\n"))).toEqual([
+      "5 server.lambda: expected at most 1, got 2",
+    ]);
+  });
+
+  it("refuses a mean over answers where more than answers is taught, by choice or by method", () => {
+    const mistakes = (method: string, more = "") =>
+      mistakesIn(`${SPEC}method: ${method}\ndistillation: { knowledgeMean: all${more} }\n`);
+    const refused = [expect.stringContaining("distillation.knowledgeMean: knowledgeMean: all divides by")];
+    expect(mistakes("fate")).toEqual(refused);
+    expect(mistakes("product", ", positions: all")).toEqual(refused);
+    expect(mistakes("fate", ", positions: answer")).toEqual([]);
+    expect(mistakes("paper")).toEqual([]);
+  });
+
   it.each([
     ["compute: gpu", "clients[0].compute: expected one of"],
     ["compute: [ecs]", "clients[0].compute: expected one of"],

@@ -21,7 +21,7 @@ import { examineSpecValue } from "../../../shared/src/contracts/read-run-spec.ts
 import { parseYaml } from "../../../shared/src/contracts/yaml-text.ts";
 
 const FOLDER = fileURLToPath(new URL("../../../bench/experiments/", import.meta.url));
-const EXPERIMENTS = readdirSync(FOLDER).filter((name) => /^[abc]-.*\.yaml$/.test(name));
+const EXPERIMENTS = readdirSync(FOLDER).filter((name) => /^([abc]|transfer)-.*\.yaml$/.test(name));
 
 let folder: string;
 beforeEach(() => {

@@ -132,7 +132,12 @@ describe("Knowledge by token", () => {
         { id: 7, end: 2 },
       ],
     );
-    const three = said([0, says(2, 0.75)], [1, says(3, 0.5)], [0, says(5, 0.25)], [0, says(7, 0.2)]);
+    // the third would be better at the second's place
+    const elsewhere: Says = [
+      [3, 0.6],
+      [5, 0.25],
+    ];
+    const three = said([0, says(2, 0.75)], [1, says(3, 0.5)], [0, elsewhere], [0, says(7, 0.2)]);
     const aligned = { ...three, sampleIds: own.sampleIds, positionOffsets: Int32Array.of(0, 2, 3, 4) };
     const { aligned: kept, advantage } = keepAdvantageous(aligned, own, product);
     expect([...kept.positionOffsets]).toEqual([0, 2, 2, 3]);
@@ -181,6 +186,15 @@ describe("Knowledge by token", () => {
     // √0.64 / (√0.64 + √0.36) = 0.57
     expect(natsOf(aligned, own)).toBe(0);
     expect(natsOf(aligned, own, { temperature: 2 })).toBeCloseTo(Math.log(0.6 / (0.8 / 1.4)), 5);
+  });
+
+  it("tempers what the target may hide, too", () => {
+    // √0.19 / (√0.81 + √0.19) = 0.33
+    const hidden = Math.sqrt(0.19) / (0.9 + Math.sqrt(0.19));
+    expect(natsOf(said([0, [[2, 0.8]]]), target([[7, 0.81]]), { temperature: 2 })).toBeCloseTo(
+      Math.log(0.8 / hidden),
+      5,
+    );
   });
 
   it("renormalises the target where the source was, and still knows of what was cut off", () => {

@@ -26,6 +26,8 @@ describe("A cut at a multiple of the perplexity", () => {
     // two entries and a tail of a third each: perplexity 3, so that a factor of 0.4 leaves two of them, and 0.3 one
     expect(kept(0.4, 1 / 3, 1 / 3)).toBe(2);
     expect(kept(0.3, 1 / 3, 1 / 3)).toBe(1);
+    // entropy 0.72 of the entries and 0.23 of the tail: perplexity 2.6
+    expect(kept(0.4, 0.45, 0.45)).toBe(2);
     // were the tail not counted: exp(2/3 · ln 3) · 0.4 = 0.83
     expect(kept(0.65, 0.25, 0.25, 0.25)).toBe(3);
     expect(kept(0.5, 0.25, 0.25, 0.25)).toBe(2);

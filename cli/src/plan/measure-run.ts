@@ -91,10 +91,12 @@ export async function measureRun(spec: RunSpec): Promise<MeasuredRun> {
     ),
   );
 
+  const readValidation = (id: string, data: DataSpec) =>
+    readSet(`${id}'s validation set`, data, () => readHeldOutSet(deps, data, spec.sampleBytes, `${id}: validation`));
   const parties: MeasuredParty[] = [];
   const sizeOf = async (id: string, index: number): Promise<PartySize> => {
     const party = planned.get(id);
-    const { training } = partySpec(spec, id);
+    const { training, validation } = partySpec(spec, id);
     const tokens = (set: TextSet) => countTokens(set, party);
     const visible = spec.evaluation.flatMap(({ owner, task, maxTokens = USUAL_ANSWER_TOKENS }, place) => {
       if (owner !== undefined && owner !== id && !spec.simulation) return [];
@@ -114,6 +116,7 @@ export async function measureRun(spec: RunSpec): Promise<MeasuredRun> {
       publicPositions: spec.distillation.positions === "all" ? tokens(publicSet).all : tokens(publicSet).answer,
       privateTokens: index === 0 ? 0 : tokens(privateSets[index - 1]).all,
       heldOutTokens: visible.reduce((sum, held) => sum + held, 0),
+      ...(validation && { validationTokens: tokens(await readValidation(id, validation)).all }),
       privateEpochs: training.privateEpochs,
       publicEpochs: training.publicEpochs,
       ...(index > 0 && staysOf(spec, index - 1)),

@@ -179,7 +179,7 @@ export function trainingTable(summary: RunSummary): TextTable {
       plain(formatValue(loss)),
       ...(judges ? [plain(gateText(round, party, stage))] : []),
     ]),
-    note: "loss: mean of the last epoch. client-train: of the labels, nats a token. server-distil and client-distil: λ · that + (1 − λ) · the loss to the knowledge, so compare them with their own stage only.",
+    note: `loss: mean of the last epoch. client-train: of the labels, nats a token. server-distil and client-distil: λ · that + (1 − λ) · the loss to the knowledge, so compare them with their own stage only.${judges ? " validation: the loss on the party's own validation set before and after the round, bits/byte; undone: it went on as it was before." : ""}`,
   };
 }
 

@@ -20,6 +20,8 @@ export interface PartySize {
   privateTokens: number;
   /** of every held-out set that it is scored on, each answer of a question counted */
   heldOutTokens: number;
+  /** of the set that its rounds are judged by; unless given there is none */
+  validationTokens?: number;
   privateEpochs: number;
   publicEpochs: number;
   /** the rounds that it takes part in; unless given all */

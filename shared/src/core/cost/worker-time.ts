@@ -46,20 +46,29 @@ export function workerJobs(size: RunSize): WorkerJob[] {
   const { server, rounds } = size;
   const privately = (party: PartySize) => party.privateTokens * party.privateEpochs;
   const publicly = (party: PartySize) => party.publicTokens * party.publicEpochs;
+  const judged = (party: PartySize) => party.validationTokens ?? 0;
   for (const { party: id, trainsOnPrivate, trainsOnPublic, privateTokens } of size.baselines) {
     const party = partiesOf(size).find((candidate) => candidate.id === id)!;
     const ownTokens = { ...party, privateTokens: privateTokens ?? party.privateTokens };
     const perRound = (trainsOnPrivate ? privately(ownTokens) : 0) + (trainsOnPublic ? publicly(party) : 0);
     const trainedRounds = Array.from({ length: rounds }).filter((_, index) => isInRound(party, index + 1)).length;
-    add("run-baseline", 0, party, trainedRounds * perRound, party.heldOutTokens);
+    const validated = trainsOnPrivate || trainsOnPublic ? (trainedRounds + 1) * judged(party) : 0;
+    add("run-baseline", 0, party, trainedRounds * perRound, party.heldOutTokens + validated);
   }
   for (const { round, direction, begun, extracts, clients, parties, ...of } of roundsOf(size)) {
     variant = of.variant;
     const shown = (party: PartySize) => (direction === "none" ? 0 : party.publicTokens);
-    if (!begun) for (const client of clients) add("client-train", round, client, privately(client), shown(client));
+    // an adapter that no judged job has made is scored before it is trained
+    const unscored = (party: PartySize) => (of.averages || round === (party.joinsAtRound ?? 1) ? judged(party) : 0);
+    if (!begun)
+      for (const client of clients)
+        add("client-train", round, client, privately(client), shown(client) + unscored(client));
     if (extracts) add("server-extract", round, server, 0, server.publicTokens);
-    if (direction === "both") add("server-distil", round, server, publicly(server), server.publicTokens);
-    for (const client of clients) add("client-distil", round, client, publicly(client), 0);
+    if (direction === "both") {
+      const validated = judged(server) * (round === 1 ? 2 : 1);
+      add("server-distil", round, server, publicly(server), server.publicTokens + validated);
+    }
+    for (const client of clients) add("client-distil", round, client, publicly(client), judged(client));
     for (const party of parties) add("evaluate", round, party, 0, party.heldOutTokens);
   }
   return jobs;

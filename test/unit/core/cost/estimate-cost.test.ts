@@ -10,6 +10,7 @@ import {
   SERVICE_ASSUMPTIONS,
 } from "../../../../shared/src/core/cost/estimate-cost.ts";
 import { ON_DEMAND_HOURS, SPOT_SHARE } from "../../../../shared/src/core/cost/prices.ts";
+import type { PartySize } from "../../../../shared/src/core/cost/run-size.ts";
 import {
   processSeconds,
   WORKER_ASSUMPTIONS,
@@ -99,6 +100,40 @@ describe("the work of a run", () => {
       ...round(1),
       [2, "client-train", "harbour", 12, 1],
       ...round(2),
+    ]);
+  });
+
+  it("is more where rounds are judged: each party's set before it has trained, and after each round", () => {
+    const judged = { validationTokens: 1_000, joinsAtRound: 2 };
+    const size = runSize({
+      rounds: 3,
+      server: partySize({ id: "server", validationTokens: 100 }),
+      clients: [partySize(judged), partySize({ id: "ward" })],
+      baselines: [
+        { party: "harbour", trainsOnPrivate: true, trainsOnPublic: false },
+        { party: "server", trainsOnPrivate: false, trainsOnPublic: true },
+        { party: "server", trainsOnPrivate: false, trainsOnPublic: false },
+      ],
+    });
+    const unjudged = (party: PartySize): PartySize => ({ ...party, validationTokens: undefined });
+    const without = workerJobs({ ...size, server: unjudged(size.server), clients: size.clients.map(unjudged) });
+    const more = workerJobs(size).flatMap((job, index) => {
+      const read = job.readTokens - without[index].readTokens;
+      return read === 0 ? [] : [[job.round, job.stage, job.party, read]];
+    });
+    expect(more).toEqual([
+      [0, "run-baseline", "harbour", 3_000], // two rounds, and before them
+      [0, "run-baseline", "server", 400],
+      [1, "server-distil", "server", 200],
+      [2, "client-train", "harbour", 1_000],
+      [2, "server-distil", "server", 100],
+      [2, "client-distil", "harbour", 1_000],
+      [3, "server-distil", "server", 100],
+      [3, "client-distil", "harbour", 1_000],
+    ]);
+    const averaged = workerJobs({ ...size, averages: true }).filter(({ stage }) => stage === "client-train");
+    expect(averaged.filter(({ party }) => party === "harbour").map(({ readTokens }) => readTokens)).toEqual([
+      101_000, 101_000,
     ]);
   });
 

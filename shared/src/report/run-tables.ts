@@ -186,7 +186,14 @@ export function trainingTable(summary: RunSummary): TextTable {
 /** The choices in force, in the order of the spec's own table. */
 export function describeMethod({ method, distillation }: Pick<RunSummary, "method" | "distillation">): string {
   const { alignment, transfer, vocabularyMap, learn, lossMetric, selection, positions } = distillation;
-  const choices = { alignment, transfer, vocabularyMap, learn, lossMetric, selection, positions };
+  const { minGap = 0, maxGap, topPerplexity } = distillation;
+  const choices = {
+    ...{ alignment, transfer, vocabularyMap, learn, lossMetric, selection, positions },
+    // off unless set, and then a part of the method
+    ...(minGap > 0 && { minGap }),
+    ...(maxGap !== undefined && { maxGap }),
+    ...(topPerplexity !== undefined && { topPerplexity }),
+  };
   return `method ${method} (${Object.entries(choices)
     .map(([name, chosen]) => `${name} ${chosen}`)
     .join(", ")})`;

@@ -101,4 +101,11 @@ describe("The method in force", () => {
     );
     expect(renderReport(SUMMARY)).toContain(describeMethod(SUMMARY));
   });
+
+  it("has the bounds and cuts that are set, and none that are not", () => {
+    expect(describeMethod(under({ minGap: 0.25, maxGap: 2, topPerplexity: 4 }))).toMatch(
+      /positions answer, minGap 0\.25, maxGap 2, topPerplexity 4\)$/,
+    );
+    expect(describeMethod(under({ minGap: 0 }))).toMatch(/positions answer\)$/);
+  });
 });

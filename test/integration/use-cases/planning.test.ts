@@ -82,6 +82,15 @@ describe("planning a run", () => {
       ),
     );
     expect(await run.objects.list("control", "runs/tiny/")).toEqual(["runs/tiny/run.yaml"]);
+    const gated = {
+      ...mixed,
+      evaluation: [],
+      gate: {},
+      clients: [{ ...ships, private: "s3://ships/private.jsonl", validation: "held-out.jsonl" }, mixed.clients[1]],
+    };
+    await expect(plan(cloud, gated)).rejects.toMatchObject(
+      refused("LOCAL_FILES_REFUSED", /^client ships: validation: held-out\.jsonl: expected s3:/),
+    );
     const atSite = { ...mixed, clients: [{ ...mixed.clients[0], compute: "worker" as const }, mixed.clients[1]] };
     await expect(plan(cloud, atSite)).resolves.toMatchObject({ taken: null });
   });

@@ -72,12 +72,39 @@ describe("fedmkt validate, looking into the files", () => {
     expect(stdout).not.toContain("the plan:");
   });
 
+  it("looks into validation sets, and tells where they share samples with what their party trains on", async () => {
+    const [own, shared] = ["ward", "public"].map((name) => readFileSync(join(folder, `data/${name}.jsonl`), "utf8"));
+    write(folder, "data/ward-held-out.jsonl", `${own.split("\n")[0]}\n${JSON.stringify({ text: "a bed" })}\n`);
+    write(folder, "data/server-held-out.jsonl", `${shared.split("\n").slice(0, 2).join("\n")}\n`);
+    editSpec("private: data/ward.jsonl", "private: data/ward.jsonl\n    validation: data/ward-held-out.jsonl");
+    editSpec("server:\n", "gate: {}\nserver:\n  validation: data/server-held-out.jsonl\n");
+    const { exitCode, stdout } = await callCli(folder, [...VALIDATE, "--json"], { checkMaterial });
+    expect(exitCode).toBe(2);
+    expect(JSON.parse(stdout).error.details.mistakes).toMatchObject([
+      { path: "server.validation", message: expect.stringContaining("2 of 2 are in the public set too") },
+      { path: "clients[0].validation", message: expect.stringContaining("1 of 2 are in the private set too") },
+    ]);
+    write(folder, "data/ward-held-out.jsonl", `${JSON.stringify({ text: "a bed" })}\n`);
+    write(folder, "data/server-held-out.jsonl", `${JSON.stringify({ text: "a bench and a bed" })}\n`);
+    const mended = await callCli(folder, VALIDATE, { checkMaterial });
+    expect(mended.exitCode).toBe(0);
+    for (const line of ["server's validation set: 1 sample", "ward's validation set: 1 sample"])
+      expect(mended.stdout).toContain(line);
+  });
+
   it("leaves the data that only a client's site holds to the run", async () => {
     editSpec("simulation: true", "simulation: false");
     editSpec("private: data/ward.jsonl", "private: at-the-site.jsonl\n    compute: worker");
     const { exitCode, stdout } = await callCli(folder, VALIDATE, { checkMaterial });
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/Not looked into .*:\n {2}ward's private set: at-the-site.jsonl/);
+    editSpec("compute: worker", "compute: worker\n    validation: held-out-at-the-site.jsonl");
+    editSpec("server:\n", "gate: {}\nserver:\n");
+    const gated = await callCli(folder, VALIDATE, { checkMaterial });
+    expect([gated.exitCode, gated.stdout]).toEqual([
+      0,
+      expect.stringContaining("ward's validation set: held-out-at-the-site.jsonl"),
+    ]);
     editSpec("\n    compute: worker", "");
     expect((await callCli(folder, VALIDATE, { checkMaterial })).exitCode).toBe(2);
   });

@@ -11,6 +11,27 @@ describe("the training table", () => {
   it("says that a distillation's loss is another quantity than a training's", () => {
     expect(trainingTable(SUMMARY).note).toContain("server-distil and client-distil: λ · that + (1 − λ) ·");
   });
+
+  it("shows what the gate made of each party's round, where there is one", () => {
+    expect(trainingTable(SUMMARY).columns.map(({ name }) => name)).not.toContain("validation");
+    const gates = [
+      { round: 1, party: "server", before: 2, after: 1.875, undone: false },
+      { round: 2, party: "server", before: 1.875, after: null, undone: true },
+      { round: 2, party: "harbour", before: 2.5, after: 2.75, undone: true },
+    ];
+    const { columns, rows, note } = trainingTable({ ...SUMMARY, gates });
+    expect(columns.at(-1)).toEqual({ name: "validation", align: "left" });
+    const told = rows.map((cells) => [cells[0].text, cells[2].text, cells.at(-1)!.text]);
+    expect(told).toEqual([
+      ["1", "server-distil", "2.000 → 1.875"],
+      ["1", "client-train", "–"],
+      ["1", "client-distil", "–"],
+      ["2", "server-distil", "1.875 → not finite, undone"],
+      ["2", "client-train", "–"],
+      ["2", "client-distil", "2.500 → 2.750, undone"],
+    ]);
+    expect(note).toContain("undone: it went on as it was before");
+  });
 });
 
 describe("the score table", () => {

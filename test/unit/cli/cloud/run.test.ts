@@ -129,6 +129,10 @@ describe("fedmkt run in a deployment", () => {
   it.each([
     ["private: s3://private-ward/x.jsonl", "expected s3://private-harbour/…, the client's own bucket"],
     ["private: harbour.jsonl", "private data are put there by whoever may, never by this command"],
+    [
+      "private: s3://private-harbour/harbour.jsonl\n    validation: held-out.jsonl",
+      "clients[0].validation: client harbour: expected s3://private-harbour/…, the client's own bucket",
+    ],
   ])("refuses for a client of the cluster: %s", async (given, message) => {
     write(folder, "run.yaml", CLOUD_SPEC.replace("private: s3://private-harbour/harbour.jsonl", given));
     expect(await call(RUN)).toMatchObject({ exitCode: 2, stderr: expect.stringContaining(message) });

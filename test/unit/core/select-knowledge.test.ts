@@ -52,8 +52,11 @@ describe("FATE-LLM's rules", () => {
   });
 
   it("give every candidate a share, the better the more, the target's first", () => {
-    const { shares, winner } = selectKnowledge("weighted-mean", Float64Array.of(3), [losses("a", 0.1), losses("b", 3)]);
-    expect([...winner]).toEqual([0]);
+    const two = [losses("a", 0.1, 0.1), losses("b", 3, 3)];
+    const { shares: both, winner } = selectKnowledge("weighted-mean", Float64Array.of(3, 3), two);
+    expect([...winner]).toEqual([0, 0]);
+    const shares = both!.subarray(0, 3);
+    expect(both!.subarray(3)).toEqual(shares);
     expect(shares![1]).toBeGreaterThan(shares![0]);
     expect(shares![0]).toBe(shares![2]);
     expect(shares!.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 2);
@@ -61,16 +64,16 @@ describe("FATE-LLM's rules", () => {
 });
 
 describe("Bounds of the gap", () => {
-  const own = Float64Array.of(2, 2, 2, 2, 2);
-  const sources = [losses("a", 1.75, 1.5, 1, 0.5, 2), losses("b", 2, 1.5, 1.5, 1.75, 3)];
+  const own = Float64Array.of(2, 2, 2, 2, 2, 2);
+  const sources = [losses("a", 1.75, 1.5, 1, 0.5, 2, 3), losses("b", 2, 1.5, 1.5, 1.75, 3, 1.875)];
   const bounds = { minGap: 0.25, maxGap: 1 };
 
   it.each(["strict", "token", "confidence"] as const)(
     "let a source win that is better by more than the one and by at most the other: %s",
     (rule) => {
-      // by 0.25: too little; by 0.5, a tie; by 1: the most; by 1.5 too much, and 0.25; by nothing
-      expect([...selectKnowledge(rule, own, sources, bounds).winner]).toEqual([-1, 0, 0, -1, -1]);
-      expect([...selectKnowledge(rule, own, sources).winner]).toEqual([0, 0, 0, 0, -1]);
+      // by 0.25: too little; by 0.5, a tie; by 1: the most; by 1.5 too much, and 0.25; by nothing; by 0.125
+      expect([...selectKnowledge(rule, own, sources, bounds).winner]).toEqual([-1, 0, 0, -1, -1, -1]);
+      expect([...selectKnowledge(rule, own, sources).winner]).toEqual([0, 0, 0, 0, -1, 1]);
     },
   );
 
@@ -83,8 +86,8 @@ describe("Bounds of the gap", () => {
 
   it("leave the gaps what they are, and are told where nobody won for them", () => {
     const chosen = selectKnowledge("strict", own, sources, bounds);
-    expect([...chosen.gaps]).toEqual([0.25, 0.5, 1, 1.5, 0]);
-    expect(selectionStatistics(own, sources, chosen, bounds).outOfBounds).toEqual({ near: 1, far: 1 });
+    expect([...chosen.gaps]).toEqual([0.25, 0.5, 1, 1.5, 0, 0.125]);
+    expect(selectionStatistics(own, sources, chosen, bounds).outOfBounds).toEqual({ near: 2, far: 1 });
     expect(selectionStatistics(own, sources, chosen).outOfBounds).toEqual({ near: 0, far: 0 });
   });
 });

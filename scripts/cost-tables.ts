@@ -3,9 +3,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { acceleratorOf } from "../shared/src/core/cost/accelerators.ts";
 import { type CostEstimate, estimateCost, limitShares } from "../shared/src/core/cost/estimate-cost.ts";
 import { countRoundStates, countRun, STEP_FUNCTIONS_LIMITS } from "../shared/src/core/cost/machine-states.ts";
-import { planPayloadBytes } from "../shared/src/core/cost/payload.ts";
+import { largestPayloadBytes } from "../shared/src/core/cost/payload.ts";
 import { ON_DEMAND_HOURS, PRICE_TABLE, SPOT_SHARE, UNIT_PRICES } from "../shared/src/core/cost/prices.ts";
-import { machineSizeOf, type PartySize, type RunSize, shardsOf } from "../shared/src/core/cost/run-size.ts";
+import { machineSizeOf, type PartySize, type RunSize } from "../shared/src/core/cost/run-size.ts";
 import { workerMemoryBytes } from "../shared/src/core/cost/worker-time.ts";
 
 const INSTANCE = "g6e.xlarge";
@@ -75,8 +75,10 @@ function federation(
     topK: 128,
     shardEncoding: "packed",
     maps: 2 * new Set(models).size,
+    direction: "both",
     averages,
     heldOutSets: 1,
+    variants: [],
     baselines: [
       ...zeroShot,
       ...trained(false),
@@ -248,7 +250,7 @@ function reach(): string {
   });
   const fits = (one: RunSize) =>
     countRun(machineSizeOf(one)).longestHistory <= 0.8 * STEP_FUNCTIONS_LIMITS.events &&
-    planPayloadBytes(one) <= 200 * 1024;
+    largestPayloadBytes({ ...one, rounds: 2 }) <= 240 * 1024;
   return table(
     [
       "clients",
@@ -267,8 +269,8 @@ function reach(): string {
         whole(shards),
         whole(shards * 64),
         whole(shards * 256),
-        whole(countRoundStates({ ...machineSizeOf(largest), shards: shardsOf(largest) }, true).events),
-        `${Math.round(planPayloadBytes(largest) / 1024)} KiB`,
+        whole(countRoundStates(machineSizeOf(largest).rounds[0]).events),
+        `${Math.round(largestPayloadBytes({ ...largest, rounds: 2 }) / 1024)} KiB`,
       ];
     }),
   );

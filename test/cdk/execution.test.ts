@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "@jest/globals";
 import { parseJob } from "../../gpu-workers/src/parse-job.ts";
 import { alignShardMessage, jobMessage } from "../../shared/src/contracts/job.ts";
-import { type LambdaStageName, type PlannedRun, STAGES } from "../../shared/src/contracts/stages.ts";
+import { type LambdaStageName, type PlannedRound, type PlannedRun, STAGES } from "../../shared/src/contracts/stages.ts";
 import { executeDefinition } from "../support/execute-definition.ts";
 import { definitionOf, deployTemplates, synthesizeTemplates } from "../support/templates.ts";
 
@@ -21,29 +21,33 @@ const EXECUTION = "arn:aws:states:us-east-1:000000000000:execution:any:any";
 const EXECUTION_NAME = "any";
 
 const RUN = "harbour-and-forest";
-const plan: PlannedRun = {
+const harbour = { id: "harbour", compute: "ecs" } as const;
+const forest = { id: "forest", compute: "worker" } as const;
+const first: PlannedRound = {
   run: RUN,
   round: 1,
-  clients: [
-    { id: "harbour", compute: "ecs" },
-    { id: "forest", compute: "worker" },
-  ],
-  parties: [
-    { id: "server", compute: "ecs" },
-    { id: "harbour", compute: "ecs" },
-    { id: "forest", compute: "worker" },
-  ],
+  direction: "both",
+  aggregation: "none",
+  begun: false,
+  members: {
+    clients: [harbour, forest],
+    parties: [{ id: "server", compute: "ecs" }, harbour, forest],
+    toServer: [
+      { source: "harbour", shard: 0 },
+      { source: "forest", shard: 0 },
+    ],
+    toClients: [{ target: "harbour", shard: 0 }],
+  },
+};
+const plan: PlannedRun = {
+  run: RUN,
   maps: [
     { source: "server", target: "harbour" },
     { source: "harbour", target: "server" },
   ],
-  toServer: [
-    { source: "harbour", target: "server", shard: 0 },
-    { source: "forest", target: "server", shard: 0 },
-  ],
-  toClients: [{ source: "server", target: "harbour", shard: 0 }],
   baselines: [{ party: "harbour", compute: "ecs", baseline: "standalone+public" }],
-  aggregation: "none",
+  variants: [],
+  first,
 };
 
 /** Both machines with every stage's input checked by the table; `fail` may throw in a state's place. */
@@ -52,12 +56,20 @@ function federation(
     rounds?: number;
     key?: string;
     plan?: Partial<PlannedRun>;
+    /** of every round */
+    round?: Partial<PlannedRound>;
+    /** rounds that follow the run's own */
+    more?: PlannedRound[];
     taken?: string;
     fail?: (state: string) => void;
   } = {},
 ) {
   const done: string[] = [];
   const inputs: unknown[] = [];
+  const planned = [
+    ...Array.from({ length: options.rounds ?? 2 }, (_, index) => ({ ...first, ...options.round, round: index + 1 })),
+    ...(options.more ?? []),
+  ];
 
   async function lambda({ FunctionName, Payload }: Record<string, unknown>): Promise<unknown> {
     const stage = String(handlers.get(String(FunctionName))).replace(".handler", "") as LambdaStageName;
@@ -65,9 +77,13 @@ function federation(
     inputs.push({ stage, ...input });
     if (stage === "plan-run") {
       const { taken = null } = options;
-      return { run: RUN, taken, machine: taken === null ? { ...plan, ...options.plan } : null };
+      return { run: RUN, taken, machine: taken === null ? { ...plan, first: planned[0], ...options.plan } : null };
     }
-    if (stage === "close-round") return { ...input, done: input.round === (options.rounds ?? 2), dollars: 0.5 };
+    if (stage === "close-round") {
+      const next =
+        planned[planned.findIndex(({ run, round }) => run === input.run && round === input.round) + 1] ?? null;
+      return STAGES["close-round"].output.parse({ ...input, done: next === null, dollars: 0.5, next });
+    }
     return {};
   }
 
@@ -186,9 +202,66 @@ describe("the deployed machines, interpreted", () => {
     const without = federation();
     await without.start();
     expect(count(without.done, "AverageAdapters")).toBe(0);
-    const averaged = federation({ plan: { aggregation: "fedavg" } });
+    const averaged = federation({ round: { aggregation: "fedavg" } });
     await averaged.start();
     expect(count(averaged.done, "AverageAdapters")).toBe(2);
+  });
+
+  it("have each round's own members take part", async () => {
+    const members = {
+      clients: [forest],
+      parties: [{ id: "server", compute: "ecs" } as const, forest],
+      toServer: [{ source: "forest", shard: 0 }],
+      toClients: [{ target: "forest", shard: 0 }],
+    };
+    const { start, done, inputs } = federation({ rounds: 1, more: [{ ...first, round: 2, members }] });
+    await start();
+    expect(count(done, "ClientTrainOnSpot")).toBe(1);
+    expect(count(done, "ClientTrainAtSite")).toBe(2);
+    expect(inputs).toContainEqual(
+      expect.objectContaining({ stage: "align-shard", round: 2, source: "server", target: "forest" }),
+    );
+    expect(inputs).not.toContainEqual(expect.objectContaining({ round: 2, party: "harbour" }));
+    expect(inputs).not.toContainEqual(expect.objectContaining({ round: 2, source: "harbour" }));
+  });
+
+  it("leave the server alone but for what it knew as it came, where clients alone learn", async () => {
+    const members = { ...first.members, parties: first.members.clients, toServer: [] };
+    const { start, done } = federation({ round: { direction: "to-clients", members } });
+    await start();
+    expect(count(done, "ServerExtractOnSpot")).toBe(1);
+    for (const name of ["AlignShardForServer", "SelectForServer", "ServerDistilOnSpot"])
+      expect([name, count(done, name)]).toEqual([name, 0]);
+    expect(count(done, "AlignShardForClient")).toBe(2);
+    expect(count(done, "SelectForClient")).toBe(4);
+  });
+
+  it("transfer nothing where nobody learns from others", async () => {
+    const members = { ...first.members, parties: first.members.clients, toServer: [], toClients: [] };
+    const { start, done } = federation({ round: { direction: "none", aggregation: "fedavg", members } });
+    await start();
+    expect(done.filter((name) => /^(Server|Align|Select)/.test(name))).toEqual([]);
+    expect(count(done, "ClientDistilOnSpot")).toBe(2);
+    expect(count(done, "AverageAdapters")).toBe(2);
+  });
+
+  it("go on with the rounds of a variant, whose first one begins after what it shares with the run", async () => {
+    const variant = { ...first, run: `${RUN}--one-way`, direction: "to-clients" as const };
+    const { start, done, inputs } = federation({
+      rounds: 1,
+      more: [
+        { ...variant, begun: true },
+        { ...variant, round: 2 },
+      ],
+    });
+    await start();
+    expect(count(done, "RunRound")).toBe(3);
+    const ofVariant = inputs.filter((input) => (input as { run?: string }).run === variant.run);
+    expect(ofVariant).not.toContainEqual(expect.objectContaining({ stage: "client-train", round: 1 }));
+    expect(ofVariant).not.toContainEqual(expect.objectContaining({ stage: "server-extract" }));
+    expect(ofVariant).toContainEqual(expect.objectContaining({ stage: "client-distil", round: 1, party: "harbour" }));
+    expect(ofVariant).toContainEqual(expect.objectContaining({ stage: "client-train", round: 2, party: "harbour" }));
+    expect(inputs.at(-1)).toEqual({ stage: "publish-run", run: RUN });
   });
 
   it("run without baselines, too", async () => {

@@ -59,11 +59,11 @@ async function runRound(
     if (round === 1 && direction !== "none") await serverExtract(deps)({ run, round, party: "server" });
   }
   if (direction === "both") {
-    for (const transfer of toServer) await alignShard(deps)({ run, round, ...transfer });
+    for (const transfer of toServer) await alignShard(deps)({ run, round, ...transfer, target: "server" });
     await selectKnowledge(deps)({ run, round, target: "server" });
     await serverDistil(deps)({ run, round, party: "server" });
   }
-  for (const transfer of toClients) await alignShard(deps)({ run, round, ...transfer });
+  for (const transfer of toClients) await alignShard(deps)({ run, round, source: "server", ...transfer });
   for (const { id } of clients) {
     if (direction !== "none") await selectKnowledge(deps)({ run, round, target: id });
     await clientDistil(deps)({ run, round, party: id });

@@ -34,20 +34,9 @@ export class RoundMachine extends Construct {
     { stages, settings }: { stages: StageStates; settings: DeploymentSettings },
   ) {
     super(scope, id);
-    const definition = this.serverJobs()
-      .next(
-        new Choice(this, "IsBegun", {
-          comment: "a variant begins its first round where the run's had not transferred anything",
-        })
-          .when(Condition.booleanEquals("$.begun", false), this.learnAndExtract(stages))
-          .afterwards({ includeOtherwise: true }),
-      )
-      .next(
-        new Choice(this, "DoesServerLearn")
-          .when(Condition.stringEquals("$.direction", "both"), this.distilServer(stages))
-          .afterwards({ includeOtherwise: true }),
-      )
-      .next(this.align(stages, "AlignForClients", "AlignShardForClient", "$.members.toClients"))
+    const teachClients = this.align(stages, "AlignForClients", "AlignShardForClient", "$.members.toClients", {
+      source: "server",
+    })
       .next(this.distilClients(stages))
       .next(
         new Choice(this, "ShouldAverage")
@@ -61,6 +50,15 @@ export class RoundMachine extends Construct {
         this.eachParty("EvaluateParties", "$.members.parties", "evaluate", stages.worker(this, "Evaluate", "evaluate")),
       )
       .next(stages.lambda(this, "CloseRound", "close-round", RUN_AND_ROUND, { outputPath: "$.Payload" }));
+    const teach = new Choice(this, "DoesServerLearn")
+      .when(Condition.stringEquals("$.direction", "both"), this.distilServer(stages).next(teachClients))
+      .otherwise(teachClients);
+    const begin = new Choice(this, "IsBegun", {
+      comment: "a variant begins its first round where the run's had not transferred anything",
+    })
+      .when(Condition.booleanEquals("$.begun", false), this.learnAndExtract(stages).next(teach))
+      .otherwise(teach);
+    const definition = this.serverJobs().next(begin);
     this.machine = new HouseMachine(this, "Machine", {
       name: settings.names.roundMachine,
       definition,
@@ -110,7 +108,7 @@ export class RoundMachine extends Construct {
   }
 
   private distilServer(stages: StageStates): Chain {
-    return this.align(stages, "AlignForServer", "AlignShardForServer", "$.members.toServer")
+    return this.align(stages, "AlignForServer", "AlignShardForServer", "$.members.toServer", { target: "server" })
       .next(stages.lambda(this, "SelectForServer", "select-knowledge", { ...RUN_AND_ROUND, target: "server" }))
       .next(stages.serverWorker(this, "ServerDistil", "server-distil", "$.server.distil"));
   }
@@ -143,13 +141,21 @@ export class RoundMachine extends Construct {
     }).itemProcessor(each);
   }
 
-  private align(stages: StageStates, stateName: string, eachName: string, itemsPath: string): MapState {
+  /** @param fixed - the side that is the same for all; the items name the other */
+  private align(
+    stages: StageStates,
+    stateName: string,
+    eachName: string,
+    itemsPath: string,
+    fixed: { source: string } | { target: string },
+  ): MapState {
     return new MapState(this, stateName, {
       itemsPath,
       itemSelector: {
         ...RUN_AND_ROUND,
-        source: JsonPath.stringAt(`${ITEM}.source`),
-        target: JsonPath.stringAt(`${ITEM}.target`),
+        ...("source" in fixed ? { target: JsonPath.stringAt(`${ITEM}.target`) } : {}),
+        ...("target" in fixed ? { source: JsonPath.stringAt(`${ITEM}.source`) } : {}),
+        ...fixed,
         shard: JsonPath.numberAt(`${ITEM}.shard`),
       },
       resultPath: JsonPath.DISCARD,

@@ -1,6 +1,5 @@
 import { artefactKeys, MANIFEST } from "@fedmkt/shared/contracts/keys.ts";
 import type { Plan } from "@fedmkt/shared/contracts/plan.ts";
-import type { RoundMembers } from "@fedmkt/shared/contracts/stages.ts";
 import { plannedRound, variantPlan } from "@fedmkt/shared/use-cases/plan-rounds.ts";
 import { count } from "../count.ts";
 
@@ -84,7 +83,7 @@ function* stepsOfRound(plan: Plan, round: number): Generator<Step> {
       stage,
       ids.map(({ id }) => ({ who: id, key: `${artefactKeys.job(run, round, stage, id)}/${MANIFEST}` })),
     );
-  const shards = (transfers: RoundMembers["toServer"]) =>
+  const shards = (transfers: readonly { source: string; target: string; shard: number }[]) =>
     step(
       "align-shard",
       transfers.map(({ source, target, shard }) => ({
@@ -98,11 +97,11 @@ function* stepsOfRound(plan: Plan, round: number): Generator<Step> {
     if (round === 1 && direction !== "none") yield jobs("server-extract", server);
   }
   if (direction === "both") {
-    yield shards(members.toServer);
+    yield shards(members.toServer.map((transfer) => ({ ...transfer, target: "server" })));
     yield step("select-knowledge", [{ who: "server", key: artefactKeys.selection(run, round, "server") }]);
     yield jobs("server-distil", server);
   }
-  yield shards(members.toClients);
+  yield shards(members.toClients.map((transfer) => ({ source: "server", ...transfer })));
   yield jobs("client-distil", members.clients);
   if (aggregation === "fedavg")
     yield step("average-adapters", [{ who: "clients", key: `${artefactKeys.averaged(run, round)}/${MANIFEST}` }]);

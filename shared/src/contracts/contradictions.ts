@@ -37,7 +37,9 @@ export function findContradictions(spec: unknown): SpecIssue[] {
   });
 
   sets.forEach((set, index) => {
-    issues.push(...findSetContradictions(set).map(({ key, message }) => ({ path: ["evaluation", index, ...key], message })));
+    issues.push(
+      ...findSetContradictions(set).map(({ key, message }) => ({ path: ["evaluation", index, ...key], message })),
+    );
   });
 
   const workers = clients.filter(({ compute }) => compute === "worker").map(({ id }) => id);
@@ -70,9 +72,9 @@ export function findContradictions(spec: unknown): SpecIssue[] {
 function findMembershipContradictions({ rounds, clients: given }: Mapping): SpecIssue[] {
   const issues: SpecIssue[] = [];
   const clients = list(given).map(mapping);
-  const last = typeof rounds === "number" ? rounds : MOST_ROUNDS;
-  const stays = clients.map(({ joinsAtRound = 1, leavesAfterRound = last }) => ({ joinsAtRound, leavesAfterRound }));
-  stays.forEach(({ joinsAtRound, leavesAfterRound }, index) => {
+  // of a wrong number of rounds that is told, and nothing that follows from it
+  const last = typeof rounds === "number" && rounds >= 1 ? rounds : MOST_ROUNDS;
+  clients.forEach(({ joinsAtRound, leavesAfterRound }, index) => {
     for (const [key, round] of [
       ["joinsAtRound", joinsAtRound] as const,
       ["leavesAfterRound", leavesAfterRound] as const,
@@ -88,8 +90,12 @@ function findMembershipContradictions({ rounds, clients: given }: Mapping): Spec
   if (typeof rounds !== "number" || rounds > MOST_ROUNDS || clients.length === 0) return issues;
   const empty: number[] = [];
   for (let round = 1; round <= rounds; round++)
-    if (!stays.some((stay) => !(Number(stay.joinsAtRound) > round || Number(stay.leavesAfterRound) < round)))
-      empty.push(round);
+    if (
+      clients.every(
+        ({ joinsAtRound, leavesAfterRound }) => round < Number(joinsAtRound) || Number(leavesAfterRound) < round,
+      )
+    )
+      empty.push(round); // what is not given is no number, and bounds nothing
   if (empty.length > 0)
     issues.push({
       path: ["clients"],
@@ -165,13 +171,21 @@ function findMeanContradictions({ method = "product", distillation }: Mapping): 
 }
 
 /** Of one held-out set: metrics of another task than its own, and what belongs to generation alone. */
-function findSetContradictions({ task = "text", metrics, maxTokens, stop }: Mapping): { key: PropertyKey[]; message: string }[] {
+function findSetContradictions({
+  task = "text",
+  metrics,
+  maxTokens,
+  stop,
+}: Mapping): { key: PropertyKey[]; message: string }[] {
   if (!TASKS.includes(task as Task)) return [];
   const allowed = metricsOf(task as Task, "all");
   const found: { key: PropertyKey[]; message: string }[] = [];
   list(metrics).forEach((metric, index) => {
     if (SCORE_METRIC_NAMES.includes(metric as ScoreMetricName) && !allowed.includes(metric as ScoreMetricName))
-      found.push({ key: ["metrics", index], message: `a set of task ${task} has the metrics ${allowed.join(", ")}, not ${metric}` });
+      found.push({
+        key: ["metrics", index],
+        message: `a set of task ${task} has the metrics ${allowed.join(", ")}, not ${metric}`,
+      });
   });
   for (const [key, value] of Object.entries({ maxTokens, stop }))
     if (value !== undefined && task !== "generation")

@@ -29,8 +29,9 @@ export const roundMembers = z.strictObject({
   clients: z.array(partyRef).min(1),
   /** whoever learns in it, and is scored after it */
   parties: z.array(partyRef).min(1),
-  toServer: z.array(transferRef),
-  toClients: z.array(transferRef),
+  /** shards that are translated for the server, and for clients from the server's: short, since a round's state holds them twice */
+  toServer: z.array(transferRef.pick({ source: true, shard: true })),
+  toClients: z.array(transferRef.pick({ target: true, shard: true })),
 });
 
 /** All that the round machine needs to know of one round, of a run or of a variant of it. */

@@ -143,7 +143,7 @@ async function readEvaluation(
  * A state's input and output hold at most 256 KiB. The state that waits for a round gets the round's input and its output together,
  * each with its members; the rest is for the machine's own words.
  */
-const MAX_ROUND_BYTES = 110 * 1024;
+const MAX_ROUND_BYTES = 120 * 1024;
 const MAX_MACHINE_BYTES = 200 * 1024;
 
 /** Of the events that an execution's history holds, a fifth is kept for retries and for machines that are taken away. */

@@ -34,12 +34,13 @@ export function doesServerLearn({ distillation: { direction } }: RunSpec): boole
 export function membersOf(spec: RunSpec, shards: number, round: number): RoundMembers {
   const clients = clientsOf(spec, round).map(({ id, compute }) => ({ id, compute }));
   const { direction } = spec.distillation;
-  const eachShard = (source: string, target: string) =>
-    Array.from({ length: shards }, (_, shard) => ({ source, target, shard }));
+  const places = Array.from({ length: shards }, (_, shard) => shard);
   return {
     clients,
     parties: doesServerLearn(spec) ? [SERVER, ...clients] : clients,
-    toServer: direction === "both" ? clients.flatMap(({ id }) => eachShard(id, SERVER.id)) : [],
-    toClients: direction === "none" ? [] : clients.flatMap(({ id }) => eachShard(SERVER.id, id)),
+    toServer:
+      direction === "both" ? clients.flatMap(({ id: source }) => places.map((shard) => ({ source, shard }))) : [],
+    toClients:
+      direction === "none" ? [] : clients.flatMap(({ id: target }) => places.map((shard) => ({ target, shard }))),
   };
 }

@@ -185,7 +185,7 @@ describe("planning a run", () => {
   });
 
   it.each([
-    [1500, /1500 shards.*a state of \d+ bytes.*raise samplesPerShard/],
+    [1500, /1500 shards.*a round's state of \d+ bytes, over 122880.*raise samplesPerShard/],
     [650, /650 shards.*a history of 20\d\d\d events, over 20000.*raise samplesPerShard/],
   ])("refuses %i shards for two clients: the state machine cannot carry them", async (samples, message) => {
     writeFileSync(

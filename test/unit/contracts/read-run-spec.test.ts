@@ -133,12 +133,14 @@ describe("reading a run's spec", () => {
     expect(mistakesIn(SPEC.replace("id: ward", `id: ${name}`)).join()).toContain("clients[1].id: ");
   });
 
-  it("refuses two hyphens in a client's name, which stand between two clients' names in a key", () => {
+  it("refuses two hyphens in a name, which stand between two clients' names in a key, and between a run and its variants", () => {
     expect(mistakesIn(SPEC.replace("id: ward", "id: ward--two"))).toEqual([
       '12 clients[1].id: expected lower-case letters, digits and single -, starting with a letter or digit, at most 40, got "ward--two"',
     ]);
     expect(mistakesIn(SPEC.replace("id: ward", "id: ward-two-b"))).toEqual([]);
-    expect(mistakesIn(SPEC.replace("name: toy", "name: toy--two"))).toEqual([]);
+    expect(mistakesIn(SPEC.replace("name: toy", "name: toy--fedavg"))).toEqual([
+      expect.stringContaining("name: expected lower-case letters, digits and single -"),
+    ]);
   });
 
   it("is an InvalidInputError whose message lists every mistake", () => {
@@ -257,5 +259,80 @@ post_fedavg: false
     expect(mistakesIn(third("{ dropout: 0.05 }"))).toEqual([]);
     expect(mistakesIn(third("{ dropout: 0 }"))).toHaveLength(1);
     expect(mistakesIn(third("{ rank: 4 }"))).toEqual([expect.stringContaining("fedavg needs the same lora settings")]);
+  });
+
+  describe("with clients that come and go", () => {
+    const spec = (harbour: string, ward: string, rounds = 4) =>
+      SPEC.replace("rounds: 2", `rounds: ${rounds}`)
+        .replace("  - id: harbour", `  - id: harbour\n    ${harbour}`)
+        .replace("  - id: ward", `  - id: ward\n    ${ward}`);
+
+    it("has them take part from the first to the last round unless it says otherwise", () => {
+      const { clients } = readRunSpec(SPEC, "run.yaml");
+      expect(clients.map(({ joinsAtRound, leavesAfterRound }) => [joinsAtRound, leavesAfterRound])).toEqual([
+        [1, undefined],
+        [1, undefined],
+      ]);
+      expect(mistakesIn(spec("joinsAtRound: 2", "leavesAfterRound: 3"))).toEqual([]);
+    });
+
+    it("refuses that they leave before they come, or come after the run", () => {
+      expect(mistakesIn(spec("joinsAtRound: 3\n    leavesAfterRound: 2", "joinsAtRound: 1"))).toEqual([
+        expect.stringContaining("clients[0].leavesAfterRound: expected at least joinsAtRound (3), got 2"),
+      ]);
+      expect(mistakesIn(spec("joinsAtRound: 5", "leavesAfterRound: 9"))).toEqual([
+        expect.stringContaining("clients[0].joinsAtRound: expected at most rounds (4), got 5"),
+        expect.stringContaining("clients[1].leavesAfterRound: expected at most rounds (4), got 9"),
+      ]);
+    });
+
+    it("refuses rounds without any client, and names them", () => {
+      expect(mistakesIn(spec("leavesAfterRound: 1", "joinsAtRound: 3"))).toEqual([
+        expect.stringContaining("clients: every round needs a client: round 2 of 4 would have none"),
+      ]);
+      expect(mistakesIn(spec("joinsAtRound: 8", "joinsAtRound: 9", 9))).toEqual([
+        expect.stringContaining("rounds 1, 2, 3, 4, 5, … of 9 would have none"),
+      ]);
+    });
+  });
+
+  describe("with baselines that it cannot have", () => {
+    const asking = (baseline: string, more = "") => mistakesIn(`${SPEC}\nbaselines: [${baseline}]\n${more}\n`);
+
+    it("trains the server on private sets in a simulation alone, and never on those of a site", () => {
+      expect(asking("centralized")).toEqual([expect.stringMatching(/baselines\[0\]: centralized.*simulation: true/)]);
+      expect(asking("centralized", "simulation: true")).toEqual([]);
+      const site = SPEC.replace("  - id: ward", "  - id: ward\n    compute: worker");
+      expect(mistakesIn(`${site}\nbaselines: [standalone, centralized]\nsimulation: true\n`)).toEqual([
+        expect.stringMatching(/baselines\[1\]: centralized.*ward does not leave its site/),
+      ]);
+    });
+
+    it("refuses one that would be the run itself, or that has nothing to compare", () => {
+      expect(asking("one-way")).toEqual([]);
+      expect(asking("one-way", "llm_training: false")).toEqual([
+        expect.stringContaining("one-way would be this very run, whose direction is to-clients"),
+      ]);
+      expect(asking("one-way", "distillation: { direction: none }")).toEqual([
+        expect.stringContaining("with direction: none nothing is transferred"),
+      ]);
+      const averaged = "aggregation: fedavg\ndistillation: { direction: none }";
+      expect(asking("fedavg, fedavg+public", averaged)).toEqual([
+        expect.stringContaining("baselines[1]: fedavg+public would be this very run"),
+      ]);
+    });
+
+    it("averages adapters of one shape alone", () => {
+      const other = SPEC.replace("id: ward", "id: ward\n    lora: { rank: 4 }");
+      expect(mistakesIn(`${other}\nbaselines: [standalone, fedavg, fedavg+public]\n`)).toEqual([
+        expect.stringMatching(/baselines\[1\]: fedavg needs the same lora settings/),
+        expect.stringMatching(/baselines\[2\]: fedavg needs the same lora settings/),
+      ]);
+    });
+  });
+
+  it("takes FATE-LLM's name of one-way transfer", () => {
+    const direction = (text: string) => readRunSpec(`${SPEC}\n${text}\n`, "run.yaml").distillation.direction;
+    expect(["", "llm_training: true", "llm_training: false"].map(direction)).toEqual(["both", "both", "to-clients"]);
   });
 });

@@ -32,7 +32,7 @@ async function call<S extends "close-round" | "fail-run" | "select-knowledge" | 
 describe("what a function counts", () => {
   it("is what the run has cost and that a round closed, by the deployed function", async () => {
     const round = { run: "toy", round: 2 };
-    await call("close-round", round, { ...round, done: false, dollars: 1.5 });
+    await call("close-round", round, { ...round, done: true, dollars: 1.5, next: null });
     expect(metrics()).toEqual([
       expect.objectContaining({
         service: "fedmkt",

@@ -9,8 +9,9 @@ type Close = (deps: { done: boolean }) => (input: { run: string; round: number }
   round: number;
   done: boolean;
   dollars: number;
+  next: null;
 }>;
-const closeRound: Close = (deps) => async (input) => ({ ...input, done: deps.done, dollars: 0 });
+const closeRound: Close = (deps) => async (input) => ({ ...input, done: deps.done, dollars: 0, next: null });
 const handlerOf = (useCase: Close, logger = new RecordingLogger()) => ({
   handler: createStageHandler("close-round", useCase, { done: true }, logger as never),
   logger,
@@ -26,6 +27,7 @@ describe("a stage's handler", () => {
       round: 2,
       done: true,
       dollars: 0,
+      next: null,
     });
   });
 

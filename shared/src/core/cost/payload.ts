@@ -17,7 +17,7 @@ function roundBytes(size: RunSize, { direction, clients, parties }: RoundSize): 
   let bytes = JSON.stringify({ clients: refs(clients), parties: refs(parties) }).length;
   for (const { id } of clients)
     for (let shard = 0; shard < shardsOf(size); shard++)
-      bytes += ways * (JSON.stringify({ source: id, target: size.server.id, shard }).length + 1);
+      bytes += ways * (JSON.stringify({ source: id, shard }).length + 1);
   return bytes;
 }
 

@@ -66,6 +66,7 @@ describe("the work of a run", () => {
       const baselines = [{ party: "harbour", trainsOnPrivate, trainsOnPublic }];
       const [baseline] = workerJobs(runSize({ rounds: 2, clients: [client], baselines }));
       expect(baseline).toEqual({
+        variant: null,
         stage: "run-baseline",
         party: "harbour",
         round: 0,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { planPayloadBytes } from "../../../../shared/src/core/cost/payload.ts";
+import { largestPayloadBytes } from "../../../../shared/src/core/cost/payload.ts";
 import type { RunSize } from "../../../../shared/src/core/cost/run-size.ts";
 import { alignedBytes, knowledgeBytes, stageRequests } from "../../../../shared/src/core/cost/stage-requests.ts";
 import { partySize, runSize } from "../../../support/run-size.ts";
@@ -170,23 +170,117 @@ describe("the bytes of knowledge", () => {
 
 describe("the bytes of the run machine's state", () => {
   const bytes = (value: object) => JSON.stringify(value).length + 1;
+  const refs = (...ids: string[]) => ids.map((id) => ({ id, compute: "ecs" }));
+  const transfers = (...clients: string[]) =>
+    clients.flatMap((source) => [0, 1].map((shard) => bytes({ source, shard }))).reduce((sum, one) => sum + one, 0);
+  const parties = bytes({ clients: refs("harbour", "quay"), parties: refs("server", "harbour", "quay") }) - 1;
 
-  it("are a frame and the parties, and an entry for each transfer, baseline and map", () => {
-    const size = smallRun({ maps: 3 });
-    const [clients, parties] = [
-      ["harbour", "quay"],
-      ["server", "harbour", "quay"],
-    ].map((ids) => ids.map((id) => ({ id, compute: "ecs" })));
-    const transfers = ["harbour", "quay"].flatMap((source) =>
-      [0, 1].map((shard) => 2 * bytes({ source, target: "server", shard })),
-    );
-    expect(planPayloadBytes(size)).toBe(
+  it("are a frame, what was planned and the first round, where there is one", () => {
+    expect(largestPayloadBytes(smallRun({ rounds: 1, maps: 3 }))).toBe(
       700 +
-        (bytes({ clients, parties }) - 1) +
-        transfers.reduce((sum, one) => sum + one, 0) +
+        parties +
+        2 * transfers("harbour", "quay") +
         bytes({ party: "harbour", compute: "worker", baseline: "standalone+public" }) +
         bytes({ party: "server", compute: "worker", baseline: "standalone+public" }) +
         3 * bytes({ source: "server", target: "harbour" }),
     );
+  });
+
+  it("are two rounds' members at once where there are more", () => {
+    const bare = { maps: 0, baselines: [] };
+    const both = 2 * (parties + 2 * transfers("harbour", "quay"));
+    expect(largestPayloadBytes(smallRun(bare))).toBe(700 + both);
+    const quay = { ...party("quay", 300), leavesAfterRound: 1 };
+    const alone = bytes({ clients: refs("harbour"), parties: refs("server", "harbour") }) - 1;
+    expect(largestPayloadBytes(smallRun({ ...bare, clients: [party("harbour", 200), quay] }))).toBe(
+      700 + parties + 2 * transfers("harbour", "quay") + alone + 2 * transfers("harbour"),
+    );
+  });
+
+  it("are less where fewer learn", () => {
+    const one = (direction: RunSize["direction"]) =>
+      largestPayloadBytes(smallRun({ rounds: 1, maps: 0, baselines: [], direction }));
+    const clients = bytes({ clients: refs("harbour", "quay"), parties: refs("harbour", "quay") }) - 1;
+    expect(one("to-clients")).toBe(700 + clients + transfers("harbour", "quay"));
+    expect(one("none")).toBe(700 + clients);
+  });
+});
+
+describe("the requests of runs of other kinds", () => {
+  const runsOf = (size: RunSize) =>
+    Object.fromEntries(stageRequests(size).map(({ stage, runs }) => [stage, runs] as const));
+
+  it("leave out what is for the server alone where clients alone learn", () => {
+    const runs = runsOf(smallRun({ direction: "to-clients", averages: false }));
+    expect(runs).toMatchObject({ "server-extract": 1, "server-distil": 0, "align-shard": 8, evaluate: 4 });
+    expect(runs["select-knowledge"]).toBe(4);
+  });
+
+  it("leave out extraction, alignment and selection where nothing is transferred", () => {
+    const size = smallRun({ direction: "none" });
+    expect(runsOf(size)).toMatchObject({
+      "client-train": 4,
+      "server-extract": 0,
+      "align-shard": 0,
+      "select-knowledge": 0,
+      "server-distil": 0,
+      "client-distil": 4,
+      "average-adapters": 2,
+      evaluate: 4,
+      "close-round": 2,
+    });
+    // of each client in each round two shards, and reading the public set
+    const trained = rowOf("client-train", smallRun());
+    expect(trained.writes - rowOf("client-train", size).writes).toBe(4 * 2);
+    expect(trained.reads - rowOf("client-train", size).reads).toBe(4);
+    // the choice of the server and of each client, and one manifest of the server's
+    expect(rowOf("close-round", size).reads).toBe(
+      // the plan; of 2 parties scores, of 2 clients 2 manifests; usage of 2 + 6 and 2 + 12 jobs; a stop
+      2 * (1 + 2 * 3 + 2 * 2 * 2) + 8 + 14 + 1,
+    );
+  });
+
+  it("count a variant's rounds, without what it takes from the run's first, and its plan", () => {
+    const variant = { name: "one-way", direction: "to-clients", averages: false, trainsOnPublic: true } as const;
+    const [without, size] = [smallRun({ averages: false }), smallRun({ averages: false, variants: [variant] })];
+    const [before, after] = [runsOf(without), runsOf(size)];
+    const more = Object.fromEntries(Object.entries(after).map(([stage, runs]) => [stage, runs - before[stage]]));
+    expect(more).toEqual({
+      "plan-run": 0,
+      "map-vocabulary": 0,
+      "run-baseline": 0,
+      "client-train": 2,
+      "server-extract": 0,
+      "align-shard": 8,
+      "select-knowledge": 4,
+      "server-distil": 0,
+      "client-distil": 4,
+      "average-adapters": 0,
+      evaluate: 4,
+      "close-round": 2,
+      "publish-run": 0,
+    });
+    expect(rowOf("plan-run", size).writes).toBe(rowOf("plan-run", without).writes + 1);
+    // which variants there are only the run's own plan says
+    expect(rowOf("close-round", size).writes).toBe(2 * (3 + 1 + 1) + 2 * (2 + 3 + 1));
+  });
+
+  it("count a client's rounds alone, and its first one without an adapter", () => {
+    const quay = { ...party("quay", 300), joinsAtRound: 2 };
+    const size = smallRun({ clients: [party("harbour", 200), quay] });
+    expect(runsOf(size)).toMatchObject({ "client-train": 3, "align-shard": 12, evaluate: 5, "client-distil": 3 });
+    const all = rowOf("client-train", smallRun());
+    const one = rowOf("client-train", smallRun({ rounds: 1, clients: [party("quay", 300)], baselines: [] }));
+    // quay's second of two rounds is gone, which read what was done before
+    expect(all.reads - rowOf("client-train", size).reads).toBe(one.reads + 5);
+  });
+
+  it("of centralized read every private set", () => {
+    const asked = (privateTokens?: number) =>
+      rowOf(
+        "run-baseline",
+        smallRun({ baselines: [{ party: "server", trainsOnPrivate: true, trainsOnPublic: true, privateTokens }] }),
+      );
+    expect(asked(1_000).reads).toBe(asked().reads + 1);
   });
 });

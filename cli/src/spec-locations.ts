@@ -156,6 +156,7 @@ function findLocations(value: unknown): Location[] {
     { path, kind: "file" },
     { path: [...path, "path"], kind: "file" },
     { path: [...path, "keepCharactersOf"], kind: "file" },
+    { path: [...path, "chatTemplate"], kind: "file" },
   ];
   const places: Location[] = [
     { path: ["server", "model"], kind: "model" },

@@ -16,6 +16,12 @@ export const DATA_ARGUMENTS = {
     valueHint: "name",
     description: `how raw rows become prompts and answers: a name (${TEMPLATE_NAMES.join(", ")}) or a file with one of your own: docs/data.md`,
   },
+  "chat-template": {
+    type: "string",
+    valueHint: "file",
+    description:
+      "a tokenizer_config.json, whose chat template writes rows of messages; without it, a line for each message",
+  },
 } as const satisfies ArgsDef;
 
 /**
@@ -25,7 +31,14 @@ export const DATA_ARGUMENTS = {
  */
 export function dataSettings({ args, io }: Pick<CommandContext, "args" | "io">, shown: string): DataSpec {
   const template = args.template as string | undefined;
-  return { path: resolve(io.cwd, shown), ...(template !== undefined && { template: readTemplate(template, io.cwd) }) };
+  const chatTemplate = args["chat-template"] as string | undefined;
+  if (template !== undefined && chatTemplate !== undefined)
+    throw new InvalidInputError("BAD_ARGUMENT", "expected one of --template and --chat-template");
+  return {
+    path: resolve(io.cwd, shown),
+    ...(template !== undefined && { template: readTemplate(template, io.cwd) }),
+    ...(chatTemplate !== undefined && { chatTemplate: resolve(io.cwd, chatTemplate) }),
+  };
 }
 
 function readTemplate(given: string, cwd: string): TemplateSpec {

@@ -2,7 +2,7 @@ import { FileMaterial } from "@fedmkt/shared/adapters/material/file-material.ts"
 import { openTemplate } from "@fedmkt/shared/adapters/templates/open-template.ts";
 import { openTokenizer } from "@fedmkt/shared/adapters/tokenizers/open-tokenizer.ts";
 import type { DataSpec, EvaluationSet, RunSpec } from "@fedmkt/shared/contracts/run-spec.ts";
-import { partySpec } from "@fedmkt/shared/contracts/run-spec.ts";
+import { dataLocations, partySpec } from "@fedmkt/shared/contracts/run-spec.ts";
 import { USUAL_ANSWER_TOKENS } from "@fedmkt/shared/contracts/score-metrics.ts";
 import { deriveVariant, variantsOf } from "@fedmkt/shared/contracts/variants.ts";
 import { encodeSample } from "@fedmkt/shared/core/alignment/encode-sample.ts";
@@ -66,8 +66,8 @@ export async function measureRun(spec: RunSpec): Promise<MeasuredRun> {
     if (isAtHand(partySpec(spec, id).model, "model")) planned.set(id, await planParty(deps, spec, id));
 
   const readSet = async (what: string, data: DataSpec, read: () => Promise<Sample[]>, times = 1): Promise<TextSet> => {
-    const { path, keepCharactersOf = path, template } = data;
-    if ([path, keepCharactersOf].every((place) => isAtHand(place, "file"))) return textSet(await read());
+    const { template } = data;
+    if (dataLocations(data).every((place) => isAtHand(place, "file"))) return textSet(await read());
     const samples = data.samples ?? ASSUMED.samples;
     const bytes = Math.ceil(spec.sampleBytes * (template === undefined ? 1 : ASSUMED.uncutShare));
     const each = times === 1 ? "" : `, ${times} choices each`;

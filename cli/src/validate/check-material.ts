@@ -4,7 +4,7 @@ import { FileMaterial } from "@fedmkt/shared/adapters/material/file-material.ts"
 import { openTemplate } from "@fedmkt/shared/adapters/templates/open-template.ts";
 import { openTokenizer } from "@fedmkt/shared/adapters/tokenizers/open-tokenizer.ts";
 import { controlKeys } from "@fedmkt/shared/contracts/keys.ts";
-import { type DataSpec, partySpec, type RunSpec } from "@fedmkt/shared/contracts/run-spec.ts";
+import { dataLocations, partySpec, type RunSpec } from "@fedmkt/shared/contracts/run-spec.ts";
 import { encodeSample } from "@fedmkt/shared/core/alignment/encode-sample.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import type { Sample } from "@fedmkt/shared/core/samples/sample.ts";
@@ -99,7 +99,7 @@ export async function checkMaterial(spec: RunSpec, yaml: Uint8Array): Promise<Ma
   const trainedOn = new Map<string, Sample[]>();
   const publicSet: Sample[] = [];
   for (const [index, { id, private: data }] of spec.clients.entries())
-    await look(["clients", index, "private"], `${id}'s private set`, locationsOf(data), async () => {
+    await look(["clients", index, "private"], `${id}'s private set`, dataLocations(data), async () => {
       const samples = await readSampleSet(deps, data, spec.sampleBytes, `client ${id}: private`);
       for (const sample of samples) encode(sample, parties.get(id));
       trainedOn.set(id, samples);

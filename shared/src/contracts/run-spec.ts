@@ -69,20 +69,35 @@ export const trainingSpec = z.strictObject({
   threads: z.int().min(1).max(256).default(1).describe("part of the spec, since sums depend on it"),
 });
 
-const dataSettings = z.strictObject({
-  path: location,
-  from: z.int().min(0).optional().describe("first sample taken, counted after cutting"),
-  samples: z.int().min(1).optional().describe("how many samples are taken; all unless given"),
-  every: z.int().min(1).optional().describe("takes every n-th sample, so that a slice spans the text"),
-  collapseWhitespace: z.boolean().optional().describe("runs of white space become one space, before cutting"),
-  keepCharactersOf: location
-    .optional()
-    .describe("a tokenizer.json; characters it cannot write are dropped, before cutting"),
-  template: templateSpec.optional(),
-});
+const dataSettings = z
+  .strictObject({
+    path: location,
+    from: z.int().min(0).optional().describe("first sample taken, counted after cutting"),
+    samples: z.int().min(1).optional().describe("how many samples are taken; all unless given"),
+    every: z.int().min(1).optional().describe("takes every n-th sample, so that a slice spans the text"),
+    collapseWhitespace: z.boolean().optional().describe("runs of white space become one space, before cutting"),
+    keepCharactersOf: location
+      .optional()
+      .describe("a tokenizer.json; characters it cannot write are dropped, before cutting"),
+    template: templateSpec.optional(),
+    chatTemplate: location
+      .optional()
+      .describe(
+        "a tokenizer_config.json; its chat template writes rows of messages, for all parties alike; without it, a line for each message",
+      ),
+  })
+  .refine(({ template, chatTemplate }) => template === undefined || chatTemplate === undefined, {
+    path: ["chatTemplate"],
+    message: "expected one of template and chatTemplate",
+  });
 
 /** A JSONL file (`text`; `prompt`/`completion`; `instruction`/`input`/`output`; `messages`) or plain text cut into samples. */
 export const dataSpec = z.union([location.transform((path): z.infer<typeof dataSettings> => ({ path })), dataSettings]);
+
+/** Everything that has to be read for a data set. */
+export function dataLocations({ path, keepCharactersOf, chatTemplate }: z.infer<typeof dataSettings>): string[] {
+  return [path, keepCharactersOf, chatTemplate].filter((place) => place !== undefined);
+}
 
 /** Of one party; what is left out is `distillation.lambda`. */
 const partyLambda = z

@@ -153,6 +153,16 @@ function parseInstruction(fields: Fields, line: number, refuse: Refuse): RawReco
 }
 
 function parseMessages({ messages }: Fields, line: number, refuse: Refuse): RawRecord {
+  const checked = checkMessages(messages, refuse);
+  const prompt = checked
+    .slice(0, -1)
+    .map(({ role, content }) => `${role}: ${content}\n`)
+    .join("");
+  return { kind: "completion", line, prompt, completion: checked[checked.length - 1].content };
+}
+
+/** @returns the messages of a conversation, the last of which is the assistant's and not empty */
+export function checkMessages(messages: unknown, refuse: Refuse): { role: string; content: string }[] {
   if (!Array.isArray(messages) || messages.length === 0)
     throw refuse(`messages: expected a list of messages, got ${describeValue(messages)}`);
   const checked = messages.map((message: unknown, index) => {
@@ -165,13 +175,12 @@ function parseMessages({ messages }: Fields, line: number, refuse: Refuse): RawR
       throw refuseMessage(`role: expected one of ${ROLES.join(", ")}, got ${describeValue(role)}`);
     return { role, content: checkText(fields, "content", refuseMessage) };
   });
-  const last = checked.pop()!;
+  const last = checked[checked.length - 1];
   if (last.role !== "assistant" || last.content === "")
     throw refuse(
-      `messages[${checked.length}]: expected the last message to be the assistant's and not empty, got ${last.role === "assistant" ? describeValue(last.content) : `the ${last.role}'s`}`,
+      `messages[${checked.length - 1}]: expected the last message to be the assistant's and not empty, got ${last.role === "assistant" ? describeValue(last.content) : `the ${last.role}'s`}`,
     );
-  const prompt = checked.map(({ role, content }) => `${role}: ${content}\n`).join("");
-  return { kind: "completion", line, prompt, completion: last.content };
+  return checked;
 }
 
 function parseChoice(promptKey: string, fields: Fields, line: number, refuse: Refuse): RawRecord {

@@ -13,7 +13,10 @@ export function hashSample(bytes: Uint8Array): Uint8Array {
 /** Samples as canonical JSON Lines: the same samples are always the same bytes, so that their hash names the set. */
 export function writeSamples(samples: readonly Sample[]): Uint8Array {
   return writeJsonLines(
-    samples.map(({ id, kind, line, prompt, answer }) => ({ id: formatSampleId(id), kind, line, prompt, answer })),
+    samples.map(({ id, kind, line, prompt, answer, marks }) => ({
+      ...{ id: formatSampleId(id), kind, line, prompt, answer },
+      ...(marks !== undefined && { marks }),
+    })),
   );
 }
 
@@ -26,7 +29,8 @@ export function readSamples(bytes: Uint8Array, what: string): Sample[] {
   const seen = new Set<string>();
   return Array.from(readJsonLines(bytes, what), ({ line: at, value }) => {
     const place = `${what}, line ${at}`;
-    const { id, kind, line, prompt, answer } = checkKeys(value, ["id", "kind", "line", "prompt", "answer"], place);
+    const keys = ["id", "kind", "line", "prompt", "answer", ...(hasMarks(value) ? ["marks"] : [])];
+    const { id, kind, line, prompt, answer, marks } = checkKeys(value, keys, place);
     if (kind !== "text" && kind !== "completion") throw invalid(place, 'kind: expected "text" or "completion"', kind);
     if (typeof prompt !== "string" || !prompt.isWellFormed() || (kind === "text" && prompt !== ""))
       throw invalid(place, `prompt: expected ${kind === "text" ? "no text" : "text"}`, prompt);
@@ -38,8 +42,19 @@ export function readSamples(bytes: Uint8Array, what: string): Sample[] {
     if (id !== formatSampleId(expected)) throw invalid(place, "id: expected that of its prompt and answer", id);
     if (seen.has(id as string)) throw invalid(place, "id: expected each sample once", id);
     seen.add(id as string);
-    return { id: expected, prompt, answer, kind, line: line as number };
+    const sample: Sample = { id: expected, prompt, answer, kind, line: line as number };
+    if (marks === undefined) return sample;
+    if (!isMarks(marks)) throw invalid(place, "marks: expected a list of texts that are not empty", marks);
+    return { ...sample, marks };
   });
+}
+
+function hasMarks(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "marks" in value;
+}
+
+function isMarks(marks: unknown): marks is string[] {
+  return Array.isArray(marks) && marks.every((mark) => typeof mark === "string" && mark !== "");
 }
 
 /** Multiple-choice questions as canonical JSON Lines. */

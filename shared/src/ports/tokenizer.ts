@@ -10,9 +10,10 @@ export interface Tokenizer {
    * @returns ids: token ids; ends: for each token the UTF-8 byte offset in `text` up to which text has been consumed once
    *   the token is read, ascending; startEnd: the end before the first token, 0, or −1 where the tokenizer first writes a
    *   space that is not in the text (SentencePiece's prefix), so that "nothing read" and "only the added space read" differ.
+   * @param marks - texts that are read as special tokens where the tokenizer has such; it reads none in a text unless told
    * @throws InvalidInputError `UNREPRESENTABLE_TEXT` where the tokens cannot be laid over the text
    */
-  encode(text: string): { ids: Int32Array; ends: Int32Array; startEnd: -1 | 0 };
+  encode(text: string, marks?: readonly string[]): { ids: Int32Array; ends: Int32Array; startEnd: -1 | 0 };
   decode(ids: ArrayLike<number>): string;
 }
 

@@ -1,5 +1,5 @@
 import { isInS3 } from "../contracts/location.ts";
-import type { DataSpec, RunSpec } from "../contracts/run-spec.ts";
+import { type DataSpec, dataLocations, type RunSpec } from "../contracts/run-spec.ts";
 import { InvalidInputError } from "../core/errors.ts";
 import type { StageDependencies } from "./dependencies.ts";
 import { readSampleSet } from "./prepare-samples.ts";
@@ -20,8 +20,8 @@ export async function checkPrivatePlaces(deps: StageDependencies, spec: RunSpec)
 async function refuseKeptSets(deps: StageDependencies, { clients, sampleBytes }: RunSpec): Promise<void> {
   const material = `s3://${deps.buckets.control}/material/`;
   for (const { id, private: data } of clients) {
-    const kept = [data.path, data.keepCharactersOf].find(
-      (location) => location?.startsWith(material) && !location.startsWith(`${material}server/`),
+    const kept = dataLocations(data).find(
+      (location) => location.startsWith(material) && !location.startsWith(`${material}server/`),
     );
     if (kept !== undefined)
       throw new InvalidInputError(
@@ -54,6 +54,6 @@ function refuseLocalFiles({ clients, evaluation, simulation }: RunSpec): void {
     );
 }
 
-function pathsOf({ path, keepCharactersOf }: DataSpec): string[] {
-  return [path, keepCharactersOf].filter((location) => location !== undefined).filter((location) => !isInS3(location));
+function pathsOf(data: DataSpec): string[] {
+  return dataLocations(data).filter((location) => !isInS3(location));
 }

@@ -71,8 +71,8 @@ export async function evaluateGeneration(
 ): Promise<Evaluation> {
   const results: AnsweredPrompt[] = [];
   let tokens = 0;
-  for (const { line, id, prompt, answer } of samples) {
-    const given = await answerOf(open, { prompt, ...options });
+  for (const { line, id, prompt, marks, answer } of samples) {
+    const given = await answerOf(open, { prompt, marks, ...options });
     tokens += given.tokens;
     const [text, reference] = [given.text.trim(), answer.trim()];
     results.push({

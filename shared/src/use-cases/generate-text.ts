@@ -6,6 +6,8 @@ import type { TokenizedModel } from "./open-model.ts";
 /** How a text is continued, and by how much. */
 export interface Generation extends Omit<GenerateOptions, "prompt" | "stop"> {
   prompt: string;
+  /** as a sample's; none unless given */
+  marks?: readonly string[];
   /** text that ends generation, and is not given out; EOS ends it in any case */
   stop: string | null;
 }
@@ -29,10 +31,10 @@ export type GenerationEnd = "stop" | "length";
  */
 export async function* generateText(
   { model, tokenizer }: Pick<TokenizedModel, "model" | "tokenizer">,
-  { prompt, stop, ...options }: Generation,
+  { prompt, marks, stop, ...options }: Generation,
 ): AsyncGenerator<GeneratedPiece, { end: GenerationEnd; text: string }> {
   const { tokens, roles } = tokenizer.vocabulary;
-  const ids = promptTokens({ model, tokenizer }, prompt);
+  const ids = promptTokens({ model, tokenizer }, prompt, marks);
   // a tokenizer whose first token stands for a space that no text has has it stand for one after nothing, too
   const dropsSpace = prompt === "" && tokens[tokenizer.encode("a").ids[0]]?.[0] === 0x20;
   const stream = new TextStream({ stop, dropsSpace });
@@ -48,7 +50,11 @@ export async function* generateText(
 }
 
 /** @returns the prompt's tokens after the opening one */
-function promptTokens({ model, tokenizer }: Pick<TokenizedModel, "model" | "tokenizer">, prompt: string): Int32Array {
+function promptTokens(
+  { model, tokenizer }: Pick<TokenizedModel, "model" | "tokenizer">,
+  prompt: string,
+  marks: readonly string[] | undefined,
+): Int32Array {
   const { bos, eos } = tokenizer.vocabulary.roles;
   const opening = bos ?? eos;
   if (opening === null)
@@ -56,7 +62,7 @@ function promptTokens({ model, tokenizer }: Pick<TokenizedModel, "model" | "toke
       "TOKENIZER_WITHOUT_BOS",
       "the prompt: the tokenizer has neither a BOS nor an EOS token to begin with; name one in config.json (bos_token_id)",
     );
-  const { ids } = tokenizer.encode(prompt);
+  const { ids } = tokenizer.encode(prompt, marks);
   if (1 + ids.length > model.contextTokens)
     throw new InvalidInputError(
       "SAMPLE_EXCEEDS_CONTEXT",

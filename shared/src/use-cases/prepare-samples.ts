@@ -6,6 +6,7 @@ import { dropDuplicateSamples, prepareSamples } from "../core/samples/prepare-sa
 import type { Sample } from "../core/samples/sample.ts";
 import { parseDataset } from "../formats/dataset.ts";
 import { hashSample } from "../formats/samples.ts";
+import { openChatTemplate, readChatRows } from "./chat-rows.ts";
 import type { StageDependencies } from "./dependencies.ts";
 import { MAX_TOKENIZER_BYTES } from "./party-tokenizer.ts";
 import { MAX_SET_BYTES } from "./public-set.ts";
@@ -91,10 +92,14 @@ export async function readQuestionSet(
 async function readRecords(deps: DataDependencies, data: DataSpec, what: string) {
   const name = `${what}: ${data.path}`;
   const bytes = await deps.material.read(data.path, MAX_SET_BYTES);
-  const { keepCharactersOf, template } = data;
-  const records =
-    template === undefined ? parseDataset(bytes, name) : readTemplatedRows(deps.openTemplate, template, bytes, name);
+  const { keepCharactersOf, template, chatTemplate } = data;
   const keepCharacters = keepCharactersOf === undefined ? undefined : await charactersOf(deps, keepCharactersOf, what);
+  const records =
+    chatTemplate !== undefined
+      ? readChatRows(await openChatTemplate(deps, chatTemplate, what), bytes, { ...data, keepCharacters }, name)
+      : template !== undefined
+        ? readTemplatedRows(deps.openTemplate, template, bytes, name)
+        : parseDataset(bytes, name);
   return { name, records, preparation: { ...data, keepCharacters } };
 }
 

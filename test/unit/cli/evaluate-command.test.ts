@@ -256,6 +256,47 @@ describe("fedmkt evaluate, more of it", () => {
     expect(data).toMatchObject({ samples: 1, bytes: " the quay".length });
   });
 
+  it("reads messages by a model's chat template, its special tokens as such", async () => {
+    const template =
+      "{% for m in messages %}<|endoftext|>{{ m.content }}{% endfor %}{% if add_generation_prompt %}<|endoftext|>{% endif %}";
+    write(
+      folder,
+      "chat/tokenizer_config.json",
+      JSON.stringify({ eos_token: "<|endoftext|>", chat_template: template }),
+    );
+    const messages = [
+      { role: "user", content: "the ship" },
+      { role: "assistant", content: "the quay" },
+    ];
+    write(folder, "messages.jsonl", JSON.stringify({ messages }));
+    const argv = evaluate("--data", "messages.jsonl", "--chat-template", "chat/tokenizer_config.json");
+    const data = await dataOf(folder, argv);
+    expect(data).toMatchObject({ samples: 1, bytes: "the quay".length });
+    const { ids, answer } = encodeSample(
+      {
+        ...{
+          id: new Uint8Array(16),
+          line: 1,
+          kind: "completion",
+          prompt: "<|endoftext|>the ship<|endoftext|>",
+          answer: "the quay",
+        },
+        marks: ["<|endoftext|>"],
+      },
+      tokenizer,
+      64,
+    );
+    const { eos } = tokenizer.vocabulary.roles;
+    expect([...ids].filter((id) => id === eos)).toHaveLength(4);
+    expect(results()[0].nats).toBeCloseTo(await natsByLogits({ ids, answer }), 4);
+    await dataOf(folder, [...argv, "--task", "generation", "--max-tokens", "2"]);
+    const { exitCode, stderr } = await callWithEngine(folder, [...argv, "--template", "arc"]);
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 2,
+      stderr: expect.stringContaining("expected one of --template and --chat-template"),
+    });
+  });
+
   it.each([
     ["arcs", "expected one of rte, wic,"],
     ["wrong.yaml", "line 2, completions: unknown key"],

@@ -90,3 +90,15 @@ describe("the template of a data set", () => {
     );
   });
 });
+
+describe("the chat template of a data set", () => {
+  it("is a file, and takes the place of another template", () => {
+    expect(mistakesIn("data: { path: a.jsonl, chatTemplate: model/tokenizer_config.json }")).toEqual([]);
+    expect(mistakesIn("data: { path: a.jsonl, chatTemplate: model/tokenizer_config.json, template: arc }")).toEqual([
+      "evaluation[0].data.chatTemplate: expected one of template and chatTemplate",
+    ]);
+    expect(mistakesIn("data: { path: a.jsonl, chatTemplate: true }")).toEqual([
+      "evaluation[0].data.chatTemplate: expected a text, got true",
+    ]);
+  });
+});

@@ -189,3 +189,23 @@ describe("multiple-choice questions", () => {
     );
   });
 });
+
+describe("a chat that a template has written", () => {
+  const chat = {
+    kind: "completion" as const,
+    line: 1,
+    prompt: "<|user|>a  b",
+    completion: "c  d",
+    marks: ["<|user|>"],
+  };
+
+  it("is not cleaned again, and keeps its marks", () => {
+    const cleaning = { collapseWhitespace: true, keepCharacters: new Set(" abcd"), sampleBytes: 32 };
+    const [sample] = prepareSamples([chat], cleaning, hashSample, "file");
+    expect(sample).toMatchObject({ prompt: "<|user|>a  b", answer: "c  d", marks: ["<|user|>"] });
+    const { marks: _, ...plain } = chat;
+    const [other] = prepareSamples([plain], cleaning, hashSample, "file");
+    expect(other).toMatchObject({ prompt: "a b", answer: "c d" });
+    expect(other).not.toHaveProperty("marks");
+  });
+});

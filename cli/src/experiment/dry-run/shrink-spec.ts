@@ -135,7 +135,7 @@ function usedData(spec: RunSpec): UsedData[] {
     data,
     name,
     rows,
-    kind: "chatTemplate" in data && data.chatTemplate === true ? "chat" : kind,
+    kind: data.chatTemplate === undefined ? kind : "chat",
   });
   return [
     ...spec.public.map((data, index) => used(data, `public-${index + 1}`, ROWS.public, trained)),

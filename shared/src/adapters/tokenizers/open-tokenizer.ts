@@ -1,6 +1,6 @@
 import { sha256 } from "../../formats/sha256.ts";
 import type { Tokenizer } from "../../ports/tokenizer.ts";
-import { createSplitter } from "./added-tokens.ts";
+import { createSplitter, type Section } from "./added-tokens.ts";
 import { unmapped } from "./mapped-text.ts";
 import { createNormalizer } from "./normalizers.ts";
 import { parseJsonObject } from "./parse-json-object.ts";
@@ -45,6 +45,20 @@ export function openTokenizer(tokenizerJson: Uint8Array, configJson: Uint8Array,
       (content) => normalize(unmapped(content)).text,
     ),
   );
+  const special = byContent(definition.added.filter((token) => token.special));
+  const splitMarked = (text: string, marks: readonly string[]): Section[] => {
+    const known = new Map(marks.flatMap((mark) => (special.has(mark) ? [[mark, special.get(mark)!]] : [])));
+    if (known.size === 0) return splitText(text);
+    return createSplitter(known)(text).flatMap((section) => {
+      const { from, to, token } = section;
+      if (token !== null) return [section];
+      return splitText(text.slice(from, to)).map((inner) => ({
+        ...inner,
+        from: from + inner.from,
+        to: from + inner.to,
+      }));
+    });
+  };
   const ordinary = new Map([...definition.vocabulary].filter(([, id]) => tokens[id] !== null));
   const unknown = definition.unknownToken === null ? null : vocabulary.strings.indexOf(definition.unknownToken);
   const writeWord = createWordModel(definition, ordinary, unknown, what);
@@ -52,11 +66,11 @@ export function openTokenizer(tokenizerJson: Uint8Array, configJson: Uint8Array,
   return {
     hash: sha256(tokenizerJson),
     vocabulary,
-    encode(text) {
+    encode(text, marks = []) {
       if (!text.isWellFormed())
         throw unrepresentable(what, 0, "expected well-formed Unicode, got half a surrogate pair");
       const placer = new TokenPlacer(text, preTokenizer.rewrites);
-      for (const section of splitText(text)) {
+      for (const section of splitMarked(text, marks)) {
         if (section.token !== null) {
           placer.placeAdded(section.token.id, unmapped(text), 0, section.to);
           continue;

@@ -4,7 +4,7 @@ import { formatSampleId, type Sample } from "../samples/sample.ts";
 /** What encoding a sample needs of a tokenizer (the port's `Tokenizer` fits). */
 export interface SampleTokenizer {
   readonly vocabulary: { readonly roles: { readonly bos: number | null; readonly eos: number | null } };
-  encode(text: string): { ids: Int32Array; ends: Int32Array; startEnd: -1 | 0 };
+  encode(text: string, marks?: readonly string[]): { ids: Int32Array; ends: Int32Array; startEnd: -1 | 0 };
 }
 
 /** A sample in a model's own tokens. T tokens, the opening one (BOS) first. */
@@ -31,7 +31,14 @@ export interface EncodedText {
  * @throws InvalidInputError `SAMPLE_EXCEEDS_CONTEXT`, `TOKENIZER_WITHOUT_BOS`, `TOKENIZER_WITHOUT_EOS`; the tokenizer's own
  */
 export function encodeSample(
-  { id, prompt, answer: completion, kind, line }: Pick<Sample, "id" | "prompt" | "answer" | "kind" | "line">,
+  {
+    id,
+    prompt,
+    answer: completion,
+    kind,
+    line,
+    marks,
+  }: Pick<Sample, "id" | "prompt" | "answer" | "kind" | "line" | "marks">,
   tokenizer: SampleTokenizer,
   contextTokens: number,
   party?: string,
@@ -49,7 +56,7 @@ export function encodeSample(
       "TOKENIZER_WITHOUT_EOS",
       `${sample}: a completion ends with EOS, but the tokenizer has none; name one in config.json (eos_token_id)`,
     );
-  const written = tokenizer.encode(prompt + completion);
+  const written = tokenizer.encode(prompt + completion, marks);
   const closing = kind === "completion" ? 1 : 0;
   const tokens = 1 + written.ids.length + closing;
   if (tokens > contextTokens)

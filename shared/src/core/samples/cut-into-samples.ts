@@ -27,7 +27,7 @@ export function cutIntoSamples(
       kind,
       line,
     }));
-  const { prompt, completion } = record;
+  const { prompt, completion, marks } = record;
   const bytes = utf8Length(prompt) + utf8Length(completion);
   if (bytes > sampleBytes)
     throw new InvalidInputError(
@@ -39,5 +39,6 @@ export function cutIntoSamples(
       "EMPTY_COMPLETION",
       `${what}, line ${line}: expected a completion, got none once characters were dropped`,
     );
-  return [{ id: identifySample(kind, prompt, completion, sha256), prompt, answer: completion, kind, line }];
+  const id = identifySample(kind, prompt, completion, sha256);
+  return [{ id, prompt, answer: completion, kind, line, ...(marks !== undefined && { marks }) }];
 }

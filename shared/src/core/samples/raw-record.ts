@@ -15,6 +15,8 @@ export interface CompletionRecord {
   line: number;
   prompt: string;
   completion: string;
+  /** texts that, wherever they stand in the prompt, are special tokens to whoever has them; then its parts are clean already */
+  marks?: readonly string[];
 }
 
 /** A question whose answers are scored against each other; for evaluation only. */

@@ -10,6 +10,8 @@ export interface Sample {
   /** learned and scored; never empty */
   answer: string;
   kind: "text" | "completion";
+  /** texts that, wherever they stand in the prompt, are special tokens to whoever has them: a chat template's; none unless given */
+  marks?: readonly string[];
   /** 1-based line of the file it came from */
   line: number;
 }

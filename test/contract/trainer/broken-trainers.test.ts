@@ -159,6 +159,11 @@ const breakages: [string, (model: Model, options: OpenModel) => Partial<Model>, 
     /stops training when the model is closed/,
   ],
   [
+    "divides the knowledge's loss by what is taught, whatever it is told",
+    (model) => ({ train: (options: TrainOptions) => model.train({ ...options, knowledgeMean: "taught" }) }),
+    /divides a step's KD/,
+  ],
+  [
     "tells of every second step",
     (model) => ({
       train: (options: TrainOptions) =>

@@ -39,12 +39,11 @@ function open(name: string) {
   );
 }
 
-const read = async ({ template, messages }: Case) =>
-  readChatRows(await open(template), bytes({ messages }), {}, "chat.jsonl")[0] as {
-    prompt: string;
-    completion: string;
-    marks: string[];
-  };
+const read = async ({ template, messages }: Case) => {
+  const [record] = readChatRows(await open(template), bytes({ messages }), {}, "chat.jsonl");
+  if (record.kind !== "completion") throw new Error(`expected a completion, got a ${record.kind}`);
+  return { ...record, marks: record.marks ?? [] };
+};
 
 describe("a chat template", () => {
   it.each(cases.filter(({ refusal }) => refusal === undefined))(

@@ -1,9 +1,13 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
+import { openTemplate } from "../../../shared/src/adapters/templates/open-template.ts";
+import type { ChatTemplate } from "../../../shared/src/core/tasks/write-chat.ts";
 import { parseDataset } from "../../../shared/src/formats/dataset.ts";
 import { findJsonMistake } from "../../../shared/src/formats/json-mistake.ts";
 import { readJsonLines } from "../../../shared/src/formats/jsonl.ts";
 import { readQuestions, readSamples } from "../../../shared/src/formats/samples.ts";
+import { readChatRows } from "../../../shared/src/use-cases/chat-rows.ts";
+import { readTemplatedRows } from "../../../shared/src/use-cases/templated-rows.ts";
 import { byteLevelTokenizerJson, characterTokenizerJson, openJson } from "../../support/tiny-tokenizers.ts";
 
 const SECRET = "Ålice0wes7Marks9";
@@ -77,6 +81,18 @@ function expectNoLeak(message: string): void {
   if (parts.some((part) => message.includes(part))) throw new Error(`leaks: ${message}`);
 }
 
+const OWN_TEMPLATE = {
+  prompt: "{{ prompt | upper }}{{ text ~ answer }}",
+  choices: "{{ choices }}",
+  correct: "{{ answer }}",
+};
+const CHAT: ChatTemplate = {
+  render: (messages, opens) =>
+    messages.map(({ role, content }) => `<${role}>${content}`).join("") + (opens ? "<assistant>" : ""),
+  bos: null,
+  marks: ["<user>", "k"],
+};
+
 describe("private text", () => {
   it("stands in no error of a data file", () => {
     const refused = new Set<string>();
@@ -88,6 +104,9 @@ describe("private text", () => {
           () => Array.from(readJsonLines(bytes, "it")),
           () => readSamples(bytes, "it"),
           () => readQuestions(bytes, "it"),
+          () => readTemplatedRows(openTemplate, "gsm8k", bytes, "it.jsonl"),
+          () => readTemplatedRows(openTemplate, OWN_TEMPLATE, bytes, "it.jsonl"),
+          () => readChatRows(CHAT, bytes, {}, "it.jsonl"),
         ]) {
           const message = messageOf(read);
           if (message === null) continue;

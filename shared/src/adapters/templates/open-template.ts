@@ -199,8 +199,9 @@ function toJson(value: Value): JsonValue {
   return inner as JsonValue;
 }
 
-/** The library's own messages name kinds of values and names of the template; running out of stack or memory says nothing of use. */
+/** The library's own messages name kinds of values and parts of the template, but for names in single quotes, which may be a row's keys. */
 function describe(error: unknown): string {
+  if (error instanceof Refusal) return error.message;
   if (error instanceof RangeError) return "expected less nesting and shorter texts";
-  return (error as Error).message;
+  return (error as Error).message.replaceAll(/'[^']*'/g, "…") || "expected break and continue in a loop alone";
 }

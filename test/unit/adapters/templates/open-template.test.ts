@@ -86,6 +86,16 @@ describe("a template", () => {
     );
   });
 
+  it("names no key of a row in the library's own refusals", () => {
+    const source = "{% macro f() %}{% endmacro %}{{ f(**row) }}";
+    expect(() => evaluate(source, { row: { "of a patient": 1 } })).toThrow(
+      refusal("TEMPLATE_REFUSED", "template: prompt: macro … takes no keyword argument …"),
+    );
+    expect(() => evaluate("{% break %}")).toThrow(
+      refusal("TEMPLATE_REFUSED", "template: prompt: expected break and continue in a loop alone"),
+    );
+  });
+
   it.each([
     ["no Jinja", "{{ a", /^template: prompt: expected Jinja, got a mistake in it: /],
     [

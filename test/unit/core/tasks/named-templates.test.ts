@@ -372,7 +372,50 @@ describe("the template", () => {
       expect(NAMED_TEMPLATES[name].note).toMatch(/offsite-tuning.*[Hh]ere/);
   });
 
-  it("piqa refuses a row of the test set, for which FATE-LLM gives a whole batch no answers", () => {
+  it("knownDivergence (FATE-LLM's BoolQ): a space stands before no as before yes", () => {
+    const row = { passage: "Ice.", question: "is ice hot", label: 0 };
+    const answers = [0, 1].map((label) => learnedFrom("boolq", { ...row, label }));
+    expect(answers).toEqual([" no", " yes"]);
+  });
+
+  it("knownDivergence (FATE-LLM encodes answers apart, without a space): an answer is learned as it is asked for, after a space", () => {
+    const texts = { choices: letters, answerKey: "A" };
+    const rows: [TemplateName, object][] = [
+      ["arc", { question: "?", ...texts }],
+      ["commonsenseqa", { question: "?", ...texts }],
+      ["openbookqa", { question_stem: "?", ...texts }],
+      ["piqa", { goal: "?", sol1: "ice", sol2: "steam", label: 0 }],
+      [
+        "sciq",
+        {
+          question: "?",
+          support: "",
+          distractor1: "fog",
+          distractor2: "dew",
+          distractor3: "sea",
+          correct_answer: "ice",
+        },
+      ],
+    ];
+    for (const [name, row] of rows) {
+      expect({ name, learned: learnedFrom(name, row) }).toEqual({ name, learned: " ice" });
+      const [{ answers, correct }] = prepareQuestions(readRows(name, row), {}, "it");
+      expect(answers[correct]).toBe(" ice");
+    }
+  });
+
+  it("knownDivergence (FATE-LLM counts an answer's letter in the alphabet): the right choice is the one that bears it", () => {
+    const choices = { text: ["ice", "steam"], label: ["A", "C"] };
+    expect(learnedFrom("arc", { question: "?", choices, answerKey: "C" })).toBe(" steam");
+  });
+
+  it("knownDivergence (FATE-LLM's SciQ): a question without supporting text does not begin with an empty line", () => {
+    const row = { question: "Hot?", distractor1: "a", distractor2: "b", distractor3: "c", correct_answer: "d" };
+    expect(readRows("sciq", { ...row, support: "" })[0]).toMatchObject({ prompt: "Question: Hot?\nAnswer:" });
+    expect(readRows("sciq", { ...row, support: "Ice." })[0]).toMatchObject({ prompt: "Ice.\nQuestion: Hot?\nAnswer:" });
+  });
+
+  it("knownDivergence (FATE-LLM's PIQA): a row without a label is refused, and costs the others nothing", () => {
     const row = { goal: "make ice", sol1: "freeze it", sol2: "heat it", label: 0 };
     expect(() => readRows("piqa", row, { ...row, label: -1 })).toThrow(
       expect.objectContaining({
@@ -383,6 +426,12 @@ describe("the template", () => {
     );
   });
 });
+
+/** The completion that one row is learned by. */
+function learnedFrom(template: TemplateName, row: object): string {
+  const [record] = readRows(template, row);
+  return (record.kind === "choice" ? rightAnswer(record) : (record as { completion: string })).completion;
+}
 
 describe("the right answer of a question", () => {
   const question: ChoiceRecord = { kind: "choice", line: 3, prompt: "Q:", choices: ["a", "b"], answer: 1 };

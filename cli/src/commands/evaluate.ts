@@ -11,6 +11,7 @@ import {
 } from "@fedmkt/shared/use-cases/evaluate-model.ts";
 import { GREEDY } from "@fedmkt/shared/use-cases/generate-text.ts";
 import type { TokenizedModel } from "@fedmkt/shared/use-cases/open-model.ts";
+import { withoutOpening } from "@fedmkt/shared/use-cases/without-opening.ts";
 import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "../command.ts";
 import { writeWhole } from "../large-file.ts";
 import { DATA_ARGUMENTS } from "../model/data-arguments.ts";
@@ -53,6 +54,10 @@ export const command: Command = {
       type: "boolean",
       description: "also the share of answer tokens that are the model's first choice; reads the data twice",
     },
+    "without-bos": {
+      type: "boolean",
+      description: "read no BOS before a prompt, as lm-evaluation-harness does where the tokenizer writes none",
+    },
     output: { type: "string", valueHint: "file", description: "each sample's result, as JSON Lines" },
     ...LENGTH_ARGUMENTS,
     ...BATCH_ARGUMENT,
@@ -72,7 +77,9 @@ export const command: Command = {
     const output = readOutput(context);
     const display = showTask({ io, json: args.json === true, clockMs: dependencies.clockMs });
     const { metrics, results } = await withLocalModel(context, options, (open) =>
-      evaluate(open, (done, of) => display.take({ phase: "scoring", done, of, unit: "texts" })),
+      evaluate(args["without-bos"] === true ? withoutOpening(open) : open, (done, of) =>
+        display.take({ phase: "scoring", done, of, unit: "texts" }),
+      ),
     ).finally(() => display.end());
     if (output !== null) writeWhole(output, writeJsonLines(results));
     const width = Math.max(...Object.keys(metrics).map((name) => name.length));
@@ -115,6 +122,11 @@ async function readTask(context: CommandContext, model: string): Promise<Evaluat
     for (const option of Object.keys(LENGTH_ARGUMENTS))
       if (args[option] !== undefined)
         throw new InvalidInputError("BAD_ARGUMENT", `fedmkt evaluate: --${option} goes with --task generation`);
+  if (args["without-bos"] === true && args.task === "generation")
+    throw new InvalidInputError(
+      "BAD_ARGUMENT",
+      "fedmkt evaluate: --without-bos goes with --task text and multiple-choice",
+    );
   const tokenAccuracy = args["token-accuracy"] === true;
   if (tokenAccuracy && args.task !== undefined && args.task !== "text")
     throw new InvalidInputError("BAD_ARGUMENT", "fedmkt evaluate: --token-accuracy goes with --task text");

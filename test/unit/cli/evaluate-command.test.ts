@@ -297,6 +297,27 @@ describe("fedmkt evaluate, more of it", () => {
     });
   });
 
+  it("reads no BOS before a prompt, where asked, and needs a prompt then", async () => {
+    await dataOf(folder, evaluate("--data", "answers.jsonl", "--without-bos"));
+    const { prompt, completion } = linesOf("answers.jsonl")[2];
+    const { ids, answer } = encode("completion", prompt, completion);
+    const without = await natsByLogits({ ids: ids.subarray(1), answer: answer.subarray(1) });
+    expect(results()[2].nats).toBeCloseTo(without, 4);
+    expect(without).not.toBeCloseTo(await natsByLogits({ ids, answer }), 3);
+    const refused = async (...more: string[]) => {
+      const { exitCode, stderr } = await callWithEngine(folder, evaluate("--without-bos", ...more));
+      return { exitCode, stderr };
+    };
+    expect(await refused("--data", "texts.jsonl")).toEqual({
+      exitCode: 2,
+      stderr: expect.stringContaining("line 1: expected a prompt before the answer, got none"),
+    });
+    expect(await refused("--data", "answers.jsonl", "--task", "generation")).toEqual({
+      exitCode: 2,
+      stderr: expect.stringContaining("--without-bos goes with --task text and multiple-choice"),
+    });
+  });
+
   it.each([
     ["arcs", "expected one of rte, wic,"],
     ["wrong.yaml", "line 2, completions: unknown key"],

@@ -250,6 +250,23 @@ describe("clients that are averaged", () => {
   });
 });
 
+describe("a variant of a judged run", () => {
+  it("is judged likewise, from what its first round shares with the run's", async () => {
+    const spec: TinySpec = { ...withHarm(folder, gated, "ships"), baselines: ["one-way"] };
+    const run = await ran(spec);
+    const fresh = await adapterOf(run, job(1, "client-train", "ships"), "fresh-adapter.safetensors");
+    const of = (round: number, party: string) => artefactKeys.job("tiny--one-way", round, "client-distil", party);
+    expect(await finishedJob(run.deps, artefactKeys.job("tiny--one-way", 1, "client-train", "ships"))).toBeNull();
+    for (const round of [1, 2]) {
+      expect(await adapterOf(run, of(round, "ships"))).toBe(fresh);
+      expect(await metricsOf(run, of(round, "ships"))).toMatchObject({ undone: 1 });
+      expect(await metricsOf(run, of(round, "wards"))).toMatchObject({ undone: 0 });
+    }
+    const lossBefore = async (round: number) => (await metricsOf(run, of(round, "ships"))).validationBefore;
+    expect(await lossBefore(2)).toBe(await lossBefore(1));
+  });
+});
+
 describe("a validation set", () => {
   const withValidation = (party: "server" | "ships", lines: string[]): TinySpec => {
     const path = join(folder, "data", `${party}-other.jsonl`);

@@ -17,7 +17,13 @@ export function readRunningJobs(folder: string): ProgressEvent[] {
   for (const { file } of recentLogs(logs, startedMs)) {
     const progress = lastProgress(file);
     if (progress === null) continue;
-    const job = [progress.stage, progress.baseline, progress.baseline ? "" : progress.round, progress.party].join(" ");
+    const job = [
+      progress.run,
+      progress.stage,
+      progress.baseline,
+      progress.baseline ? "" : progress.round,
+      progress.party,
+    ].join(" ");
     jobs.delete(job);
     if (progress.phase !== "done") jobs.set(job, progress);
   }

@@ -4,6 +4,7 @@ import { parseJson } from "@fedmkt/shared/contracts/json-document.ts";
 import { artefactKeys, controlKeys, MANIFEST, outputKey } from "@fedmkt/shared/contracts/keys.ts";
 import { manifest } from "@fedmkt/shared/contracts/manifest.ts";
 import { type Plan, plan } from "@fedmkt/shared/contracts/plan.ts";
+import { variantRun } from "@fedmkt/shared/contracts/variants.ts";
 import { type StoredObjects, storedObjects } from "../local/stored-objects.ts";
 import { RUN_FILES } from "../run-folder.ts";
 
@@ -33,7 +34,10 @@ const OUTPUT_KINDS: readonly [RegExp, string][] = [
   [/^adapter\.safetensors$/, "adapter's weights"],
 ];
 
-/** Everything in a run's folder that can be inspected: only what finished jobs have committed. */
+/**
+ * Everything in a run's folder that can be inspected: only what finished jobs have committed. What is of a variant alone bears its id
+ * before its name.
+ */
 export function readRunContents(folder: string, run: string): RunContents {
   const objects = storedObjects(folder);
   const published: RunItem[] = [];
@@ -48,8 +52,15 @@ export function readRunContents(folder: string, run: string): RunContents {
   if (control === undefined) return { plan: null, items: published };
   const planned = parseJson(objects.read(control, planKey), planKey, plan);
   const items: RunItem[] = [{ name: "plan", place: objects.fileOf(control, planKey), kind: "plan" }, ...published];
-  for (const bucket of objects.buckets())
-    if (bucket !== control) items.push(...mapsOf(planned, objects, bucket), ...jobsOf(run, objects, bucket));
+  const artefacts = objects.buckets().filter((bucket) => bucket !== control);
+  for (const bucket of artefacts) items.push(...mapsOf(planned, objects, bucket), ...jobsOf(run, objects, bucket));
+  for (const variant of planned.machine.variants.map((name) => variantRun(run, name))) {
+    const variantKey = controlKeys.plan(variant);
+    if (objects.has(control, variantKey))
+      items.push({ name: `${variant}/plan`, place: objects.fileOf(control, variantKey), kind: "plan" });
+    const named = (item: RunItem) => ({ ...item, name: `${variant}/${item.name}` });
+    for (const bucket of artefacts) items.push(...jobsOf(variant, objects, bucket).map(named));
+  }
   return { plan: planned, items };
 }
 

@@ -1,4 +1,5 @@
 import type { ProgressEvent } from "@fedmkt/shared/contracts/progress.ts";
+import { variantNameOf } from "@fedmkt/shared/contracts/variants.ts";
 import type { LocalEvent } from "../local/local-event.ts";
 
 /** A line with all of its figures fits 80 columns. */
@@ -25,7 +26,7 @@ export class JobBoard {
     if (event.kind !== "progress") return null;
     const { progress } = event;
     // without the round: a baseline trains for several within one job
-    const key = `${nameStage(progress)} ${progress.party}`;
+    const key = `${progress.run} ${nameStage(progress)} ${progress.party}`;
     const known = this.#jobs.get(key);
     if (progress.phase === "done") {
       this.#jobs.delete(key);
@@ -45,14 +46,17 @@ export class JobBoard {
       const bar = step === undefined || !steps ? "" : ` ${drawBar(step / steps)} ${step}/${steps}`;
       const loses = loss === undefined ? "" : `  loss ${loss.toFixed(3)}`;
       const speed = tokensPerSecond === undefined ? "" : `  ${Math.round(tokensPerSecond)} tokens/s`;
-      return `${round}${this.#of} ${job.party} ${nameStage(job)} ${phase}${bar}${loses}${speed}`;
+      const variant = variantNameOf(job.run);
+      return `${variant === null ? "" : `${variant} `}${round}${this.#of} ${job.party} ${nameStage(job)} ${phase}${bar}${loses}${speed}`;
     });
   }
 
   #name(progress: ProgressEvent): string {
     const { round, party, baseline } = progress;
+    const variant = variantNameOf(progress.run);
+    const ofVariant = variant === null ? "" : `${variant}, `;
     const inRound = baseline === undefined ? `round ${round}${this.#of}, ` : "";
-    return `${inRound}${party}, ${nameStage(progress)}`;
+    return `${ofVariant}${inRound}${party}, ${nameStage(progress)}`;
   }
 }
 

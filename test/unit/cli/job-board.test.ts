@@ -25,6 +25,19 @@ describe("the board of running jobs", () => {
     expect(board.lines()).toEqual([]);
   });
 
+  it("says which variant a job is of, and keeps it apart from the run's own", () => {
+    const board = new JobBoard(2);
+    const ofVariant = { run: "toy--one-way" };
+    board.take(progress({ phase: "training", step: 1, steps: 4, loss: 2.5 }));
+    expect(board.take(progress({ ...ofVariant, phase: "started" }))).toBe(
+      "one-way, round 1/2, ward, client-train: started",
+    );
+    expect(board.lines()).toHaveLength(2);
+    expect(board.lines()[1]).toBe("one-way 1/2 ward client-train started");
+    expect(board.take(progress({ ...ofVariant, phase: "done" }))).toBe("one-way, round 1/2, ward, client-train: done");
+    expect(board.lines()).toHaveLength(1);
+  });
+
   it("keeps a baseline one job, whichever round it trains for", () => {
     const board = new JobBoard(2);
     const baseline = { stage: "run-baseline", baseline: "standalone" };

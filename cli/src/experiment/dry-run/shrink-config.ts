@@ -83,9 +83,10 @@ export function shrinkConfig(config: Config, tokenizer: TokenizerFile, contextTo
   if (names === LLAMA) small.head_dim = HEAD_SIZE;
   replace("word_embed_proj_dim", inShare(config.word_embed_proj_dim));
   replace("sliding_window", WINDOW);
-  replace("sliding_window_pattern", LAYERS);
-  replace("max_window_layers", LAYERS - 1);
   replace("layer_types", oneOfEach(config.layer_types));
+  // where layer_types is missing, these say which layers have a window, and by default that of many layers
+  if (config.model_type === "gemma3_text") small.sliding_window_pattern = LAYERS;
+  if (config.use_sliding_window === true) small.max_window_layers = LAYERS - 1;
   small.vocab_size = tokenizer.vocabularySize;
   for (const name of ["torch_dtype", "dtype", "pad_token_id", "unk_token_id", "sep_token_id", "decoder_start_token_id"])
     delete small[name];

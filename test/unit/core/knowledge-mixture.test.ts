@@ -46,7 +46,7 @@ const own = taught(
   { sample: 1, position: 6, masses: [[7, 0.5]], tail: 0.5 },
 );
 // the target, then two sources
-const shares = Float64Array.of(2, 1, 1, 0.25, 0.5, 0.25);
+const shares = Float64Array.of(2, 1, 1, 1, 2, 1);
 
 describe("A mixture of knowledge", () => {
   const first = taught(
@@ -103,7 +103,7 @@ describe("A mixture of knowledge", () => {
     );
     const mixture = new KnowledgeMixture(target, Float64Array.of(0, 0.75, 0.25, 0), "speakers");
     mixture.add(0, taught(1, { ...four, masses: [[2, 1]] }));
-    mixture.add(1, taught(1, { ...four, masses: [[3, 0.5]], tail: 0.5 }, { ...six, masses: [[2, 0.25]], tail: 0.75 }));
+    mixture.add(1, taught(1, { ...four, masses: [[1, 0.5]], tail: 0.5 }, { ...six, masses: [[2, 0.25]], tail: 0.75 }));
     // a source without a share is not heard, even where it speaks alone
     mixture.add(2, taught(1, { ...six, masses: [[9, 1]] }, { ...eight, masses: [[9, 1]] }));
     const expected = taught(
@@ -111,8 +111,8 @@ describe("A mixture of knowledge", () => {
       {
         ...four,
         masses: [
+          [1, 0.125],
           [2, 0.75],
-          [3, 0.125],
         ],
         tail: 0.125,
       },

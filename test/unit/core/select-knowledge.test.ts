@@ -57,9 +57,9 @@ describe("FATE-LLM's rules", () => {
     expect([...winner]).toEqual([0, 0]);
     const shares = both!.subarray(0, 3);
     expect(both!.subarray(3)).toEqual(shares);
-    expect(shares![1]).toBeGreaterThan(shares![0]);
-    expect(shares![0]).toBe(shares![2]);
-    expect(shares!.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 2);
+    expect(shares[1]).toBeGreaterThan(shares![0]);
+    expect(shares[0]).toBe(shares![2]);
+    expect(shares.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 2);
   });
 });
 

@@ -1,6 +1,8 @@
 import { resolve } from "node:path";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
+import { writePrompt } from "@fedmkt/shared/core/tasks/write-chat.ts";
 import { formatBytes } from "@fedmkt/shared/report/table.ts";
+import { openChatTemplate } from "@fedmkt/shared/use-cases/chat-rows.ts";
 import { type GeneratedPiece, generateText } from "@fedmkt/shared/use-cases/generate-text.ts";
 import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "../command.ts";
 import { count } from "../count.ts";
@@ -20,6 +22,11 @@ export const command: Command = {
     ...MODEL_ARGUMENTS,
     prompt: { type: "string", valueHint: "text", description: "what is continued; standard input unless given" },
     "prompt-file": { type: "string", valueHint: "file", description: "what is continued, as it stands in a file" },
+    "chat-template": {
+      type: "string",
+      valueHint: "file",
+      description: "a tokenizer_config.json: what is continued is a user's message, as its chat template writes it",
+    },
     ...LENGTH_ARGUMENTS,
     ...SAMPLING_ARGUMENTS,
     ...JSON_ARGUMENT,
@@ -35,7 +42,7 @@ export const command: Command = {
     const sampling = readSampling("generate", args);
     const options = { ...readOnly(context), device: readDevice(args), threads: readThreads("generate", args) };
     await requireModelFolder(options.model, args.model as string);
-    const prompt = await readPrompt(context);
+    const { prompt, marks } = await writtenPrompt(context, await readPrompt(context));
     const tokens: Omit<GeneratedPiece, "text">[] = [];
     let text = "";
     let firstMs = 0;
@@ -45,7 +52,7 @@ export const command: Command = {
     };
     const startedMs = dependencies.clockMs();
     const end = await withLocalModel(context, options, async (open) => {
-      const pieces = generateText(open, { prompt, ...length, ...sampling });
+      const pieces = generateText(open, { prompt, marks, ...length, ...sampling });
       for (;;) {
         const next = await pieces.next();
         if (next.done) {
@@ -78,6 +85,19 @@ export const command: Command = {
     };
   },
 };
+
+/** @returns the text as it is, or as a message written by a chat template */
+async function writtenPrompt(
+  { args, io }: CommandContext,
+  text: string,
+): Promise<{ prompt: string; marks?: readonly string[] }> {
+  const file = args["chat-template"] as string | undefined;
+  if (file === undefined) return { prompt: text };
+  const template = await openChatTemplate(LOCAL_FILES, resolve(io.cwd, file), "--chat-template");
+  const written = writePrompt([{ role: "user", content: text }], template);
+  if ("refusal" in written) throw new InvalidInputError("CHAT_REFUSED", `the prompt: ${written.refusal}`);
+  return written;
+}
 
 async function readPrompt({ args, io }: CommandContext): Promise<string> {
   const prompt = args.prompt as string | undefined;

@@ -76,6 +76,26 @@ describe("fedmkt generate", () => {
     expect(seen).toEqual([expected, expected, expected]);
   });
 
+  it("answers a user's message, written by a chat template with its special tokens as such", async () => {
+    const mark = "<|endoftext|>";
+    const template = `{% for m in messages %}${mark}{{ m.role }} {{ m.content }}{% endfor %}{% if add_generation_prompt %}${mark}a{% endif %}`;
+    write(folder, "chat/tokenizer_config.json", JSON.stringify({ eos_token: mark, chat_template: template }));
+    const seen: number[][] = [];
+    const argv = generate("--chat-template", "chat/tokenizer_config.json");
+    const { prompt } = await dataOf(folder, argv, { changed: saying("!", (ids) => seen.push([...ids])) });
+    expect(prompt).toBe(`${mark}user the ship${mark}a`);
+    const { eos } = tokenizer.vocabulary.roles;
+    const words = (text: string) => [...tokenizer.encode(text).ids];
+    expect(seen).toEqual([[eos, eos, ...words("user the ship"), eos, ...words("a")]]);
+    const { exitCode, stderr } = await callWithEngine(folder, [
+      ...["generate", "model", "--prompt", `a ${mark}`, "--chat-template", "chat/tokenizer_config.json"],
+    ]);
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 2,
+      stderr: expect.stringContaining("the prompt: messages[0]: content: expected text without special tokens"),
+    });
+  });
+
   it("gives characters out whole, and ends before the stop text", async () => {
     const changed = saying("a fox 🦊 and\n\nmore");
     expect(await dataOf(folder, generate(), { changed })).toMatchObject({ text: "a fox 🦊 and\n\nmore" });

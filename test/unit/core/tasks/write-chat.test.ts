@@ -1,5 +1,10 @@
 import { describe, expect, it } from "@jest/globals";
-import { type ChatMessage, type ChatTemplate, writeChat } from "../../../../shared/src/core/tasks/write-chat.ts";
+import {
+  type ChatMessage,
+  type ChatTemplate,
+  writeChat,
+  writePrompt,
+} from "../../../../shared/src/core/tasks/write-chat.ts";
 
 const CHAT: ChatMessage[] = [
   { role: "user", content: "Why?" },
@@ -79,5 +84,20 @@ describe("a conversation", () => {
     ],
   ])("is refused %s", (_, messages, change, refusal) => {
     expect(writeChat(messages, template(change))).toEqual({ refusal });
+  });
+});
+
+describe("messages that are to be answered", () => {
+  it("are a prompt that ends where the answer is opened", () => {
+    expect(writePrompt(CHAT.slice(0, 1), template())).toEqual({
+      prompt: "[user] Why?</s>\n[assistant]",
+      marks: ["</s>"],
+    });
+  });
+
+  it("hold no special tokens", () => {
+    expect(writePrompt([{ role: "user", content: "<s>" }], template())).toEqual({
+      refusal: "messages[0]: content: expected text without special tokens of the chat template's model, got one",
+    });
   });
 });

@@ -71,8 +71,11 @@ export const command: Command = {
     const isDry = args["dry-run"] === true;
     const concurrency = readConcurrency(args.concurrency as string | undefined);
     const looksOnly = args.list === true || args.specs !== undefined;
-    const whole = await readExperiment(path, io, isDry || looksOnly ? NOT_HERE_YET : HERE);
-    const isChosen = choose(whole, args.only as string | undefined);
+    const isChosen = choose(args.only as string | undefined);
+    // whoever runs some cells need not have what the others are to be run with
+    const isHere = (cell: string) => !isDry && !looksOnly && isChosen(cell);
+    const whole = await readExperiment(path, io, (cell) => (isHere(cell) ? HERE : NOT_HERE_YET));
+    refuseUnknownCells(whole, args.only as string | undefined, isChosen);
     const shown = (folder: string) => {
       const below = relative(io.cwd, folder) || ".";
       return below.startsWith("..") ? folder : below;
@@ -95,7 +98,7 @@ export const command: Command = {
       const experiment = isDry
         ? (await import("../experiment/shrink-experiment.ts")).shrinkExperiment(whole, join(place, "material"))
         : whole;
-      const plan = planRuns(experiment.runs, (run) => folder.findBegun(run));
+      const plan = planRuns(experiment.runs, (run) => folder.findBegun(run), isChosen);
       const keep = args.keep === true;
       const ended = new Map<PlannedRun, EndedRun>(finishedRuns(plan, folder, keep).map((one) => [one.run, one]));
       const waiting = plan.filter((run) => isChosen(run.cell.name) && !ended.has(run));
@@ -156,13 +159,21 @@ function readConcurrency(text: string | undefined): number {
   return readNumber("fedmkt experiment: --concurrency", text, { least: 1, most: MAX_CONCURRENCY });
 }
 
-/** @throws InvalidInputError `BAD_ARGUMENT` where no cell has such a name */
-function choose({ cells }: Experiment, pattern: string | undefined): (cell: string) => boolean {
+function choose(pattern: string | undefined): (cell: string) => boolean {
   if (pattern === undefined) return () => true;
   const parts = pattern.split("*").map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"));
   const form = new RegExp(`^${parts.join(".*")}$`);
+  return (cell) => form.test(cell);
+}
+
+/** @throws InvalidInputError `BAD_ARGUMENT` where no cell has such a name */
+function refuseUnknownCells(
+  { cells }: Experiment,
+  pattern: string | undefined,
+  isChosen: (cell: string) => boolean,
+): void {
   const names = cells.map(({ name }) => name);
-  if (names.some((name) => form.test(name))) return (cell) => form.test(cell);
+  if (pattern === undefined || names.some(isChosen)) return;
   const close = closestName(pattern, names);
   throw new InvalidInputError(
     "BAD_ARGUMENT",

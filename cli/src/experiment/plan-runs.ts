@@ -22,8 +22,13 @@ export type FindBegun = (run: ExperimentRun) => readonly RunSpec[];
  * baseline that is new to cells that were all begun comes in one more run of the first of them.
  *
  * @param runs - of all cells and seeds
+ * @param isChosen - of a cell: whether it is run now; those take baselines before others do, which may never be run
  */
-export function planRuns(runs: readonly ExperimentRun[], findBegun: FindBegun): PlannedRun[] {
+export function planRuns(
+  runs: readonly ExperimentRun[],
+  findBegun: FindBegun,
+  isChosen: (cell: string) => boolean = () => true,
+): PlannedRun[] {
   const begun = new Map(runs.map((run) => [run, findBegun(run)]));
   const done = new Set<string>();
   for (const [run, specs] of begun)
@@ -31,7 +36,9 @@ export function planRuns(runs: readonly ExperimentRun[], findBegun: FindBegun): 
   const isNew = (run: ExperimentRun) => begun.get(run)!.length === 0;
   const assigned = new Map<ExperimentRun, Set<Baseline>>();
   // runs that are yet to come take baselines first
-  for (const run of [...runs.filter(isNew), ...runs.filter((one) => !isNew(one))])
+  const inTurn = [...runs.filter(isNew), ...runs.filter((one) => !isNew(one))];
+  const chosen = inTurn.filter(({ cell }) => isChosen(cell.name));
+  for (const run of [...chosen, ...inTurn.filter((one) => !chosen.includes(one))])
     for (const baseline of run.spec.baselines) {
       const key = baselineKey(run, baseline);
       if (baseline === ALWAYS_RUN || done.has(key)) continue;

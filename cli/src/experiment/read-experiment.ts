@@ -57,9 +57,15 @@ interface SpecPart {
 
 /**
  * Reads an experiment's file and the spec that it starts from, puts every cell's spec together and checks each as `fedmkt run` would.
+ *
+ * @param placeOf - where a cell of this name is to be run
  * @throws InvalidInputError `SPEC_MISSING`; InvalidSpecError with every mistake of the file and of all specs
  */
-export async function readExperiment(path: string, io: Pick<Io, "cwd" | "env">, place: SpecPlace): Promise<Experiment> {
+export async function readExperiment(
+  path: string,
+  io: Pick<Io, "cwd" | "env">,
+  placeOf: (cell: string) => SpecPlace,
+): Promise<Experiment> {
   const at = resolve(io.cwd, path);
   const text = readText(at, path, "an experiment's file");
   const examined = examineExperimentFile(text);
@@ -82,7 +88,7 @@ export async function readExperiment(path: string, io: Pick<Io, "cwd" | "env">, 
       const parts = [await ofSeed("", () => base)];
       for (const [factor, level] of Object.entries(cell.levels))
         parts.push(await ofSeed(`${factor}/${level}`, () => inFile(examined, levelPath(factor, level), dirname(at))));
-      const checked = checkCell(parts, { name: names.get(cell.name)!.get(seed)!, seed }, io, place);
+      const checked = checkCell(parts, { name: names.get(cell.name)!.get(seed)!, seed }, io, placeOf(cell.name));
       mistakes.take(cell, checked.mistakes);
       if (checked.spec !== null) runs.push({ cell, seed, spec: checked.spec });
     }

@@ -18,7 +18,7 @@ import { runStages } from "../../support/stage-order.ts";
 
 const PAPER = resolve(import.meta.dirname, "../../../examples/paper");
 const FILES = readdirSync(PAPER).filter((name) => name.endsWith(".yaml"));
-const read = (file: string) => readExperiment(join(PAPER, file), { cwd: PAPER, env: {} }, NOT_HERE_YET);
+const read = (file: string) => readExperiment(join(PAPER, file), { cwd: PAPER, env: {} }, () => NOT_HERE_YET);
 
 const folder = mkdtempSync(join(tmpdir(), "fedmkt-paper-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -201,6 +201,25 @@ describe("fedmkt experiment", () => {
     expect((await call("--only", "low/oen")).stderr).toContain("did you mean low/one?");
   });
 
+  it("gives chosen cells the baselines that others were to train, and does not train them again with those", async () => {
+    await call("--only", "high/one");
+    expect(told()[0]).toBe("grain-high-one-1: standalone+public, public-only");
+    await call();
+    expect(told().slice(3, 6)).toEqual([
+      "grain-low-one-1: -",
+      "grain-low-two-1: standalone+public, public-only",
+      "grain-high-two-1: -",
+    ]);
+  });
+
+  it("does not ask for what cells that are not chosen are to be run with", async () => {
+    write(folder, "grain.yaml", EXPERIMENT.replace("ward.jsonl", "not-here.jsonl"));
+    expect((await call("--only", "*/one")).exitCode).toBe(0);
+    const { exitCode, stderr } = await call("--only", "low/*");
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain("not-here.jsonl, which does not exist (cell low/two)");
+  });
+
   it("runs several at once where that is asked for, and ends in the same bytes", async () => {
     await call();
     const one = bytes();

@@ -7,7 +7,7 @@ import type { SpecPlace } from "../../../../cli/src/read-spec-file.ts";
 import type { InvalidSpecError } from "../../../../shared/src/contracts/spec-mistake.ts";
 import { makeToyFolder, remove, write } from "../../../support/cli.ts";
 
-const HERE: SpecPlace = { mayReadS3: false };
+const HERE = (): SpecPlace => ({ mayReadS3: false });
 
 describe("parts of a spec", () => {
   it("are merged where they are mappings, and replaced where they are lists or single values", () => {

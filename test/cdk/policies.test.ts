@@ -8,6 +8,7 @@ import {
   registryKeys,
 } from "../../shared/src/contracts/keys.ts";
 import { STAGES } from "../../shared/src/contracts/stages.ts";
+import { variantRun } from "../../shared/src/contracts/variants.ts";
 import { ADAPTER, knowledgeName, LOSSES, SCORES } from "../../shared/src/use-cases/party-outputs.ts";
 import { iamDecision, type Request } from "../support/iam-decision.ts";
 import { deployTemplates, synthesizeTemplates } from "../support/templates.ts";
@@ -17,23 +18,30 @@ const decide = iamDecision(deployed);
 
 /** One run's objects as the use cases name them, of a party and of rounds. */
 const RUN = "harbour-and-forest";
+/** and of a variant of it, whose jobs are the same parties' */
+const RUNS = [RUN, variantRun(RUN, "fedavg+public")];
 const inFolder = (folder: string, ...outputs: string[]) => [
   `${folder}/${MANIFEST}`,
   ...outputs.map((name) => outputKey(folder, name, "0f3c".repeat(16))),
 ];
 const jobsOf = (party: string, stage: string) => [
-  ...inFolder(artefactKeys.job(RUN, 1, stage, party), knowledgeName(0), ADAPTER),
-  `${artefactKeys.job(RUN, 2, stage, party)}/${CHECKPOINT}`,
+  ...RUNS.flatMap((run) => [
+    ...inFolder(artefactKeys.job(run, 1, stage, party), knowledgeName(0), ADAPTER),
+    `${artefactKeys.job(run, 2, stage, party)}/${CHECKPOINT}`,
+  ]),
   ...inFolder(artefactKeys.baseline(RUN, party, "standalone"), SCORES),
 ];
-const alignedOf = (source: string, target: string) => inFolder(artefactKeys.aligned(RUN, 2, source, target, 3), LOSSES);
+const alignedOf = (source: string, target: string) =>
+  RUNS.flatMap((run) => inFolder(artefactKeys.aligned(run, 2, source, target, 3), LOSSES));
+const usageOf = (party: string) => RUNS.map((run) => artefactKeys.usage(run, party, "a-1"));
+const selectionFor = (party: string) => RUNS.map((run) => artefactKeys.selection(run, 2, party));
 const bucket = (name: string) => `arn:aws:s3:::fedmkt-dev-${name}-000000000000-us-east-1`;
 const at = (name: string, keys: string[]) => keys.map((key) => `${bucket(name)}/${key}`);
 
 const OBJECTS = {
   spec: at("control", [controlKeys.spec(RUN)]),
   claims: at("control", [controlKeys.claim(RUN, 1), controlKeys.claim(RUN, 12)]),
-  plan: at("control", [controlKeys.plan(RUN)]),
+  plan: at("control", RUNS.map(controlKeys.plan)),
   "public set": at("control", [controlKeys.publicSet(RUN)]),
   evaluation: at("control", [controlKeys.evaluationSet(RUN, "held-out")]),
   status: at("control", [controlKeys.status(RUN)]),
@@ -46,17 +54,23 @@ const OBJECTS = {
   "jobs of the server": at("artefacts", jobsOf("server", "server-distil")),
   "jobs of harbour": at("artefacts", jobsOf("harbour", "client-train")),
   "jobs of forest": at("artefacts", jobsOf("forest", "client-train")),
-  "usage of the server": at("artefacts", [artefactKeys.usage(RUN, "server", "a-1")]),
-  "usage of harbour": at("artefacts", [artefactKeys.usage(RUN, "harbour", "a-1")]),
-  "usage of forest": at("artefacts", [artefactKeys.usage(RUN, "forest", "a-1")]),
+  "usage of the server": at("artefacts", usageOf("server")),
+  "usage of harbour": at("artefacts", usageOf("harbour")),
+  "usage of forest": at("artefacts", usageOf("forest")),
   "aligned for the server": at("artefacts", [...alignedOf("harbour", "server"), ...alignedOf("forest", "server")]),
   "aligned for harbour": at("artefacts", alignedOf("server", "harbour")),
   "aligned for forest": at("artefacts", alignedOf("server", "forest")),
-  "selection for the server": at("artefacts", [artefactKeys.selection(RUN, 2, "server")]),
-  "selection for harbour": at("artefacts", [artefactKeys.selection(RUN, 2, "harbour")]),
-  "selection for forest": at("artefacts", [artefactKeys.selection(RUN, 2, "forest")]),
-  averaged: at("artefacts", inFolder(artefactKeys.averaged(RUN, 2), ADAPTER)),
-  summary: at("artefacts", [artefactKeys.roundSummary(RUN, 2)]),
+  "selection for the server": at("artefacts", selectionFor("server")),
+  "selection for harbour": at("artefacts", selectionFor("harbour")),
+  "selection for forest": at("artefacts", selectionFor("forest")),
+  averaged: at(
+    "artefacts",
+    RUNS.flatMap((run) => inFolder(artefactKeys.averaged(run, 2), ADAPTER)),
+  ),
+  summary: at(
+    "artefacts",
+    RUNS.map((run) => artefactKeys.roundSummary(run, 2)),
+  ),
   published: at("artefacts", [
     `${artefactKeys.published(RUN)}/summary.json`,
     `${artefactKeys.published(RUN)}/adapters/harbour/adapter_config.json`,

@@ -43,11 +43,11 @@ export function describeEstimate({
   const { history, payload } = limitShares(estimate);
   const percent = (share: number) => `${(share * 100).toFixed(1)} %`;
   const summary = [
-    `Run ${spec.name}: ${count(size.rounds, "round")}, ${count(size.clients.length, "client")}, ${count(size.publicSamples, "public sample")} in ${count(shardsOf(size), "shard")}.`,
+    `Run ${spec.name}: ${count(size.rounds, "round")}, ${count(size.clients.length, "client")}, ${count(size.publicSamples, "public sample")} in ${count(shardsOf(size), "shard")}${size.variants.length === 0 ? "" : `; as many rounds of ${size.variants.map(({ name }) => name).join(", ")}`}.`,
     `Method:  ${describeMethod(spec).replace(/^method /, "")}`,
     `Work:    ${count(jobs, "worker job")}, ${flops.toExponential(2)} floating-point operations; ${paidHours.toFixed(2)} machine hours in the cluster, ${siteHours.toFixed(2)} h at sites`,
     `States:  ${transitions} transitions; longest history ${longestHistory} of ${STEP_FUNCTIONS_LIMITS.events} events (${percent(history)}), largest state ${formatBytes(payloadBytes)} of ${formatBytes(STEP_FUNCTIONS_LIMITS.payloadBytes)} (${percent(payload)})`,
-    ...(budget === null ? [] : [`Budget:  ${describeBudget(budget, estimate)}`]),
+    ...(budget === null ? [] : [`Budget:  ${describeBudget(budget, size, estimate)}`]),
   ].join("\n");
   return [
     summary,
@@ -82,13 +82,15 @@ export function listAssumptions({ instanceType, spot, machineHours }: CostOption
 
 function describeBudget(
   { dollars, stopsAfterRound }: NonNullable<DescribedEstimate["budget"]>,
+  { rounds }: RunSize,
   estimate: CostEstimate,
 ) {
   const all = estimate.budgetAfterRound.at(-1)!;
   const enough = `${money(dollars)} for ${money(all)} of worker time`;
-  return stopsAfterRound === null
-    ? `${enough}; it lasts for all rounds`
-    : `${enough}; the run ends after round ${stopsAfterRound} of ${estimate.budgetAfterRound.length}`;
+  if (stopsAfterRound === null) return `${enough}; it lasts for all rounds`;
+  return stopsAfterRound < rounds
+    ? `${enough}; the run ends after round ${stopsAfterRound} of ${rounds}`
+    : `${enough}; it lasts for the run's own ${count(rounds, "round")}, not for all of its variants`;
 }
 
 function costTable({ lines, dollars }: CostEstimate): TextTable {

@@ -4,9 +4,11 @@ import type { RunSummary, Score } from "../contracts/summary.ts";
 
 /** The variant that is the method itself; all others are baselines. */
 export const OWN_VARIANT = "fedmkt";
-const ZERO_SHOT = "zero-shot";
+const SERVER = "server";
 /** What a client, and what the server, trains on in a run, without the transfer. */
-const SAME_LABELS = ["standalone+public", "public-only"] as const satisfies readonly Baseline[];
+const SAME_LABELS = ["standalone+public", "public-only", "no-distillation"] as const satisfies readonly Baseline[];
+/** Those under which nobody's knowledge, weights or data reached a party but its own. */
+const ALONE: readonly string[] = [...SAME_LABELS, "standalone"] satisfies readonly Baseline[];
 /** Differences below this are noise of the last printed digit. */
 const SMALLEST_GAIN = 0.0005;
 
@@ -94,7 +96,7 @@ function bestOf(metric: Score["metric"], values: readonly (number | null)[]): nu
 function gainOverLabels(metric: Score["metric"], variants: readonly string[], values: readonly (number | null)[]) {
   const valueUnder = (variant: string) => values[variants.indexOf(variant)] ?? null;
   const own = valueUnder(OWN_VARIANT);
-  const labelled = variants.filter((name) => ![ZERO_SHOT, OWN_VARIANT].includes(name) && valueUnder(name) !== null);
+  const labelled = variants.filter((name) => ALONE.includes(name) && valueUnder(name) !== null);
   const strongest = bestOf(metric, labelled.map(valueUnder));
   const against =
     SAME_LABELS.find((name) => labelled.includes(name)) ?? labelled.find((name) => valueUnder(name) === strongest);
@@ -116,6 +118,12 @@ export function verdicts(summary: RunSummary): Verdict[] {
   const rows = scoreRows(summary);
   return summary.parties.map(({ id: party }) => {
     const foreign = rows.filter((row) => row.party === party && row.foreign);
+    const isScored = (score: Score) => score.party === party;
+    const { direction } = summary.distillation;
+    if (direction !== "both" && party === SERVER)
+      return { party, outcome: "unknown", sentence: `${party}: did not learn in this run (direction: ${direction}).` };
+    if (summary.scores.some(isScored) && !summary.scores.some((one) => isScored(one) && one.variant === OWN_VARIANT))
+      return { party, outcome: "unknown", sentence: `${party}: had not come when the run ended.` };
     if (foreign.length === 0) {
       const others = summary.sets.some(({ owner }) => owner !== null && owner !== party);
       const reason = others

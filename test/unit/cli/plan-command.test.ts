@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { afterAll, describe, expect, it } from "@jest/globals";
 import { stringify } from "yaml";
 import { PRICE_TABLE } from "../../../shared/src/core/cost/prices.ts";
@@ -23,8 +23,10 @@ const planned = async (given: object, ...args: string[]) =>
       requests: { stage: string; runs: number }[];
       lines: { service: string; dollars: number }[];
       dollars: number;
+      budgetAfterRound: number[];
       budget: { stopsAfterRound: number | null } | null;
       warnings: string[];
+      parties: { id: string; modelType: string | null; memoryBytes: { plain: number; checkpointed: number } | null }[];
       assumptions: string[];
     };
     error: { code: string };
@@ -55,6 +57,12 @@ describe("fedmkt plan", () => {
     const enough = await planned({ ...spec, budget: { dollars: 1000 } }, "--on-demand");
     expect(enough.data.budget).toMatchObject({ stopsAfterRound: null });
     expect((await plan({ ...spec, budget: { dollars: 1000 } })).stdout).toContain("it lasts for all rounds");
+    const variants = { ...spec, baselines: ["one-way" as const] };
+    const { data } = await planned(variants, "--on-demand");
+    const dollars = data.budgetAfterRound[1];
+    const told = (await plan({ ...variants, budget: { dollars } }, "--on-demand")).stdout;
+    expect(told).toContain("as many rounds of one-way");
+    expect(told).toContain("it lasts for the run's own 2 rounds, not for all of its variants");
   });
 
   it("takes the machines' hours where they are known", async () => {
@@ -93,6 +101,45 @@ describe("fedmkt plan", () => {
     expect(assumedOf(await planned(atSite("data/wards.jsonl")))).toEqual([]);
     const ofCluster = await planned({ ...spec, clients: [{ ...ships, private: "only-there.jsonl" }, wards] });
     expect(ofCluster.error.code).toBe("SPEC_INVALID");
+  });
+
+  it("needs no weights and data where it is told so: a config.json, and what the spec says of sizes", async () => {
+    const paper = (name: string) => resolve(import.meta.dirname, "../../../examples/paper/models", name);
+    const absent = (samples: number) => ({ path: "not-here.jsonl", template: "arc", samples });
+    const [ships, wards] = spec.clients;
+    const lora = { rank: 8, alpha: 16 };
+    const given = {
+      ...{ ...spec, server: { ...spec.server, model: paper("llama2-7b"), lora } },
+      clients: [
+        { ...ships, lora, model: paper("gpt2-xl"), private: absent(450) },
+        { ...wards, model: "no-folder" },
+      ],
+      public: [absent(450)],
+      evaluation: [{ name: "test", task: "multiple-choice", data: absent(100) }],
+      sampleBytes: 1000,
+    };
+    expect((await planned(given)).error.code).toBe("SPEC_INVALID");
+    const { data } = await planned(given, "--without-material");
+    expect(data.assumptions).toEqual(
+      expect.arrayContaining([
+        "server's model: from config.json alone; weights of 16 bits, no tokenizer",
+        "ships's model: from config.json alone; weights of 32 bits, no tokenizer",
+        "wards's model: not looked into; 1300000000 parameters",
+        "public set 1: not looked into; 450 samples of 350 bytes",
+        "held-out set test: not looked into; 100 samples of 350 bytes, 4 choices each",
+      ]),
+    );
+    // what is here is looked into all the same
+    expect(data.assumptions.filter((line) => line.startsWith("wards's private"))).toEqual([]);
+    expect(data.parties.map(({ id, modelType }) => `${id}: ${modelType}`)).toEqual([
+      "server: llama",
+      "ships: gpt2",
+      "wards: null",
+    ]);
+    const [server] = data.parties;
+    expect(server.memoryBytes!.checkpointed).toBeGreaterThan(6_738_415_616 * 4);
+    expect(server.memoryBytes!.checkpointed).toBeLessThan(server.memoryBytes!.plain);
+    expect((await plan(given, "--without-material")).stdout).toMatch(/server +llama +6,738,415,616 +32\.0 MiB/);
   });
 
   it("warns of a run that comes near a limit of Step Functions", async () => {

@@ -34,6 +34,42 @@ describe("the training table", () => {
   });
 });
 
+describe("a run that is compared with runs of other kinds", () => {
+  const without = SUMMARY.scores.filter(({ variant }) => !["standalone+public", "public-only"].includes(variant));
+  const labelled = SUMMARY.scores
+    .filter(({ variant, party }) => variant === (party === "server" ? "public-only" : "standalone+public"))
+    .map((score) => ({ ...score, variant: "no-distillation" }));
+  const averaged = labelled.map((score) => ({ ...score, variant: "fedavg", value: score.value - 1, round: 2 }));
+
+  it("tells the gain over the same labels, never over what reached a party from others", () => {
+    const both = { ...SUMMARY, scores: [...without, ...labelled, ...averaged] };
+    expect(row("harbour", "ward", both)).toMatchObject({ against: "no-distillation" });
+    expect(row("harbour", "ward", both).gain).toBeCloseTo(2.9 - 2.81, 9);
+    const alone = { ...SUMMARY, scores: [...without.filter(({ party }) => party === "server"), ...averaged] };
+    expect(row("server", "ward", alone)).toMatchObject({ gain: null, against: null });
+  });
+
+  it("orders variants behind the baselines of single jobs", () => {
+    expect(scoreVariants({ ...SUMMARY, scores: [...averaged, ...labelled, ...without] })).toEqual([
+      ...["zero-shot", "standalone", "no-distillation", "fedavg", "fedmkt"],
+    ]);
+  });
+
+  it("says of a server that does not learn, and of a client that never came, just that", () => {
+    const oneWay: RunSummary = {
+      ...SUMMARY,
+      distillation: { ...SUMMARY.distillation, direction: "to-clients" },
+      scores: SUMMARY.scores.filter(
+        ({ party, variant }) => variant !== "fedmkt" || !["server", "ward"].includes(party),
+      ),
+    };
+    const sentences = verdicts(oneWay).map(({ outcome, sentence }) => [outcome, sentence]);
+    expect(sentences[0]).toEqual(["unknown", "server: did not learn in this run (direction: to-clients)."]);
+    expect(sentences[1][0]).toBe("gained");
+    expect(sentences[2]).toEqual(["unknown", "ward: had not come when the run ended."]);
+  });
+});
+
 describe("the score table", () => {
   it("orders the columns from before to after", () => {
     expect(scoreVariants(SUMMARY)).toEqual(["zero-shot", "standalone", "standalone+public", "public-only", "fedmkt"]);

@@ -156,7 +156,7 @@ export function estimateCost(size: RunSize, options: CostOptions): CostEstimate 
   };
 }
 
-/** The round after which the budget ends the run; null where the run ends by itself before. */
+/** The round after which the budget ends the run, variants' rounds counted on after its own; null where the run ends by itself before. */
 export function roundOfBudgetStop({ budgetAfterRound }: CostEstimate, budgetDollars: number): number | null {
   const round = budgetAfterRound.findIndex((dollars) => dollars >= budgetDollars) + 1;
   return round === 0 || round === budgetAfterRound.length ? null : round;

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import { findProgress } from "../../../../cli/src/cloud/describe-progress.ts";
+import { describeProgress, findProgress } from "../../../../cli/src/cloud/describe-progress.ts";
 import { encodeJson } from "../../../../shared/src/contracts/json-document.ts";
 import { artefactKeys, controlKeys, registryKeys } from "../../../../shared/src/contracts/keys.ts";
 import { callCli, makeToyFolder, remove, succeedingRunner, write } from "../../../support/cli.ts";
@@ -138,6 +138,42 @@ describe("operating runs in a deployment", () => {
     expect(at()).toMatchObject({ round: 2, stage: "client-train", done: 0, of: 2 });
   });
 
+  it("finds variants after the run's own rounds, and passes over what they share and who is not there", async () => {
+    const plan = toyPlan();
+    const changed = {
+      ...plan,
+      spec: {
+        ...plan.spec,
+        rounds: 2,
+        clients: plan.spec.clients.map((client, index) => ({ ...client, joinsAtRound: index + 1 })),
+      },
+      machine: { ...plan.machine, variants: ["fedavg" as const] },
+    };
+    const done = new Set<string>();
+    const at = () => findProgress(changed, done);
+    done.add(manifest(artefactKeys.baseline("toy", "ward", "zero-shot")));
+    expect(at()).toMatchObject({ variant: null, round: 1, stage: "client-train", open: ["harbour"] });
+    for (const round of [1, 2]) {
+      for (const id of ["server", "harbour", "ward"]) {
+        for (const stage of ["client-train", "server-extract", "server-distil", "client-distil", "evaluate"])
+          done.add(job(round, stage, id));
+        done.add(manifest(artefactKeys.aligned("toy", round, id, "server", 0)));
+        done.add(manifest(artefactKeys.aligned("toy", round, "server", id, 0)));
+      }
+      done.add(artefactKeys.selection("toy", round, "server"));
+      done.add(artefactKeys.roundSummary("toy", round));
+    }
+    expect(at()).toMatchObject({ variant: "fedavg", round: 1, stage: "client-distil", open: ["harbour"] });
+    expect(describeProgress(at())).toBe("baseline fedavg, round 1 of 2: client-distil of harbour");
+    done.add(manifest(artefactKeys.job("toy--fedavg", 1, "client-distil", "harbour")));
+    expect(at()).toMatchObject({ variant: "fedavg", round: 1, stage: "average-adapters" });
+    done.add(manifest(artefactKeys.averaged("toy--fedavg", 1)));
+    expect(at()).toMatchObject({ stage: "evaluate", open: ["harbour"] });
+    done.add(manifest(artefactKeys.job("toy--fedavg", 1, "evaluate", "harbour")));
+    done.add(artefactKeys.roundSummary("toy--fedavg", 1));
+    expect(at()).toMatchObject({ round: 2, stage: "client-train", open: ["harbour", "ward"] });
+  });
+
   describe("logs", () => {
     const lines = () => {
       const write = (group: string, atMs: number, record: object) => {
@@ -158,6 +194,7 @@ describe("operating runs in a deployment", () => {
         error: { message: "no" },
       });
       write(workerLogGroup, 3000, { message: "job started", party: "harbour", stage: "client-train" });
+      write(workerLogGroup, 3400, { message: "job started", run: "toy--fedavg", party: "ward", stage: "evaluate" });
       write(planRun, 3500, { message: "toy is another's", run: "other" });
       write(planRun, 3600, { _aws: {}, RunDollars: 1 });
     };
@@ -168,6 +205,7 @@ describe("operating runs in a deployment", () => {
       expect((await call(["logs", "toy"])).stdout.split("\n")).toEqual([
         "00:00:02 plan-run stage started",
         "00:00:03 workers job started party=harbour stage=client-train",
+        "00:00:03 workers job started party=ward stage=evaluate",
         "00:00:04 workers ERROR job failed party=ward stage=evaluate SHARD_LIE: no",
         "",
       ]);
@@ -198,7 +236,7 @@ describe("operating runs in a deployment", () => {
         if (looks === 2) await cloud.setStatus({ run: "toy", status: "SUCCEEDED", execution: "e" });
       };
       const { stdout } = await call(["logs", "toy", "-f"], { wait });
-      expect(stdout.trimEnd().split("\n")).toHaveLength(4);
+      expect(stdout.trimEnd().split("\n")).toHaveLength(5);
       expect(stdout.endsWith("00:00:04 workers late\n")).toBe(true);
     });
   });

@@ -158,7 +158,7 @@ async function describeConfig(spec: RunSpec, id: string, config: string): Promis
   const architecture = parseArchitecture(await readFile(config), `${id}: ${config}`);
   const { modelType, contextTokens, vocabularySize } = architecture;
   const adapted = adaptedLinears(architecture, partySpec(spec, id).lora).length;
-  return `config.json of a ${modelType}, ${vocabularySize} tokens, context ${contextTokens}, LoRA on ${count(adapted, "layer")}`;
+  return `its config.json alone: ${modelType}, ${vocabularySize} tokens, context ${contextTokens}, LoRA on ${count(adapted, "layer")}`;
 }
 
 /** Whose model is not there to ask, is told of that already. */

@@ -62,6 +62,21 @@ describe("fedmkt validate, looking into the files", () => {
     expect(stderr).toMatch(/clients\[2\]\.private: .*at most 192 tokens \(the model's context\)/);
   });
 
+  it("looks at a model's config.json alone where weights and data need not be here", async () => {
+    const paper = fileURLToPath(new URL("../../../examples/paper/models/opt-1.3b", import.meta.url));
+    editSpec("model: models/server", `model: ${paper}`);
+    editSpec("private: data/ward.jsonl", "private: not-here.jsonl");
+    expect((await callCli(folder, VALIDATE, { checkMaterial })).exitCode).toBe(2);
+    const { exitCode, stdout } = await callCli(folder, [...VALIDATE, "--without-material"], { checkMaterial });
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(
+      "server's model: its config.json alone: opt, 50272 tokens, context 2048, LoRA on 144 layers",
+    );
+    expect(stdout).toMatch(
+      /Not looked into .*:\n {2}server's model: .*opt-1\.3b\n {2}ward's private set: .*not-here\.jsonl/,
+    );
+  });
+
   it("says what it leaves to the run, since it reads no S3", async () => {
     editSpec("private: data/ward.jsonl", "private: s3://theirs/ward.jsonl");
     const { exitCode, stdout } = await callCli(folder, VALIDATE, { checkMaterial });

@@ -265,6 +265,23 @@ describe("a run with λ = 1", () => {
   });
 });
 
+describe("a run without transfer or averaging", () => {
+  it("is every client's own baseline of private and public labels, to the byte", async () => {
+    const alone = await run({
+      ...spec,
+      baselines: ["standalone+public"],
+      distillation: { ...spec.distillation, direction: "none" },
+    });
+    for (const party of ["ships", "boats", "rafts"]) {
+      const baseline = artefactKeys.baseline("tiny", party, "standalone+public");
+      expect(await published(alone, party)).toBe(sha256(await readOutput(alone.deps, baseline, ADAPTER)));
+    }
+    const { selections, transfers } = await summaryOf(alone);
+    expect([selections, transfers]).toEqual([[], []]);
+    expect(await under(alone, "vocabulary-maps/")).toEqual([]);
+  });
+});
+
 describe("centralized", () => {
   it("trains the server on the private sets of each round's clients and on the public one", async () => {
     const given: TinySpec = { ...spec, baselines: ["centralized", "public-only"] };

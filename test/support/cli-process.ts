@@ -33,3 +33,19 @@ export function killedAfter(text: string, ...args: string[]): Promise<NodeJS.Sig
   child.stderr.on("data", look);
   return new Promise((done) => child.on("close", (_, signal) => done(signal)));
 }
+
+const LOOK_AGAIN_MS = 50;
+
+/** Starts the command and kills it, without warning, as soon as a condition holds. @returns the signal that ended it */
+export function killedWhen(holds: () => boolean, ...args: string[]): Promise<NodeJS.Signals | null> {
+  const child = spawn(process.execPath, [LAUNCHER, ...args], { stdio: "ignore" });
+  const timer = setInterval(() => {
+    if (holds()) child.kill("SIGKILL");
+  }, LOOK_AGAIN_MS);
+  return new Promise((done) =>
+    child.on("close", (_, signal) => {
+      clearInterval(timer);
+      done(signal);
+    }),
+  );
+}

@@ -47,10 +47,25 @@ export function shrinkSpec(spec: RunSpec, folder: string): RunSpec {
     if (set.task === "generation") set.maxTokens = Math.min(set.maxTokens ?? ANSWER_TOKENS, ANSWER_TOKENS);
   const texts = replaceData(small, folder);
   const models = replaceModels(small, texts, folder);
-  for (const { data } of usedData(small))
-    if (data.keepCharactersOf !== undefined)
-      data.keepCharactersOf = smallTokenizer(data.keepCharactersOf, models) ?? data.keepCharactersOf;
+  for (const { data } of usedData(small)) {
+    const { keepCharactersOf: kept, chatTemplate } = data;
+    if (kept !== undefined) {
+      const tokenizer = smallTokenizer(kept, models) ?? (isHere(kept) ? kept : undefined);
+      if (tokenizer === undefined) delete data.keepCharactersOf;
+      else data.keepCharactersOf = tokenizer;
+    }
+    if (chatTemplate !== undefined && !isHere(chatTemplate)) data.chatTemplate = writeChatTemplate(folder);
+  }
   return small;
+}
+
+/** A tokenizer_config.json with a chat template of no model. */
+function writeChatTemplate(folder: string): string {
+  const place = join(folder, "models", "tokenizer_config.json");
+  const template =
+    "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}";
+  writeFileSync(place, `${JSON.stringify({ chat_template: template })}\n`);
+  return place;
 }
 
 /** @returns texts of all data, in the order of the spec */

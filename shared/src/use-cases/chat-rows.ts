@@ -31,7 +31,7 @@ export async function openChatTemplate(
         ...config.names,
         ...{ messages, tools: null, documents: null, add_generation_prompt: addGenerationPrompt },
       }),
-    bos: config.names.bos_token ?? null,
+    bos: config.names.bos_token ?? "",
     marks: config.special,
   };
 }

@@ -89,7 +89,7 @@ const OWN_TEMPLATE = {
 const CHAT: ChatTemplate = {
   render: (messages, opens) =>
     messages.map(({ role, content }) => `<${role}>${content}`).join("") + (opens ? "<assistant>" : ""),
-  bos: null,
+  bos: "",
   marks: ["<user>", "k"],
 };
 

@@ -8,8 +8,8 @@ export interface ChatMessage {
 export interface ChatTemplate {
   /** @param addGenerationPrompt - whether what opens the assistant's next message is written behind the last one */
   render(messages: readonly ChatMessage[], addGenerationPrompt: boolean): string;
-  /** the text of the model's BOS; null where it has none */
-  bos: string | null;
+  /** the text of the model's BOS; empty where it has none */
+  bos: string;
   /** the texts of its special tokens, which the template writes between messages */
   marks: readonly string[];
 }
@@ -44,7 +44,7 @@ export function writePrompt(
   const refused = refuseMarks(messages, marks);
   if (refused !== null) return refused;
   const before = render(messages, true);
-  const prompt = bos !== null && before.startsWith(bos) ? before.slice(bos.length) : before;
+  const prompt = before.startsWith(bos) ? before.slice(bos.length) : before;
   return { prompt, marks: marks.filter((mark) => prompt.includes(mark)) };
 }
 

@@ -32,7 +32,7 @@ describe("a conversation", () => {
   });
 
   it("keeps its beginning where that is no BOS", () => {
-    expect(writeChat(CHAT, template({ bos: null }))).toMatchObject({
+    expect(writeChat(CHAT, template({ bos: "" }))).toMatchObject({
       prompt: "<s>[user] Why?</s>\n[assistant]",
       marks: ["<s>", "</s>"],
     });

@@ -1,21 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import type { RunSummary } from "../../../shared/src/contracts/summary.ts";
 import { renderReport } from "../../../shared/src/report/render-report.ts";
+import { findNestingMistake } from "../../support/html-nesting.ts";
 import { SUMMARY } from "../../support/summary.ts";
-
-const VOID = new Set(["meta", "line", "circle", "polyline", "!doctype"]);
-
-/** The first tag that closes nothing or is not closed; null where the page nests as it should. */
-function findNestingMistake(page: string): string | null {
-  const open: string[] = [];
-  const body = page.replace(/<style>[^<]*<\/style>/, "");
-  for (const [tag, slash, name] of body.matchAll(/<(\/?)([a-z!][a-z0-9]*)(?:\s+[\w:-]+(?:="[^"<>]*")?)*\s*\/?>/g)) {
-    if (slash && open.pop() !== name) return tag;
-    if (!slash && !VOID.has(name) && !tag.endsWith("/>")) open.push(name);
-  }
-  const stray = body.replaceAll(/<(\/?)([a-z!][a-z0-9]*)(?:\s+[\w:-]+(?:="[^"<>]*")?)*\s*\/?>/g, "").match(/[<>]/);
-  return stray ? `stray ${stray[0]}` : (open.at(-1) ?? null);
-}
 
 describe("report.html", () => {
   const page = renderReport(SUMMARY);

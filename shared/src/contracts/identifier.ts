@@ -15,18 +15,15 @@ export const identifier = z
  */
 export const PARTY_PATTERN = /^(?!.*--)[a-z0-9][a-z0-9-]{0,39}$/;
 
-export const partyName = z
-  .string()
-  .regex(
-    PARTY_PATTERN,
-    "expected lower-case letters, digits and single -, starting with a letter or digit, at most 40",
-  );
+const NAME_RULE = "expected lower-case letters, digits and single -, starting with a letter or digit, at most 40";
+
+export const partyName = z.string().regex(PARTY_PATTERN, NAME_RULE);
 
 /**
  * Names of runs: they become parts of executions' names too, which allow less than keys and are shorter. Two hyphens stand between
  * a run and its variants.
  */
-export const resourceName = partyName;
+export const resourceName = z.string().regex(PARTY_PATTERN, NAME_RULE);
 
 /** What a stage knows a run by: its name, or the id of one of its variants. */
 export const runId = z

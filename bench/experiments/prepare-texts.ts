@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { makeLikeGrain } from "./like-grain.ts";
 import { drawSamples, readDomains, type SampleCounts, writeDraw } from "./texts.ts";
 
-const COUNTS: SampleCounts = { heldOut: 40, publicOfEachDomain: 25, private: 100, validation: 20 };
+const COUNTS: SampleCounts = { heldOut: 40, publicOfEachDomain: 15, private: 60, validation: 16 };
 const IDENTITY = "identity.txt";
 
 /**

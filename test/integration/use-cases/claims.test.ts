@@ -150,8 +150,9 @@ describe("the plan", () => {
       const spec: TinySpec = { ...tiny, simulation: false, clients: [ships, { ...wards, compute: "worker" }] };
       const { machine } = await plan(stageRun(), spec);
       const computes = { server: "ecs", ships: "ecs", wards: "worker" };
-      expect(machine!.parties).toEqual(Object.entries(computes).map(([id, compute]) => ({ id, compute })));
-      expect(machine!.clients).toEqual(machine!.parties.slice(1));
+      const { parties, clients } = machine!.first.members;
+      expect(parties).toEqual(Object.entries(computes).map(([id, compute]) => ({ id, compute })));
+      expect(clients).toEqual(parties.slice(1));
       expect(machine!.baselines.length).toBeGreaterThan(3);
       for (const { party, compute } of machine!.baselines)
         expect(compute).toBe(computes[party as keyof typeof computes]);

@@ -197,11 +197,12 @@ describe("a run without knowledge (λ = 1) under a gate", () => {
   it("leaves every party what its baseline does, whichever rounds were undone", async () => {
     // rates at which a round helps and another one harms
     const rates = { server: 0.2, ships: 0.2, wards: 0.1 };
-    const spec = Object.entries(rates).reduce((given, [party, rate]) => withRate(given, party, rate), {
+    const begun: TinySpec = {
       ...gated,
       rounds: 4,
       distillation: { ...gated.distillation, lambda: 1 },
-    });
+    };
+    const spec = Object.entries(rates).reduce((given, [party, rate]) => withRate(given, party, rate), begun);
     const run = await ran(spec);
     const { gates } = await summaryOf(run);
     for (const [stage, party, baseline] of [

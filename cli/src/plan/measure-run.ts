@@ -1,10 +1,10 @@
 import { FileMaterial } from "@fedmkt/shared/adapters/material/file-material.ts";
 import { openTemplate } from "@fedmkt/shared/adapters/templates/open-template.ts";
 import { openTokenizer } from "@fedmkt/shared/adapters/tokenizers/open-tokenizer.ts";
+import { deriveVariant, variantsOf } from "@fedmkt/shared/contracts/derive-variant.ts";
 import type { DataSpec, EvaluationSet, RunSpec } from "@fedmkt/shared/contracts/run-spec.ts";
 import { dataLocations, partySpec } from "@fedmkt/shared/contracts/run-spec.ts";
 import { USUAL_ANSWER_TOKENS } from "@fedmkt/shared/contracts/score-metrics.ts";
-import { deriveVariant, variantsOf } from "@fedmkt/shared/contracts/variants.ts";
 import { encodeSample } from "@fedmkt/shared/core/alignment/encode-sample.ts";
 import type { PartySize, RunSize } from "@fedmkt/shared/core/cost/run-size.ts";
 import type { MultipleChoice } from "@fedmkt/shared/core/samples/multiple-choice.ts";

@@ -1,5 +1,5 @@
+import { averagesAnywhere } from "../contracts/derive-variant.ts";
 import { partySpec } from "../contracts/run-spec.ts";
-import { averagesAnywhere } from "../contracts/variants.ts";
 import { InvalidInputError } from "../core/errors.ts";
 import { writeSamples } from "../formats/samples.ts";
 import { sha256 } from "../formats/sha256.ts";

@@ -1,6 +1,6 @@
+import { averagesAnywhere } from "../contracts/derive-variant.ts";
 import type { PartyPlan } from "../contracts/plan.ts";
 import { partySpec, type RunSpec } from "../contracts/run-spec.ts";
-import { averagesAnywhere } from "../contracts/variants.ts";
 import { InvalidInputError } from "../core/errors.ts";
 import { parseModelConfig } from "../formats/model-config.ts";
 import { sha256 } from "../formats/sha256.ts";

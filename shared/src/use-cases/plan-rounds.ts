@@ -1,6 +1,7 @@
+import { deriveVariant } from "../contracts/derive-variant.ts";
 import type { Plan } from "../contracts/plan.ts";
 import type { PlannedRound } from "../contracts/stages.ts";
-import { deriveVariant, type Variant, variantRun } from "../contracts/variants.ts";
+import { type Variant, variantRun } from "../contracts/variants.ts";
 import { membersOf } from "./round-members.ts";
 
 type Planned = Pick<Plan, "run" | "spec" | "variantOf"> & { public: Pick<Plan["public"], "shards"> };

@@ -1,9 +1,9 @@
+import { variantsOf } from "../contracts/derive-variant.ts";
 import { controlKeys } from "../contracts/keys.ts";
 import type { Plan } from "../contracts/plan.ts";
 import { readRunSpec } from "../contracts/read-run-spec.ts";
 import type { RunSpec } from "../contracts/run-spec.ts";
 import type { PlannedRun, StageInput, StageOutput } from "../contracts/stages.ts";
-import { variantsOf } from "../contracts/variants.ts";
 import { countRun, type RoundStates, STEP_FUNCTIONS_LIMITS } from "../core/cost/machine-states.ts";
 import { InvalidInputError } from "../core/errors.ts";
 import { dropDuplicateSamples } from "../core/samples/prepare-samples.ts";

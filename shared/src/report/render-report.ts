@@ -76,12 +76,20 @@ function describeScenario({ scenario }: RunSummary): string {
 
 const STOPPED = { budget: "its budget was used up", request: "it was asked to" } as const;
 
-/** Empty for a run that went to its end. */
-function describeStop({ stopped, rounds, baselines }: RunSummary): string {
-  if (stopped === null) return "";
+/** Empty for a run that went to its end, and all of its baselines with it. */
+function describeStop({ stopped, rounds, baselines, variants }: RunSummary): string {
+  const left = variants.filter((variant) => variant.rounds < rounds);
+  const reason = stopped?.reason ?? left.find((variant) => variant.stopped !== null)?.stopped;
+  if (!reason) return "";
+  const whole = stopped === null || stopped.afterRound === rounds;
   const trained = baselines.filter((name) => name !== "zero-shot").length;
-  const compared = trained > 0 ? ` Baselines were trained for all ${rounds}.` : "";
-  return ` The run ended after round ${stopped.afterRound} of ${rounds}, since ${STOPPED[stopped.reason]}.${compared}`;
+  const compared = trained > 0 && !whole ? ` Baselines in the table were trained for all ${rounds}.` : "";
+  const without =
+    left.length > 0
+      ? ` Without scores, since cut off: ${left.map((variant) => `${variant.name} (${variant.rounds} of ${rounds} rounds)`).join(", ")}.`
+      : "";
+  const ended = whole ? "after its own rounds" : `after round ${stopped.afterRound} of ${rounds}`;
+  return ` The run ended ${ended}, since ${STOPPED[reason]}.${compared}${without}`;
 }
 
 function partyTable(summary: RunSummary): TextTable {

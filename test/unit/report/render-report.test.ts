@@ -22,10 +22,24 @@ describe("report.html", () => {
     const stopped = (reason: "budget" | "request", baselines = SUMMARY.baselines) =>
       renderReport({ ...SUMMARY, rounds: 5, baselines, stopped: { afterRound: 2, reason } });
     expect(stopped("budget")).toContain(
-      "The run ended after round 2 of 5, since its budget was used up. Baselines were trained for all 5.",
+      "The run ended after round 2 of 5, since its budget was used up. Baselines in the table were trained for all 5.",
     );
     expect(stopped("request", ["zero-shot"])).toContain("The run ended after round 2 of 5, since it was asked to.</p>");
     expect(page).not.toContain("The run ended");
+  });
+
+  it("says which baselines a run was too short for", () => {
+    const variants = [
+      { name: "fedavg", rounds: 5, stopped: null },
+      { name: "one-way", rounds: 2, stopped: "request" as const },
+    ];
+    expect(renderReport({ ...SUMMARY, rounds: 5, variants })).toContain(
+      "The run ended after its own rounds, since it was asked to. Without scores, since cut off: one-way (2 of 5 rounds).</p>",
+    );
+    const stopped = { afterRound: 2, reason: "budget" as const };
+    expect(renderReport({ ...SUMMARY, rounds: 5, stopped, variants: [{ ...variants[1], rounds: 0 }] })).toContain(
+      "The run ended after round 2 of 5, since its budget was used up. Baselines in the table were trained for all 5. Without scores, since cut off: one-way (0 of 5 rounds).</p>",
+    );
   });
 
   it("is the same bytes for the same run", () => {

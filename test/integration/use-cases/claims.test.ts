@@ -35,7 +35,11 @@ describe("two executions and one run", () => {
   };
 
   it("the first has it and says so", async () => {
-    expect(await plan(run, spec)).toMatchObject({ run: "tiny", taken: null, machine: { run: "tiny", first: { run: "tiny", round: 1 } } });
+    expect(await plan(run, spec)).toMatchObject({
+      run: "tiny",
+      taken: null,
+      machine: { run: "tiny", first: { run: "tiny", round: 1 } },
+    });
     expect(await status()).toEqual({ run: "tiny", status: "RUNNING", execution: EXECUTION });
   });
 

@@ -212,23 +212,22 @@ function workerWork(size: RunSize, accelerator: Accelerator, options: CostOption
   const reckoned = hours(paid, WORKER_ASSUMPTIONS.startSeconds);
   const scale = options.machineHours === null || reckoned === 0 ? 1 : options.machineHours / reckoned;
   const hourly = hourlyDollars(options.instanceType, options.spot);
-  const rounds = roundsOf(size);
-  const placeOf = (job: WorkerJob) =>
-    rounds.findIndex(({ variant, round }) => variant === job.variant && round === job.round);
-  const spent = (upTo: number) =>
-    hours(
-      paid.filter((job) => placeOf(job) <= upTo),
-      0,
-    ) *
-    scale *
-    hourly;
+  // round by round in the machine's order, baselines first: a long run has too many jobs to go through all of them for each round
+  const nameOf = ({ variant, round }: Pick<WorkerJob, "variant" | "round">) => `${variant} ${round}`;
+  const secondsIn = new Map<string, number>();
+  for (const job of paid) secondsIn.set(nameOf(job), (secondsIn.get(nameOf(job)) ?? 0) + secondsOf(job));
+  let seconds = secondsIn.get(nameOf({ variant: null, round: 0 })) ?? 0;
+  const budgetAfterRound = roundsOf(size).map((round) => {
+    seconds += secondsIn.get(nameOf(round)) ?? 0;
+    return (seconds / SECONDS_PER_HOUR) * scale * hourly;
+  });
   return {
     jobs: jobs.length,
     siteJobs: atSites.length,
     flops: jobs.reduce((sum, job) => sum + job.flops, 0),
     paidHours: options.machineHours ?? reckoned,
     siteHours: hours(atSites, 0),
-    budgetAfterRound: rounds.map((_, index) => spent(index)),
+    budgetAfterRound,
   };
 }
 

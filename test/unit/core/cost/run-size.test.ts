@@ -122,4 +122,21 @@ describe("a budget", () => {
     expect(roundOfBudgetStop(estimate, budgetAfterRound[4])).toBe(5);
     expect(roundOfBudgetStop(estimate, budgetAfterRound[5])).toBeNull();
   });
+
+  it("is not touched by rounds that sites pay for", () => {
+    const atSite = { ...client("harbour"), compute: "worker" as const };
+    const baselines = [{ party: "server", trainsOnPrivate: false, trainsOnPublic: true }];
+    const options = { instanceType: "g5.xlarge", spot: false, machineHours: null };
+    const { budgetAfterRound } = estimateCost({ ...size, clients: [atSite], baselines, variants: [fedavg] }, options);
+    expect(budgetAfterRound[1]).toBeGreaterThan(budgetAfterRound[0]);
+    expect(budgetAfterRound.slice(2)).toEqual([budgetAfterRound[1], budgetAfterRound[1]]);
+    const alone = estimateCost({ ...size, clients: [atSite], variants: [] }, options);
+    expect(budgetAfterRound[0]).toBeGreaterThan(alone.budgetAfterRound[0]);
+  });
+
+  it("of hundreds of rounds is reckoned in seconds, not minutes", () => {
+    const long = { ...size, rounds: 200, clients: Array.from({ length: 4 }, (_, index) => client(`quay-${index}`)) };
+    const { budgetAfterRound } = estimateCost(long, { instanceType: "g5.xlarge", spot: false, machineHours: null });
+    expect(budgetAfterRound).toHaveLength(600);
+  }, 30_000);
 });

@@ -122,6 +122,17 @@ describe("A mixture of knowledge", () => {
     expect(mixture.finish()).toEqual(expected);
   });
 
+  it("takes who speaks alone by his word, however small his share of the sample", () => {
+    const [four, six] = [4, 6].map((position) => ({ sample: 0, position, tail: 0 }));
+    const target = taught(1, { ...four, masses: [[1, 1]] }, { ...six, masses: [[1, 1]] });
+    const mixture = new KnowledgeMixture(target, Float64Array.of(0, 1, 1e-20), "speakers");
+    mixture.add(0, taught(1, { ...four, masses: [[2, 1]] }));
+    mixture.add(1, taught(1, { ...six, masses: [[3, 0.25]], tail: 0.75 }));
+    expect(mixture.finish()).toEqual(
+      taught(1, { ...four, masses: [[2, 1]] }, { ...six, masses: [[3, 0.25]], tail: 0.75 }),
+    );
+  });
+
   it("leaves out a sample of which nobody has a share", () => {
     const mixture = new KnowledgeMixture(own, Float64Array.of(0, 0, 0, 0, 1, 0), "speakers");
     mixture.add(0, first);

@@ -17,8 +17,8 @@ export class KnowledgeMixture {
   readonly #width: number;
   /** [own's positions] the target's share: its own, and that of sources which say nothing there */
   readonly #ownShare: Float64Array;
-  /** [own's positions] whether a source spoke */
-  readonly #spoken: Uint8Array;
+  /** [own's positions] shares of the sources that spoke there; 0: nobody did */
+  readonly #spokenShare: Float64Array;
   /** what sources said so far, at the own positions */
   #said: Said;
 
@@ -42,7 +42,7 @@ export class KnowledgeMixture {
       });
     }
     this.#ownShare = new Float64Array(own.positions.length).fill(1);
-    this.#spoken = new Uint8Array(own.positions.length);
+    this.#spokenShare = new Float64Array(own.positions.length);
     this.#said = nothingAt(own.positions.length);
   }
 
@@ -64,7 +64,7 @@ export class KnowledgeMixture {
         if (share === 0) continue;
         rows[at] = row;
         weights[at] = share;
-        this.#spoken[at] = 1;
+        this.#spokenShare[at] += share;
         this.#ownShare[at] -= share;
       }
     }
@@ -74,16 +74,17 @@ export class KnowledgeMixture {
   /** @returns the mixture of all that was added, at the positions at which a source spoke */
   finish(): TaughtKnowledge {
     const { sampleIds, positionOffsets, positions } = this.#own;
-    const spoken = this.#spoken;
+    const spoken = this.#spokenShare.map((share) => (share > 0 ? 1 : 0));
     const everywhere = Int32Array.from(positions, (_, at) => at);
-    const ownShares = this.#ownShare.map((share) => Math.max(0, share));
     const mixed =
       this.#silentShare === "target"
-        ? merge(this.#said, this.#own, everywhere, ownShares)
-        : scale(
+        ? merge(
             this.#said,
-            ownShares.map((share) => 1 / (1 - share)),
-          );
+            this.#own,
+            everywhere,
+            this.#ownShare.map((share) => Math.max(0, share)),
+          )
+        : divide(this.#said, this.#spokenShare);
     const entryOffsets = [0];
     const entries = new Int32Array(mixed.entries.length);
     const probabilities = new Float32Array(mixed.entries.length);
@@ -128,13 +129,13 @@ function nothingAt(positions: number): Said {
   };
 }
 
-/** @param factors - [positions] */
-function scale({ offsets, entries, masses, tail }: Said, factors: Float64Array): Said {
-  const scaled = masses.slice();
-  factors.forEach((factor, at) => {
-    for (let entry = offsets[at]; entry < offsets[at + 1]; entry++) scaled[entry] *= factor;
+/** @param shares - [positions] of all that was said there; 0 where nothing was */
+function divide({ offsets, entries, masses, tail }: Said, shares: Float64Array): Said {
+  const divided = masses.slice();
+  shares.forEach((share, at) => {
+    for (let entry = offsets[at]; entry < offsets[at + 1]; entry++) divided[entry] /= share;
   });
-  return { offsets, entries, masses: scaled, tail: tail.map((mass, at) => mass * factors[at]) };
+  return { offsets, entries, masses: divided, tail: tail.map((mass, at) => mass / shares[at]) };
 }
 
 /** @param rows - [positions] where the other speaks of each, −1: nowhere */

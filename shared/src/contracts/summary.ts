@@ -68,7 +68,7 @@ export const selectionCount = z.strictObject({
 /** summary.json of one round, and of the run: everything the table and report.html show. No times, no paths: equal runs, equal bytes. */
 export const roundSummary = z.strictObject({
   round: z.int().min(1),
-  /** why no further round follows though the spec has more; null: it goes on, or this was the last */
+  /** why no further round follows though the spec or a variant has more; null: it goes on, or this was the last */
   stopped: z.enum(["budget", "request"]).nullable(),
   scores: z.array(score),
   transfers: z.array(transfer),
@@ -135,7 +135,7 @@ export const runSummary = z.strictObject({
       z.strictObject({ name: z.string(), rounds: z.int().min(0), stopped: z.enum(["budget", "request"]).nullable() }),
     )
     .default([]),
-  /** why the run ended before its last round; null where it did not */
+  /** why the run ended before its last round, or after it and before its variants; null where it did neither */
   stopped: z.strictObject({ afterRound: z.int().min(1), reason: z.enum(["budget", "request"]) }).nullable(),
   scores: z.array(score),
   transfers: z.array(transfer),

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { runSpec } from "./run-spec.ts";
-import { plannedRun } from "./stages.ts";
+import { partyRef, plannedRun, transferRef } from "./stages.ts";
 import { VARIANTS } from "./variants.ts";
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -18,8 +18,36 @@ export const partyPlan = z.strictObject({
   contextTokens: z.int().min(1),
 });
 
-/** plan.json: the checked spec, what plan-run found, and what the machine will do. Written once, read by every stage. */
-export const plan = z.strictObject({
+/** The machine of a plan of version 1: every round was the run's own, and as the first one. */
+const firstMachine = z.strictObject({
+  run: z.string(),
+  round: z.literal(1),
+  clients: z.array(partyRef),
+  parties: z.array(partyRef),
+  maps: z.array(z.unknown()),
+  toServer: z.array(transferRef),
+  toClients: z.array(transferRef),
+  baselines: z.array(z.unknown()),
+  aggregation: z.string(),
+});
+const firstPlan = z.looseObject({ version: z.literal(1), machine: firstMachine });
+
+/** A plan of version 1 as one of version 2, so that a run which an older program has planned can be told of, and goes on. */
+function fromFirstVersion(value: unknown): unknown {
+  const found = firstPlan.safeParse(value);
+  if (!found.success) return value;
+  const { run, round, maps, baselines, aggregation, clients, parties, toServer, toClients } = found.data.machine;
+  const members = {
+    clients,
+    parties,
+    toServer: toServer.map(({ source, shard }) => ({ source, shard })),
+    toClients: toClients.map(({ target, shard }) => ({ target, shard })),
+  };
+  const first = { run, round, direction: "both", aggregation, begun: false, members };
+  return { ...found.data, version: 2, variantOf: null, machine: { run, maps, baselines, variants: [], first } };
+}
+
+const secondPlan = z.strictObject({
   version: z.literal(2),
   /** the run's name, or a variant's id */
   run: z.string(),
@@ -42,5 +70,11 @@ export const plan = z.strictObject({
   evaluation: z.array(z.strictObject({ name: z.string(), key: z.string().nullable(), hash: sha256.nullable() })),
   machine: plannedRun,
 });
+
+/**
+ * plan.json: the checked spec, what plan-run found, and what the machine will do. Written once, read by every stage. One of version
+ * 1 is read as what it would be today.
+ */
+export const plan = z.preprocess(fromFirstVersion, secondPlan);
 export type Plan = z.infer<typeof plan>;
 export type PartyPlan = z.infer<typeof partyPlan>;

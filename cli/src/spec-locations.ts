@@ -7,7 +7,8 @@ import { CHECKOUT } from "./installation.ts";
 const MODEL_FILES = ["config.json", "tokenizer.json", WEIGHT_FILE];
 const VARIABLE = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
-export type LocationKind = "model" | "file";
+/** A chat template's file may have the template in chat_template.jinja beside it. */
+export type LocationKind = "model" | "file" | "chat template";
 type Path = readonly PropertyKey[];
 
 /** One place of a spec that names a model's folder or a file. */
@@ -124,7 +125,7 @@ function readVariable(name: string, env: Surroundings["env"]): string | null {
 }
 
 function findProblems(location: string, kind: LocationKind): string[] {
-  if (kind === "file") return isFile(location) ? [] : [`expected a file, got ${location}, ${describeOther(location)}`];
+  if (kind !== "model") return isFile(location) ? [] : [`expected a file, got ${location}, ${describeOther(location)}`];
   if (!isFolder(location)) return [`expected a model's folder, got ${location}, ${describeOther(location)}`];
   const has = (name: string) => isFile(join(location, name));
   const missing = MODEL_FILES.filter((name) => !has(name) && !(name === WEIGHT_FILE && has(WEIGHT_INDEX)));
@@ -156,7 +157,7 @@ function findLocations(value: unknown): Location[] {
     { path, kind: "file" },
     { path: [...path, "path"], kind: "file" },
     { path: [...path, "keepCharactersOf"], kind: "file" },
-    { path: [...path, "chatTemplate"], kind: "file" },
+    { path: [...path, "chatTemplate"], kind: "chat template" },
   ];
   const places: Location[] = [
     { path: ["server", "model"], kind: "model" },

@@ -7,6 +7,8 @@ import { checkMessages } from "../formats/dataset.ts";
 import { readRawRows } from "../formats/raw-rows.ts";
 import type { StageDependencies } from "./dependencies.ts";
 
+/** Where the template stands that is not in the file beside it. */
+export const CHAT_TEMPLATE_FILE = "chat_template.jinja";
 const MAX_TEMPLATE_BYTES = 1024 * 1024;
 
 /**
@@ -21,7 +23,7 @@ export async function openChatTemplate(
 ): Promise<ChatTemplate> {
   const name = `${what}: ${location}`;
   const config = parseChatTemplateConfig(await material.read(location, MAX_TOKENIZER_CONFIG_BYTES), name);
-  const beside = location.replace(/[^/]*$/, "chat_template.jinja");
+  const beside = location.replace(/[^/]*$/, CHAT_TEMPLATE_FILE);
   const source = config.template ?? decode(await material.read(beside, MAX_TEMPLATE_BYTES), `${what}: ${beside}`);
   const template = openTemplate(source, { what: `${name}: chat_template`, strict: false });
   return {

@@ -97,6 +97,27 @@ describe("fedmkt run in a deployment", () => {
     expect((await call([...RUN, "--detach"])).stderr).not.toContain("copying");
   });
 
+  it("copies a chat template with the file beside it in which it stands", async () => {
+    write(folder, "chat/tokenizer_config.json", "{}");
+    write(folder, "chat/chat_template.jinja", "{{ messages[0].content }}");
+    write(folder, "whole/tokenizer_config.json", '{"chat_template": ""}');
+    const withTemplate = (name: string) =>
+      CLOUD_SPEC.replace("- public.jsonl", `- { path: public.jsonl, chatTemplate: ${name}/tokenizer_config.json }`);
+    write(folder, "run.yaml", withTemplate("chat"));
+    await call([...RUN, "--detach"]);
+    const spec = readRunSpec(new TextDecoder().decode(await uploaded()), "uploaded");
+    const shared = cloud.bucket("public");
+    const place = spec.public[0].chatTemplate!;
+    expect(place).toMatch(new RegExp(`^s3://${shared}/data/[0-9a-f]{64}/tokenizer_config.json$`));
+    const beside = place.replace("tokenizer_config.json", "chat_template.jinja").slice(`s3://${shared}/`.length);
+    expect(new TextDecoder().decode(await cloud.objects.get(shared, beside, 1 << 20))).toContain("messages[0]");
+    write(folder, "run.yaml", withTemplate("whole").replace("name: toy", "name: toy-2"));
+    await call([...RUN, "--detach"]);
+    const keys = await cloud.objects.list(shared, "data/");
+    expect(keys.filter((key) => key.endsWith("/tokenizer_config.json"))).toHaveLength(2);
+    expect(keys.filter((key) => key.endsWith("/chat_template.jinja"))).toHaveLength(1);
+  });
+
   it("names at once every place that the cloud cannot read, and every client that is not there", async () => {
     cloud.addClient("harbour", { hosts: false });
     cloud.stackList.delete(cloud.names.clientStack("ward"));

@@ -94,7 +94,9 @@ function findCellIssues(top: Mapping, cells: readonly string[]): SpecIssue[] {
         });
   }
   list(top.compare).forEach((pair, index) => {
-    const { cell, against } = mapping(pair);
+    const [cell, against] = [mapping(pair).cell, mapping(pair).against].map((name) =>
+      typeof name === "number" ? String(name) : name,
+    );
     check(cell, cells, "cell", ["compare", index, "cell"]);
     check(against, [...cells, ...BASELINES], "cell or baseline", ["compare", index, "against"]);
     if (typeof cell === "string" && cell === against)

@@ -40,7 +40,7 @@ export const experimentFile = z
       .default({})
       .describe("cell → party/set/metric → a figure of others, in the unit of the tables"),
     compare: z
-      .array(z.strictObject({ cell: z.string(), against: z.string() }))
+      .array(z.strictObject({ cell: levelName, against: levelName }))
       .optional()
       .describe(
         "what is compared by seed: a cell with another or with a baseline; each with all its baselines and the first cell unless given",

@@ -103,6 +103,16 @@ compare:
     ).toEqual(["1 compare[0]: compares a cell with itself"]);
   });
 
+  it("takes a cell's name that YAML reads as a number, as levels are", () => {
+    const two = "{ name: a, base: b, seeds: [1], runs: { 0.3: {}, 0.6: {} }";
+    expect(examineExperimentFile(`${two}, compare: [{ cell: 0.6, against: 0.3 }] }`).file!.compare).toEqual([
+      { cell: "0.6", against: "0.3" },
+    ]);
+    expect(mistakesIn(`${two}, compare: [{ cell: 0.7, against: 0.3 }] }`)).toEqual([
+      '1 compare[0].cell: there is no cell "0.7"; did you mean 0.3?',
+    ]);
+  });
+
   it("has to be there", () => {
     expect(mistakesIn("")).toEqual(["- : is empty; expected an experiment"]);
     expect(mistakesIn("a: [")[0]).toMatch(/^1 : /);

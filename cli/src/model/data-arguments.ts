@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
+import { closestName } from "@fedmkt/shared/contracts/closest-name.ts";
 import type { DataSpec } from "@fedmkt/shared/contracts/run-spec.ts";
 import { InvalidSpecError, writePath } from "@fedmkt/shared/contracts/spec-mistake.ts";
 import { examineOwnTemplate, type TemplateSpec } from "@fedmkt/shared/contracts/template-spec.ts";
@@ -45,10 +46,11 @@ function readTemplate(given: string, cwd: string): TemplateSpec {
   if (TEMPLATE_NAMES.includes(given as TemplateName)) return given as TemplateName;
   const file = resolve(cwd, given);
   const size = statSync(file, { throwIfNoEntry: false })?.size;
+  const close = closestName(given, TEMPLATE_NAMES);
   if (size === undefined)
     throw new InvalidInputError(
       "BAD_ARGUMENT",
-      `--template: expected one of ${TEMPLATE_NAMES.join(", ")}, or a file with prompt and completion, or prompt, choices and correct, got ${given}`,
+      `--template: ${close === null ? "" : `did you mean ${close}? `}expected one of ${TEMPLATE_NAMES.join(", ")}, or a file with prompt and completion, or prompt, choices and correct, got ${given}`,
     );
   if (size > MAX_SPEC_BYTES)
     throw new InvalidInputError("BAD_ARGUMENT", `--template: ${given}: expected at most ${MAX_SPEC_BYTES} bytes`);

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { TEMPLATE_NAMES } from "../core/tasks/named-templates.ts";
+import { closestName } from "./closest-name.ts";
 import { describeIssues, type SpecIssue } from "./spec-issues.ts";
 
 const jinja = z.string().min(1).max(65_536);
@@ -34,5 +35,12 @@ export type TemplateSpec = z.infer<typeof templateSpec>;
 export function examineOwnTemplate(value: unknown): { template: TemplateSpec } | { issues: SpecIssue[] } {
   const parsed = ownTemplate.safeParse(value);
   if (parsed.success) return { template: parsed.data };
-  return { issues: describeIssues(parsed.error.issues, value) };
+  const keys = Object.keys(ownTemplate.shape);
+  const issues = describeIssues(parsed.error.issues, value).map((issue) => {
+    if (issue.unknownKey === undefined) return issue;
+    const close = closestName(issue.unknownKey, keys);
+    const advice = close === null ? `expected one of ${keys.join(", ")}` : `did you mean ${close}?`;
+    return { ...issue, message: `unknown key; ${advice}` };
+  });
+  return { issues };
 }

@@ -319,8 +319,8 @@ describe("fedmkt evaluate, more of it", () => {
   });
 
   it.each([
-    ["arcs", "expected one of rte, wic,"],
-    ["wrong.yaml", "line 2, completions: unknown key"],
+    ["arcs", "did you mean arc? expected one of rte, wic,"],
+    ["wrong.yaml", "line 2, completions: unknown key; did you mean completion?"],
     ["broken.yaml", "broken.yaml: 1 mistake"],
     ["huge.yaml", "huge.yaml: expected at most 1048576 bytes"],
   ])("refuses the template %s", async (template, message) => {

@@ -43,6 +43,11 @@ export function readSpecFile(
   if (stats.size > MAX_SPEC_BYTES)
     throw new InvalidInputError("SPEC_INVALID", `${path}: expected at most ${MAX_SPEC_BYTES} bytes, got ${stats.size}`);
   const examined = examineRunSpec(readFileSync(file, "utf8"));
+  if (isMappingWith(examined.value, ["base", "seeds"]))
+    throw new InvalidInputError(
+      "SPEC_INVALID",
+      `${path}: expected a run's spec, got an experiment's file; fedmkt experiment runs it, and with --list says what is wrong in it`,
+    );
   const { placeOf } = examined;
   const surroundings = { specFolder: dirname(file), cwd: io.cwd, env: io.env, mayReadS3, judge };
   const resolved = resolveLocations(examined.value, surroundings);
@@ -55,6 +60,11 @@ export function readSpecFile(
   ].sort((a, b) => (a.line ?? 0) - (b.line ?? 0));
   if (mistakes.length > 0) throw new InvalidSpecError(path, mistakes);
   return { ...writeSpec(runSpec.parse(resolved.value)), placeOf };
+}
+
+/** Whether a parsed text looks like a file of another kind: whoever took the one for the other needs no list of unknown keys. */
+export function isMappingWith(value: unknown, keys: readonly string[]): boolean {
+  return typeof value === "object" && value !== null && keys.every((key) => Object.hasOwn(value, key));
 }
 
 /** A checked spec as the run.yaml that is uploaded. */

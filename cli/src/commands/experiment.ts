@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { closestName } from "@fedmkt/shared/contracts/closest-name.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
-import { comparisonTable, experimentNotes } from "@fedmkt/shared/report/experiment-tables.ts";
+import { comparisonTable, DRY_RUN_NOTE, experimentNotes } from "@fedmkt/shared/report/experiment-tables.ts";
 import { type Command, JSON_ARGUMENT, type Outcome } from "../command.ts";
 import { count } from "../count.ts";
 import { EXPERIMENT_FILES, ExperimentFolder } from "../experiment/experiment-folder.ts";
@@ -22,6 +22,9 @@ import { drawTextTable } from "../text-table.ts";
 const MAX_CONCURRENCY = 64;
 /** Within this time results are not written again while runs end: a large experiment's take a moment. */
 const RESULTS_EVERY_MS = 10_000;
+
+/** Names of cells more than this are not repeated in a message. */
+const NAMES_LISTED = 12;
 
 const HERE: SpecPlace = { mayReadS3: false };
 
@@ -69,6 +72,7 @@ export const command: Command = {
   async run({ args, io, dependencies }): Promise<Outcome> {
     const path = args.file as string;
     const isDry = args["dry-run"] === true;
+    refuseTwoPurposes(args);
     const concurrency = readConcurrency(args.concurrency as string | undefined);
     const looksOnly = args.list === true || args.specs !== undefined;
     const isChosen = choose(args.only as string | undefined);
@@ -143,7 +147,7 @@ export const command: Command = {
         },
         text: [
           ...(results.comparisons.length === 0 ? [] : [drawTextTable(comparisonTable(results), io.colours)]),
-          ...experimentNotes(results).map((note) => `  ${note}`),
+          ...[...(isDry ? [DRY_RUN_NOTE] : []), ...experimentNotes(results)].map((note) => `  ${note}`),
           `Results:  ${join(shown(place), EXPERIMENT_FILES.html)}, ${EXPERIMENT_FILES.markdown}, ${EXPERIMENT_FILES.json}`,
         ].join("\n"),
         exitCode: failed.length > 0 ? 1 : 0,
@@ -153,6 +157,17 @@ export const command: Command = {
     }
   },
 };
+
+/** @throws InvalidInputError `BAD_ARGUMENT`: each of these says what the command is to do */
+function refuseTwoPurposes(args: Record<string, unknown>): void {
+  const given = ["list", "specs", "dry-run"].filter((name) => args[name] !== undefined && args[name] !== false);
+  if (given.length < 2) return;
+  const options = given.map((name) => `--${name}`).join(" and ");
+  throw new InvalidInputError(
+    "BAD_ARGUMENT",
+    `fedmkt experiment: expected one of --list, --specs and --dry-run, got ${options}`,
+  );
+}
 
 function readConcurrency(text: string | undefined): number {
   if (text === undefined) return 1;
@@ -177,8 +192,13 @@ function refuseUnknownCells(
   const close = closestName(pattern, names);
   throw new InvalidInputError(
     "BAD_ARGUMENT",
-    `fedmkt experiment: --only: no cell is called ${pattern}; ${close === null ? `there are ${names.join(", ")}` : `did you mean ${close}?`}`,
+    `fedmkt experiment: --only: no cell is called ${pattern}; ${close === null ? `there are ${listNames(names)}` : `did you mean ${close}?`}`,
   );
+}
+
+function listNames(names: readonly string[]): string {
+  const more = names.length > NAMES_LISTED ? ` and ${names.length - NAMES_LISTED} more, which --list tells` : "";
+  return names.slice(0, NAMES_LISTED).join(", ") + more;
 }
 
 function list(experiment: Experiment, place: string, isChosen: (cell: string) => boolean): Outcome {

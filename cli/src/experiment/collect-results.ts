@@ -15,7 +15,10 @@ import type { EndedRun } from "./run-experiment.ts";
  * Everything that has ended so far, as results.json: equal for equal runs, in whatever order and however often broken off.
  * @param ended - in the order in which runs are planned
  */
-export function collectResults({ file, cells, runs }: Experiment, ended: readonly EndedRun[]): ExperimentResults {
+export function collectResults(
+  { isDryRun, file, cells, runs }: Experiment,
+  ended: readonly EndedRun[],
+): ExperimentResults {
   const baselines = baselineScores(runs, ended);
   const scores: ExperimentScore[] = [];
   const told: ExperimentResults["runs"] = [];
@@ -42,6 +45,7 @@ export function collectResults({ file, cells, runs }: Experiment, ended: readonl
   return experimentResults.parse({
     version: 1,
     experiment: file.name,
+    isDryRun,
     seeds: file.seeds,
     cells: cells.map(({ name, levels }) => ({
       name,

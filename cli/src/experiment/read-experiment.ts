@@ -13,7 +13,7 @@ import { score } from "@fedmkt/shared/contracts/summary.ts";
 import { MAX_SPEC_BYTES, parseYaml } from "@fedmkt/shared/contracts/yaml-text.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import type { Io } from "../io.ts";
-import type { SpecPlace } from "../read-spec-file.ts";
+import { isMappingWith, type SpecPlace } from "../read-spec-file.ts";
 import { replaceLocations, resolveLocations } from "../spec-locations.ts";
 import { fillVariables } from "./fill-variables.ts";
 import { mergeSpecs, partAt } from "./merge-specs.ts";
@@ -36,6 +36,8 @@ export interface ExperimentRun {
 
 /** An experiment whose every run's spec is right. */
 export interface Experiment {
+  /** its models are small random ones, its data a few samples */
+  isDryRun: boolean;
   file: ExperimentFile;
   /** the file as it is written */
   text: string;
@@ -69,6 +71,11 @@ export async function readExperiment(
   const at = resolve(io.cwd, path);
   const text = readText(at, path, "an experiment's file");
   const examined = examineExperimentFile(text);
+  if (isMappingWith(examined.value, ["rounds", "clients"]) && !isMappingWith(examined.value, ["base"]))
+    throw new InvalidInputError(
+      "SPEC_INVALID",
+      `${path}: expected an experiment's file, got a run's spec; fedmkt run runs it, and an experiment names it as its base`,
+    );
   // without the file's own form there are no cells to speak of
   if (examined.file === null) throw new InvalidSpecError(path, examined.mistakes);
   const { file } = examined;
@@ -95,7 +102,7 @@ export async function readExperiment(
   }
   const found = [...mistakes.list(), ...findUnknownFigures(runs, examined)];
   if (found.length > 0) throw new InvalidSpecError(path, found);
-  return { file, text, cells, runs };
+  return { isDryRun: false, file, text, cells, runs };
 }
 
 function readText(at: string, shown: string, what: string): string {

@@ -13,5 +13,5 @@ export function shrinkExperiment(experiment: Experiment, folder: string): Experi
     const run = runs.find((one) => one.cell === cell && one.seed === seed)!;
     return { ...run, spec: shrinkSpec(run.spec, join(folder, cell.name)) };
   });
-  return { ...experiment, file: { ...file, seeds: [seed] }, runs: small };
+  return { ...experiment, isDryRun: true, file: { ...file, seeds: [seed] }, runs: small };
 }

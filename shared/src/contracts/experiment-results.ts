@@ -19,6 +19,8 @@ const spread = z.strictObject({
 export const experimentResults = z.strictObject({
   version: z.literal(1),
   experiment: z.string(),
+  /** of random models and a few samples: its figures measure nothing */
+  isDryRun: z.boolean(),
   seeds: z.array(z.int()),
   cells: z.array(
     z.strictObject({ name: z.string(), levels: z.record(z.string(), z.string()), parties: z.array(z.string()) }),

@@ -1,15 +1,16 @@
 import type { ExperimentResults } from "../contracts/experiment-results.ts";
-import { cellTable, comparisonTable, experimentNotes, setTable } from "./experiment-tables.ts";
+import { cellTable, comparisonTable, DRY_RUN_NOTE, experimentNotes, setTable } from "./experiment-tables.ts";
 import type { TextTable } from "./run-tables.ts";
 
 /** An experiment's results as Markdown tables; equal results give equal texts. */
 export function writeExperimentMarkdown(results: ExperimentResults): string {
   const notes = experimentNotes(results);
   return [
-    `# ${results.experiment}`,
-    `${results.cells.length} cells, seeds ${results.seeds.join(", ")}.`,
+    `# ${results.experiment}${results.isDryRun ? ", dry run" : ""}`,
+    `${results.cells.length} cell${results.cells.length === 1 ? "" : "s"}, seed${results.seeds.length === 1 ? "" : "s"} ${results.seeds.join(", ")}.`,
+    ...(results.isDryRun ? [DRY_RUN_NOTE] : []),
     ...[comparisonTable(results), cellTable(results), setTable(results)].map(writeTable),
-    ...(notes.length === 0 ? [] : ["## To be known", notes.map((note) => `- ${escapeCell(note)}`).join("\n")]),
+    ...(notes.length === 0 ? [] : ["## Notes", notes.map((note) => `- ${escapeCell(note)}`).join("\n")]),
   ]
     .join("\n\n")
     .concat("\n");

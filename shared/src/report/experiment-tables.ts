@@ -8,6 +8,10 @@ type Metric = Score["metric"];
 type Mean = ExperimentResults["means"][number];
 type Compared = ExperimentResults["comparisons"][number];
 
+/** Stands with the figures of a dry run, which look like any other. */
+export const DRY_RUN_NOTE =
+  "Of tiny random models and a few samples: that there are figures says that the cells run, what they are says nothing.";
+
 const left = (name: string) => ({ name, align: "left" as const });
 const right = (name: string) => ({ name, align: "right" as const });
 const plain = (text: string | number) => ({ text: String(text) });

@@ -4,6 +4,7 @@ import { courseOf } from "./experiment-statistics.ts";
 import {
   cellTable,
   comparisonTable,
+  DRY_RUN_NOTE,
   experimentNotes,
   formatGainInterval,
   outcomeOf,
@@ -31,7 +32,8 @@ const SIDES = [
  * figures stand in a table too.
  */
 export function renderExperiment(results: ExperimentResults): string {
-  const { experiment, cells, seeds, runs } = results;
+  const { isDryRun, cells, seeds, runs } = results;
+  const experiment = `${results.experiment}${isDryRun ? ", dry run" : ""}`;
   const notes = experimentNotes(results);
   const done = runs.filter(({ status }) => status === "done").length;
   const baselines = [...new Set(results.means.map(({ variant }) => variant))].filter(isBaseline);
@@ -48,7 +50,8 @@ export function renderExperiment(results: ExperimentResults): string {
 <body>
 <header>
 <h1>FedMKT experiment ${experiment}</h1>
-<p class="facts">${cells.length} cell${cells.length === 1 ? "" : "s"}, seeds ${seeds.join(", ")}, ${done} of ${runs.length} runs done.</p>
+<p class="facts">${cells.length} cell${cells.length === 1 ? "" : "s"}, seed${seeds.length === 1 ? "" : "s"} ${seeds.join(", ")}, ${done} of ${runs.length} run${runs.length === 1 ? "" : "s"} done.</p>
+${isDryRun ? html`<p class="note">${DRY_RUN_NOTE}</p>` : null}
 </header>
 <main>
 <section aria-labelledby="gains"><h2 id="gains">Gains</h2>
@@ -61,7 +64,7 @@ ${drawLegend("mean over seeds after each round", baselines)}
 <div class="charts">${curves(results, baselines).map(drawCurve)}</div></section>
 <section aria-labelledby="sets"><h2 id="sets">Held-out sets</h2>
 ${drawTable(setTable(results))}</section>
-${notes.length === 0 ? null : html`<section aria-labelledby="notes"><h2 id="notes">To be known</h2>${notes.map((note) => html`<p class="note">${note}</p>`)}</section>`}
+${notes.length === 0 ? null : html`<section aria-labelledby="notes"><h2 id="notes">Notes</h2>${notes.map((note) => html`<p class="note">${note}</p>`)}</section>`}
 </main>
 </body>
 </html>`.text

@@ -3,7 +3,7 @@ import type { ExperimentResults, ExperimentScore } from "../../../shared/src/con
 import type { Score } from "../../../shared/src/contracts/summary.ts";
 import { writeExperimentMarkdown } from "../../../shared/src/report/experiment-markdown.ts";
 import { compareAll, courseOf, meansOf } from "../../../shared/src/report/experiment-statistics.ts";
-import { formatGainInterval, outcomeOf, setTable } from "../../../shared/src/report/experiment-tables.ts";
+import { DRY_RUN_NOTE, formatGainInterval, outcomeOf, setTable } from "../../../shared/src/report/experiment-tables.ts";
 import { renderExperiment } from "../../../shared/src/report/render-experiment.ts";
 import { findNestingMistake } from "../../support/html-nesting.ts";
 
@@ -105,7 +105,7 @@ const scores = [1, 2].flatMap((seed) =>
   ]),
 );
 const RESULTS: ExperimentResults = {
-  ...{ version: 1, experiment: "grain", seeds: [1, 2], scores },
+  ...{ version: 1, experiment: "grain", isDryRun: false, seeds: [1, 2], scores },
   cells: [{ name: "a", levels: {}, parties: ["server", "ward"] }],
   runs: [1, 2].map((seed) => ({
     ...{ cell: "a", seed, run: `grain-${seed}`, status: "done", error: null },
@@ -153,6 +153,20 @@ describe("an experiment's page", () => {
     for (const line of writeExperimentMarkdown(results).split("\n"))
       if (line.startsWith("| a ")) expect(line.replaceAll("\\|", "").match(/\|/g)!.length).toBeLessThanOrEqual(9);
     expect(writeExperimentMarkdown(results)).not.toMatch(/&\|/);
+  });
+
+  it("says of a dry run that its figures measure nothing, as do the tables", () => {
+    const dry = { ...RESULTS, isDryRun: true, seeds: [1] };
+    for (const text of [renderExperiment(dry), writeExperimentMarkdown(dry)]) {
+      expect(text).toContain("grain, dry run");
+      expect(text).toContain("1 cell, seed 1");
+      expect(text).toContain(DRY_RUN_NOTE);
+    }
+    expect(findNestingMistake(renderExperiment(dry))).toBeNull();
+    for (const text of [page, writeExperimentMarkdown(RESULTS)]) {
+      expect(text).toContain("1 cell, seeds 1, 2");
+      expect(text).not.toContain("dry run");
+    }
   });
 
   it("says which runs are missing, and has a page and tables of none", () => {

@@ -201,6 +201,41 @@ describe("fedmkt experiment", () => {
     expect((await call("--only", "low/oen")).stderr).toContain("did you mean low/one?");
   });
 
+  it("repeats a few names of cells alone where none is meant", async () => {
+    const levels = Array.from({ length: 40 }, (_, index) => `l${index}: {}`).join(", ");
+    write(folder, "grain.yaml", `{ name: grain, base: run.yaml, seeds: [1], runs: { ${levels} } }`);
+    expect((await call("--list", "--only", "nothing-near/*")).stderr).toMatch(
+      /there are l0, l1, .*, l11 and 28 more, which --list tells\n/,
+    );
+  });
+
+  it("does one thing at a time", async () => {
+    for (const [options, got] of [
+      [["--list", "--dry-run"], "--list and --dry-run"],
+      [["--specs", "specs", "--dry-run"], "--specs and --dry-run"],
+    ] as const)
+      expect(await call(...options)).toMatchObject({
+        exitCode: 2,
+        stderr: expect.stringContaining(`expected one of --list, --specs and --dry-run, got ${got}`),
+      });
+    expect(existsSync(join(folder, "specs"))).toBe(false);
+  });
+
+  it("says in few words that a file is of the other kind", async () => {
+    const asExperiment = await callCli(folder, ["experiment", "run.yaml"], {});
+    expect(asExperiment.stderr).toMatch(/run\.yaml: expected an experiment's file, got a run's spec; .*\n$/);
+    for (const argv of [
+      ["validate", "grain.yaml"],
+      ["run", "--local", "grain.yaml"],
+      ["plan", "grain.yaml"],
+    ]) {
+      const { exitCode, stderr } = await callCli(folder, argv, {});
+      expect(exitCode).toBe(2);
+      expect(stderr).toContain("grain.yaml: expected a run's spec, got an experiment's file");
+      expect(stderr).not.toContain("unknown key");
+    }
+  });
+
   it("gives chosen cells the baselines that others were to train, and does not train them again with those", async () => {
     await call("--only", "high/one");
     expect(told()[0]).toBe("grain-high-one-1: standalone+public, public-only");

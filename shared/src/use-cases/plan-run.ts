@@ -152,12 +152,20 @@ const MAX_EVENTS = 0.8 * STEP_FUNCTIONS_LIMITS.events;
 /** @throws InvalidInputError `RUN_TOO_LARGE`: better now than on the state machine, after hours of training */
 function refuseLargeMachine(plan: Plan): void {
   const { spec, machine } = plan;
+  // one round at a time: together a long run's transfers would take gigabytes
   const rounds = [plan, ...machine.variants.map((variant) => variantPlan(plan, variant))].flatMap((one) =>
-    Array.from({ length: spec.rounds }, (_, index) => plannedRound(one, index + 1)),
+    Array.from({ length: spec.rounds }, (_, index) => {
+      const round = plannedRound(one, index + 1);
+      return { states: statesOf(round), bytes: JSON.stringify(round).length };
+    }),
   );
-  const size = { maps: machine.maps.length, baselines: machine.baselines.length, rounds: rounds.map(statesOf) };
+  const size = {
+    maps: machine.maps.length,
+    baselines: machine.baselines.length,
+    rounds: rounds.map(({ states }) => states),
+  };
   const { longestHistory } = countRun(size);
-  const roundBytes = Math.max(...rounds.map((round) => JSON.stringify(round).length));
+  const roundBytes = Math.max(...rounds.map(({ bytes }) => bytes));
   const machineBytes = JSON.stringify(machine).length;
   const makes =
     roundBytes > MAX_ROUND_BYTES
@@ -174,7 +182,7 @@ function refuseLargeMachine(plan: Plan): void {
     );
 }
 
-function statesOf({ direction, aggregation, begun, members }: PlannedRun["first"], index: number): RoundStates {
+function statesOf({ round, direction, aggregation, begun, members }: PlannedRun["first"]): RoundStates {
   const { clients, parties, toServer, toClients } = members;
   return {
     clients: clients.length,
@@ -184,7 +192,7 @@ function statesOf({ direction, aggregation, begun, members }: PlannedRun["first"
     direction,
     averages: aggregation === "fedavg",
     begun,
-    extracts: index === 0 && direction !== "none",
+    extracts: round === 1 && !begun && direction !== "none",
   };
 }
 

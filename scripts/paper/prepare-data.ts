@@ -43,6 +43,11 @@ const TASKS: Readonly<Record<string, Task>> = {
 };
 const PARTS = ["public", "client-1", "client-2", "client-3", "client-4"];
 
+function taskOf(name: string): Task & { heldOut: number } {
+  if (!Object.hasOwn(TASKS, name)) throw new Error(`expected one of ${Object.keys(TASKS).join(", ")}, got ${name}`);
+  return { heldOut: 0, ...TASKS[name] };
+}
+
 /**
  * Splits a data set as the paper does: rows are shuffled, and five equal parts become one public and four private sets. What is
  * scored is a split of its own, or drawn first from the one there is.
@@ -51,9 +56,8 @@ const PARTS = ["public", "client-1", "client-2", "client-3", "client-4"];
  * @returns file → rows
  */
 export function splitRows(name: string, train: readonly Row[], test: readonly Row[], seed: number, rows = Infinity) {
-  const task = TASKS[name];
-  if (task === undefined) throw new Error(`expected one of ${Object.keys(TASKS).join(", ")}, got ${name}`);
-  const { heldOut = 0, takes = () => true } = task;
+  const task = taskOf(name);
+  const { heldOut, takes = () => true } = task;
   const usable = (given: readonly Row[]) => given.filter(takes).flatMap((row) => shorten(row, task));
   const shuffled = createRandom(seed).shuffle(usable(train));
   const scored = heldOut > 0 ? shuffled.slice(0, heldOut) : usable(test);
@@ -95,18 +99,53 @@ function readRows(path: string): Row[] {
   });
 }
 
-if (import.meta.main) {
+/**
+ * The command: `<task> <train> [<test>] [--seed n] [--rows n] [--out folder]`.
+ * @returns what it did, a line for each file, and how many rows were left out
+ * @throws Error where an argument is missing or wrong
+ */
+export function prepareData(argv: readonly string[]): string[] {
   const { positionals, values } = parseArgs({
+    args: [...argv],
     allowPositionals: true,
     options: { seed: { type: "string", default: "123" }, rows: { type: "string" }, out: { type: "string" } },
   });
-  const [task, train, test] = positionals;
+  const [name, train, test] = positionals;
+  if (name === undefined || train === undefined || positionals.length > 3)
+    throw new Error("expected a task, the file of training rows and, where there is one, of rows to be scored");
+  const task = taskOf(name);
+  if ((test === undefined) !== task.heldOut > 0)
+    throw new Error(
+      task.heldOut > 0
+        ? `${name}: expected one file, of which ${task.heldOut} rows are scored, got two`
+        : `${name}: expected a second file, of rows to be scored`,
+    );
   const out = values.out ?? fileURLToPath(new URL("../../examples/paper/data", import.meta.url));
-  const rows = values.rows === undefined ? undefined : Number(values.rows);
-  const split = splitRows(task, readRows(train), test === undefined ? [] : readRows(test), Number(values.seed), rows);
-  mkdirSync(join(out, task), { recursive: true });
-  for (const [name, part] of split) {
-    writeFileSync(join(out, task, `${name}.jsonl`), part.map((row) => `${JSON.stringify(row)}\n`).join(""));
-    process.stdout.write(`${task}/${name}.jsonl: ${part.length} rows\n`);
+  const given = [train, ...(test === undefined ? [] : [test])].map(readRows);
+  const rows = values.rows === undefined ? Infinity : readWhole("rows", values.rows);
+  const split = splitRows(name, given[0], given[1] ?? [], readWhole("seed", values.seed), rows);
+  mkdirSync(join(out, name), { recursive: true });
+  const lines: string[] = [];
+  for (const [part, own] of split) {
+    if (own.length === 0) throw new Error(`${name}: expected rows for ${part}, there are none`);
+    writeFileSync(join(out, name, `${part}.jsonl`), own.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    lines.push(`${name}/${part}.jsonl: ${own.length} rows`);
   }
+  const left = given.flat().length - [...split.values()].flat().length;
+  if (left > 0)
+    lines.push(`${left} rows left out: too long, not taken for this task, or more than five equal parts hold`);
+  return lines;
 }
+
+function readWhole(option: string, text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new Error(`--${option}: expected a whole number, got ${text}`);
+  return Number(text);
+}
+
+if (import.meta.main)
+  try {
+    process.stdout.write(`${prepareData(process.argv.slice(2)).join("\n")}\n`);
+  } catch (error) {
+    process.stderr.write(`prepare-data: ${(error as Error).message}\n`);
+    process.exitCode = 2;
+  }

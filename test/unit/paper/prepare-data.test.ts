@@ -1,5 +1,8 @@
-import { describe, expect, it } from "@jest/globals";
-import { splitRows } from "../../../scripts/paper/prepare-data.ts";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { prepareData, splitRows } from "../../../scripts/paper/prepare-data.ts";
 
 const PARTS = ["public", "client-1", "client-2", "client-3", "client-4"];
 const rows = (count: number, passage = "A ship waits.") =>
@@ -53,5 +56,44 @@ describe("splitting a task's data as the paper does", () => {
 
   it("refuses a task that it does not know", () => {
     expect(() => splitRows("ark", [], [], 1)).toThrow("expected one of rte, wic");
+    expect(() => splitRows("constructor", [], [], 1)).toThrow("expected one of rte, wic");
+  });
+});
+
+describe("the command that prepares a task's data", () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "fedmkt-paper-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  const file = (name: string, content: readonly object[]) => {
+    const path = join(folder, name);
+    writeFileSync(path, content.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    return path;
+  };
+  const prepare = (...argv: string[]) => prepareData([...argv, "--out", folder]);
+
+  it("writes the parts and the scored rows, and says how many rows it left out", () => {
+    const told = prepare("boolq", file("train.jsonl", rows(52)), file("test.jsonl", rows(7)));
+    expect(told).toEqual([
+      ...PARTS.map((part) => `boolq/${part}.jsonl: 10 rows`),
+      "boolq/test.jsonl: 7 rows",
+      "2 rows left out: too long, not taken for this task, or more than five equal parts hold",
+    ]);
+    expect(readFileSync(join(folder, "boolq/test.jsonl"), "utf8")).toBe(
+      readFileSync(join(folder, "test.jsonl"), "utf8"),
+    );
+    expect(prepare("boolq", join(folder, "train.jsonl"), join(folder, "test.jsonl"), "--rows", "50")).toHaveLength(7);
+  });
+
+  it("refuses what it would else make empty or wrong sets of", () => {
+    const train = file("train.jsonl", rows(52));
+    expect(() => prepare()).toThrow("expected a task, the file of training rows");
+    expect(() => prepare("ark", train)).toThrow("expected one of rte, wic");
+    expect(() => prepare("boolq", train)).toThrow("boolq: expected a second file, of rows to be scored");
+    expect(() => prepare("sni", train, train)).toThrow("sni: expected one file, of which 300 rows are scored, got two");
+    expect(() => prepare("boolq", train, file("none.jsonl", []))).toThrow("boolq: expected rows for test");
+    expect(() => prepare("boolq", train, train, "--rows", "many")).toThrow("--rows: expected a whole number, got many");
   });
 });

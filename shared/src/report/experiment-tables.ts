@@ -171,7 +171,7 @@ export function setTable({ scores, published }: ExperimentResults): TextTable {
 export function experimentNotes({ runs, cells }: ExperimentResults): string[] {
   const missing = runs.filter(({ status }) => status === "missing").length;
   return [
-    ...(missing > 0 ? [`${missing} of ${runs.length} runs have not ended.`] : []),
+    ...(missing > 0 ? [`${missing} of ${runs.length} runs ${missing === 1 ? "has" : "have"} not ended.`] : []),
     ...runs
       .filter(({ error }) => error !== null)
       .map(({ cell, seed, error }) => `${cell}, seed ${seed} failed: ${error}`),

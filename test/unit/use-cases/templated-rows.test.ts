@@ -34,6 +34,15 @@ describe("a raw data set", () => {
     ]);
   });
 
+  it("is shortened, and its truth becomes an index, as docs/data.md says", () => {
+    const template = { ...QUESTION, prompt: "{{ q[:9] }}", correct: "{{ 1 if right else 0 }}" };
+    const rows = [true, false].map((right) => ({ q: "A passage, and more", a: "no", b: "yes", right }));
+    expect(readRows(template, ...rows)).toMatchObject([
+      { prompt: "A passage", answer: 1 },
+      { prompt: "A passage", answer: 0 },
+    ]);
+  });
+
   it("may say the same of two choices, as raw sets do", () => {
     expect(readRows(QUESTION, { q: "?", a: "yes", b: "yes", right: 1 })[0]).toMatchObject({ answer: 1 });
   });

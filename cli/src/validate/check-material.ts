@@ -74,7 +74,6 @@ export async function checkMaterial(spec: RunSpec, yaml: Uint8Array): Promise<Ma
       result.mistakes.push({ path, message: error.message });
     }
   };
-  const locationsOf = ({ path, keepCharactersOf = path }: DataSpec) => [path, keepCharactersOf];
 
   const parties = new Map<string, PlannedParty>();
   for (const [index, id] of ["server", ...spec.clients.map((client) => client.id)].entries()) {
@@ -106,7 +105,7 @@ export async function checkMaterial(spec: RunSpec, yaml: Uint8Array): Promise<Ma
       return count(samples.length, "sample");
     });
   for (const [index, data] of spec.public.entries())
-    await look(["public", index], `public set ${index + 1}`, locationsOf(data), async () => {
+    await look(["public", index], `public set ${index + 1}`, dataLocations(data), async () => {
       const samples = await readSampleSet(deps, data, spec.sampleBytes, `public[${index}]`);
       publicSet.push(...samples);
       return count(samples.length, "sample");
@@ -115,7 +114,7 @@ export async function checkMaterial(spec: RunSpec, yaml: Uint8Array): Promise<Ma
     const data = partySpec(spec, id).validation;
     if (data === undefined) continue;
     const path = [...(index === 0 ? ["server"] : ["clients", index - 1]), "validation"];
-    await look(path, `${id}'s validation set`, locationsOf(data), async () => {
+    await look(path, `${id}'s validation set`, dataLocations(data), async () => {
       const sets = { private: trainedOn.get(id) ?? [], public: publicSet };
       const validation = await readValidationSet(deps, { spec }, id, sets);
       checkHeldOutSet(
@@ -127,7 +126,7 @@ export async function checkMaterial(spec: RunSpec, yaml: Uint8Array): Promise<Ma
     });
   }
   for (const [index, { name, owner, task, data }] of spec.evaluation.entries())
-    await look(["evaluation", index, "data"], `held-out set ${name}`, locationsOf(data), async () => {
+    await look(["evaluation", index, "data"], `held-out set ${name}`, dataLocations(data), async () => {
       const what = `evaluation ${name}`;
       if (task === "multiple-choice")
         return count((await readQuestionSet(deps, data, spec.sampleBytes, what)).length, "question");

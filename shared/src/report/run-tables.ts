@@ -27,6 +27,7 @@ const plain = (text: string | number) => ({ text: String(text) });
 /** Every party on every set, before and after; the best of each row marked. */
 export function scoreTable(summary: RunSummary): TextTable {
   const variants = scoreVariants(summary);
+  const scored = scoreRows(summary);
   return {
     title: "Every party on every held-out set",
     columns: [
@@ -37,7 +38,7 @@ export function scoreTable(summary: RunSummary): TextTable {
       right("gain"),
       left("against"),
     ],
-    rows: scoreRows(summary).map((row) => [
+    rows: scored.map((row) => [
       plain(row.party),
       plain(row.foreign ? `${row.set} †` : row.set),
       plain(unitOf(row.metric)),
@@ -47,9 +48,13 @@ export function scoreTable(summary: RunSummary): TextTable {
         : { text: formatGain(row.gain), gain: row.gain < 0 ? ("worse" as const) : ("better" as const) },
       plain(row.against ?? "–"),
     ]),
-    note: "† a domain that only another party holds. * best of the row (bits/byte: the lower the better). gain: how much better after the last round than with the same labels and nothing from others: no knowledge and, under fedavg, no averaging.",
+    note: `† a domain that only another party holds. * best of the row (bits/byte: the lower the better). gain: how much better after the last round than with the same labels and nothing from others: no knowledge and, under fedavg, no averaging.${scored.some(({ against }) => against === "standalone") ? STANDALONE_NOTE : ""}`,
   };
 }
+
+/** It is what there is to compare with where no baseline saw the same labels. */
+const STANDALONE_NOTE =
+  " standalone is without the public labels too: a gain against it is theirs as well (standalone+public tells them apart).";
 
 const VARIANT_TITLES: Readonly<Record<string, string>> = { "zero-shot": "before", [OWN_VARIANT]: "after" };
 

@@ -49,6 +49,14 @@ describe("a run that is compared with runs of other kinds", () => {
     expect(row("server", "ward", alone)).toMatchObject({ gain: null, against: null });
   });
 
+  it("says that standalone is without the public labels where it is all that there is to compare with", () => {
+    const words = "standalone is without the public labels too";
+    const scores = SUMMARY.scores.filter(({ variant }) => ["standalone", "fedmkt"].includes(variant));
+    expect(row("harbour", "ward", { ...SUMMARY, scores }).against).toBe("standalone");
+    expect(scoreTable({ ...SUMMARY, scores }).note).toContain(words);
+    expect(scoreTable(SUMMARY).note).not.toContain(words);
+  });
+
   it("orders variants behind the baselines of single jobs", () => {
     expect(scoreVariants({ ...SUMMARY, scores: [...averaged, ...labelled, ...without] })).toEqual([
       ...["zero-shot", "standalone", "no-distillation", "fedavg", "fedmkt"],

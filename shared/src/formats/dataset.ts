@@ -122,7 +122,7 @@ function findSchema(fields: Fields, refuse: Refuse): Schema {
   const unknown = keys.filter((key) => !KNOWN.includes(key));
   if (unknown.length > 0)
     throw refuse(
-      `${describeUnknownKeys(unknown, KNOWN)}; expected one of ${SCHEMAS.map(({ name }) => name).join(", ")}; ${IGNORED.join(", ")} are ignored`,
+      `${describeUnknownKeys(unknown, KNOWN)}; expected one of ${SCHEMAS.map(({ name }) => name).join(", ")}; ${IGNORED.join(", ")} are ignored; rows of other forms need a template`,
     );
   const schema = SCHEMAS.find(
     ({ required, optional }) =>

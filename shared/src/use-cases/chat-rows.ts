@@ -24,7 +24,7 @@ export async function openChatTemplate(
   const name = `${what}: ${location}`;
   const config = parseChatTemplateConfig(await material.read(location, MAX_TOKENIZER_CONFIG_BYTES), name);
   const beside = location.replace(/[^/]*$/, CHAT_TEMPLATE_FILE);
-  const source = config.template ?? decode(await material.read(beside, MAX_TEMPLATE_BYTES), `${what}: ${beside}`);
+  const source = config.template ?? decode(await readBeside(material, beside, name), `${what}: ${beside}`);
   const template = openTemplate(source, { what: `${name}: chat_template`, strict: false });
   return {
     // what transformers gives a template beside them, where nothing more is asked for
@@ -36,6 +36,17 @@ export async function openChatTemplate(
     bos: config.names.bos_token ?? "",
     marks: config.special,
   };
+}
+
+async function readBeside(material: StageDependencies["material"], beside: string, name: string): Promise<Uint8Array> {
+  try {
+    return await material.read(beside, MAX_TEMPLATE_BYTES);
+  } catch (error) {
+    // the file that was named is there: only that it lacks a template makes another one needed
+    if (error instanceof InvalidInputError && error.code === "FILE_MISSING")
+      throw new InvalidInputError("FILE_MISSING", `${name}: has no chat_template; ${error.message}`);
+    throw error;
+  }
 }
 
 function decode(bytes: Uint8Array, what: string): string {

@@ -132,6 +132,7 @@ describe("a data set", () => {
       'line 2: expected {"text"} as in line 1, got {"prompt","completion"}',
     ],
     ["a misspelt key", [{ promt: "a", completion: "b" }], 'line 1: unknown key "promt": did you mean "prompt"?'],
+    ["a raw row", [{ premise: "a", label: 1 }], "are ignored; rows of other forms need a template"],
     ["a key in another case", [{ Text: "a" }], 'line 1: unknown key "Text": did you mean "text"?'],
     [
       "a strange key",

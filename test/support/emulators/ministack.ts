@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { answers } from "./answers.ts";
@@ -34,6 +34,8 @@ export async function startMinistack(options: {
   });
   const at = (name: string) => join(folder, name);
   for (const name of ["home", "tmp", "certificates"]) mkdirSync(at(name), { recursive: true });
+  // functions run from below it as plain scripts: a package.json that somebody left in a folder above would make modules of them
+  writeFileSync(join(at("tmp"), "package.json"), "{}");
   if (withIam) execFileSync(join(programs, "python"), [file("./make-certificates.py"), at("certificates")]);
 
   const port = await freePort();

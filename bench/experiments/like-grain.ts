@@ -24,7 +24,7 @@ const CLIENT: Recipe = {
 };
 
 /** What the server has read before the federation begins. Of the other domains only a client knows. */
-export const SERVER_DOMAINS: readonly Domain[] = ["grimm", "tinystories"];
+const SERVER_DOMAINS: readonly Domain[] = ["grimm", "tinystories"];
 
 /**
  * Makes the models of the federation of like grain, each with a byte-level BPE of its own: the server's has read the first half

@@ -6,7 +6,7 @@ export const TASKS = ["commonsenseqa", "arc-easy"] as const;
 export type Task = (typeof TASKS)[number];
 
 /** Prompt, answer and line ends of the longest question that is taken: every party's context holds so many bytes. */
-export const QUESTION_BYTES = 400;
+const QUESTION_BYTES = 400;
 
 /** One multiple-choice question. */
 export interface Question {

@@ -16,7 +16,7 @@ const DOMAINS = {
 export type Domain = keyof typeof DOMAINS;
 export const DOMAIN_NAMES = Object.keys(DOMAINS) as Domain[];
 
-export const SAMPLE_BYTES = 200;
+const SAMPLE_BYTES = 200;
 
 /** Samples of one seed's draw, by domain; the public ones of all domains are joined. */
 export interface SampleCounts {

@@ -1,6 +1,6 @@
 import { InvalidInputError } from "../core/errors.ts";
 import { describeValue } from "./describe-value.ts";
-import { findJsonKeyProblem } from "./json-keys.ts";
+import { parseWholeJson } from "./whole-json.ts";
 
 /** Longest tokenizer_config.json; those with a thousand added tokens have 200 KB. */
 export const MAX_TOKENIZER_CONFIG_BYTES = 8 * 1024 * 1024;
@@ -58,25 +58,9 @@ function textOf(token: unknown): string | null {
 }
 
 function parseObject(bytes: Uint8Array, refuse: (reason: string) => InvalidInputError): Record<string, unknown> {
-  const value = parseJson(bytes, refuse);
+  const value = parseWholeJson(bytes, MAX_DEPTH, refuse);
   if (!isObject(value)) throw refuse(`expected an object, got ${describeValue(value)}`);
   return value;
-}
-
-function parseJson(bytes: Uint8Array, refuse: (reason: string) => InvalidInputError): unknown {
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    throw refuse("expected UTF-8, got other bytes");
-  }
-  const problem = findJsonKeyProblem(text, MAX_DEPTH, (_, at) => `at character ${at + 1}`);
-  if (problem !== null) throw refuse(problem);
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw refuse("expected JSON");
-  }
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,8 +1,7 @@
 import { InvalidInputError } from "../core/errors.ts";
 import { describeValue } from "./describe-value.ts";
-import { findJsonKeyProblem } from "./json-keys.ts";
-import { findJsonMistake } from "./json-mistake.ts";
 import { readJsonLines } from "./jsonl.ts";
+import { parseWholeJson } from "./whole-json.ts";
 
 /** Longest file that is one JSON value: it is held as text and as a value at once. */
 const MAX_JSON_BYTES = 256 * 1024 * 1024;
@@ -31,7 +30,9 @@ export function* readRawRows(bytes: Uint8Array, name: string, rows: readonly str
   }
   const refuse = (reason: string) => new InvalidInputError("DATASET_INVALID", `${name}: ${reason}`);
   if (!name.endsWith(".json")) throw refuse("expected a .jsonl or .json file, whose rows a template reads");
-  const value = parseJson(bytes, refuse);
+  if (bytes.length > MAX_JSON_BYTES)
+    throw refuse(`expected a .json file of at most ${MAX_JSON_BYTES} bytes, got ${bytes.length}; .jsonl may be longer`);
+  const value = parseWholeJson(bytes, MAX_DEPTH, refuse);
   const [list, shared] = listOf(value, rows, refuse);
   for (const [index, row] of list.entries()) yield rowOf(row, index + 1, `${name}, row ${index + 1}`, shared);
 }
@@ -53,25 +54,6 @@ function listOf(
   if (key === undefined) throw refuse(`expected a list of rows${others}, got ${describeValue(value)}`);
   const { [key]: list, ...shared } = value as Record<string, unknown>;
   return [list as unknown[], shared];
-}
-
-function parseJson(bytes: Uint8Array, refuse: (reason: string) => InvalidInputError): unknown {
-  if (bytes.length > MAX_JSON_BYTES)
-    throw refuse(`expected a .json file of at most ${MAX_JSON_BYTES} bytes, got ${bytes.length}; .jsonl may be longer`);
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    throw refuse("expected UTF-8, got other bytes");
-  }
-  const problem = findJsonKeyProblem(text, MAX_DEPTH, (_, at) => `at character ${at + 1}`);
-  if (problem !== null) throw refuse(problem);
-  try {
-    return JSON.parse(text);
-  } catch {
-    const at = findJsonMistake(text);
-    throw refuse(at === null ? "expected JSON" : `expected JSON: character ${at + 1} does not fit`);
-  }
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

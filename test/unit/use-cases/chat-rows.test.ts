@@ -157,7 +157,8 @@ describe("a tokenizer_config.json", () => {
 
   it.each([
     ["[]", "it: expected an object, got an empty list"],
-    ["{", "it: expected JSON"],
+    ["{", "it: expected JSON: character 2 does not fit"],
+    ["\ufeff{}", "it: expected JSON: character 1 does not fit"],
     ['{"a":1,"a":2}', "it: the key at character 8 occurs twice"],
   ])("is not %s", (text, message) => {
     expect(() => parseChatTemplateConfig(bytes(text), "it")).toThrow(

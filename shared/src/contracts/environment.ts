@@ -3,7 +3,8 @@ import { partyName } from "./identifier.ts";
 
 /**
  * Every environment variable of ours that a function or a worker reads. CDK sets exactly these. The AWS SDK reads its own
- * beside them: region, credentials and, on one machine, `AWS_ENDPOINT_URL`, which adapters/aws looks at too (S3 by path).
+ * beside them: region, credentials and, on one machine, `AWS_ENDPOINT_URL`, which adapters/aws looks at too (S3 by path). The
+ * inference endpoint has its own: serving-environment.ts.
  */
 export const environment = z.object({
   /** holds runs/<run>/run.yaml, plan.json, the sets that plan-run cut, status.json; models and data below material/ */

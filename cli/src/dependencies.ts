@@ -28,6 +28,7 @@ export interface LocalRunResult {
   /** bucket names */
   control: string;
   artefacts: string;
+  registry: string;
   readObject(bucket: string, key: string): Promise<Uint8Array>;
 }
 

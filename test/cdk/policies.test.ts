@@ -123,7 +123,7 @@ const TOUCHED: Record<string, { role: string; reads: What[]; writes: What[] }> =
   },
   "publish-run": {
     role: roleOf(/^StagesPublishRunRole/),
-    reads: ["plan", "claims", "averaged", "summary", ...ANY_JOBS],
+    reads: ["plan", "claims", "averaged", "summary", "registry", ...ANY_JOBS],
     writes: ["published", "status", "registry"],
   },
   "fail-run": { role: roleOf(/^StagesFailRunRole/), reads: ["claims", "status"], writes: ["status"] },

@@ -119,10 +119,13 @@ export function failingRunner(error: string, cause: string): Dependencies["runLo
   return async () => ({ status: "FAILED", error, cause, ...objectsOf({}) });
 }
 
-function objectsOf(files: Record<string, string>): Pick<LocalRunResult, "control" | "artefacts" | "readObject"> {
+function objectsOf(
+  files: Record<string, string>,
+): Pick<LocalRunResult, "control" | "artefacts" | "registry" | "readObject"> {
   return {
     control: "control",
     artefacts: "artefacts",
+    registry: "registry",
     readObject: async (bucket, key) => {
       const name = key.replace("runs/toy/published/", "");
       return new TextEncoder().encode(files[name] ?? `${bucket}: ${name}`);

@@ -57,4 +57,9 @@ export class FakeRuns {
   };
 }
 
-const none = { control: "control", artefacts: "artefacts", readObject: async () => new Uint8Array() };
+const none = {
+  control: "control",
+  artefacts: "artefacts",
+  registry: "registry",
+  readObject: async () => new Uint8Array(),
+};

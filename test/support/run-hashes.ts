@@ -3,7 +3,7 @@ import { join, relative } from "node:path";
 import { sha256 } from "../../shared/src/formats/sha256.ts";
 
 /** What says when, where or by whose spec a run was made, and so differs between equal runs. */
-const OF_ONE_RUN = /\/runs\/[^/]+\/(usage\/|claims\/|status\.json|run\.yaml|plan\.json)/;
+const OF_ONE_RUN = /\/runs\/[^/]+\/(usage\/|claims\/|status\.json|run\.yaml|plan\.json)|registry-entry\.json$/;
 
 const TEXT = /\.(json|html|md)(\.data)?$/;
 

@@ -20,6 +20,7 @@ export function stageRun(): StageRun {
   const objects = new MemoryObjectStore();
   const progress: ProgressEvent[] = [];
   const standing = new Map<string, Standing>();
+  let seconds = 0;
   const deps: StageRun["deps"] = {
     objects,
     buckets: { control: "control", artefacts: "artefacts", registry: "registry" },
@@ -31,6 +32,8 @@ export function stageRun(): StageRun {
     ...UNINTERRUPTED,
     executions: { standing: async (execution) => standing.get(execution) ?? "ended" },
     readsLocalFiles: true,
+    // the clock that tells when something is published: each look a second later
+    nowMs: () => Date.UTC(2026, 0, 1) + 1000 * seconds++,
   };
   return { deps, objects, progress, standing };
 }

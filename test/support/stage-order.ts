@@ -7,7 +7,11 @@ import { averageAdapters } from "../../shared/src/use-cases/average-adapters.ts"
 import { clientDistil } from "../../shared/src/use-cases/client-distil.ts";
 import { clientTrain } from "../../shared/src/use-cases/client-train.ts";
 import { closeRound } from "../../shared/src/use-cases/close-round.ts";
-import type { PlanDependencies, WorkerDependencies } from "../../shared/src/use-cases/dependencies.ts";
+import type {
+  PlanDependencies,
+  PublishDependencies,
+  WorkerDependencies,
+} from "../../shared/src/use-cases/dependencies.ts";
 import { evaluate } from "../../shared/src/use-cases/evaluate.ts";
 import { mapVocabulary } from "../../shared/src/use-cases/map-vocabulary.ts";
 import { planRun } from "../../shared/src/use-cases/plan-run.ts";
@@ -21,7 +25,7 @@ import { specYaml } from "./tiny-federation.ts";
 
 /** What every stage of a run takes, its objects held in this process. */
 export interface StagePlace {
-  deps: WorkerDependencies & PlanDependencies;
+  deps: WorkerDependencies & PlanDependencies & PublishDependencies;
   objects: MemoryObjectStore;
 }
 

@@ -23,6 +23,7 @@ interface Needs {
   readsMaterial?: true;
   readsControl?: string[];
   readsArtefacts?: string[];
+  readsRegistry?: string[];
   writesControl?: string[];
   writesArtefacts?: string[];
   writesRegistry?: string[];
@@ -79,6 +80,7 @@ const NEEDS: Record<LambdaStageName, Needs> = {
     memoryMegabytes: MOST_MEGABYTES,
     readsControl: [KEYS.plan, KEYS.claims],
     readsArtefacts: [KEYS.jobs, KEYS.averaged, KEYS.roundSummaries],
+    readsRegistry: [KEYS.registry],
     writesControl: [KEYS.status],
     writesArtefacts: [KEYS.published],
     writesRegistry: [KEYS.registry],
@@ -115,6 +117,7 @@ export class StageFunctions extends Construct {
       }
       if (needs.readsControl) control.grantReadOf(stage, ...needs.readsControl);
       if (needs.readsArtefacts) artefacts.grantReadOf(stage, ...needs.readsArtefacts);
+      if (needs.readsRegistry) registry.grantReadOf(stage, ...needs.readsRegistry);
       if (needs.writesControl) control.grantWriteOf(stage, ...needs.writesControl);
       if (needs.writesArtefacts) artefacts.grantWriteOf(stage, ...needs.writesArtefacts);
       if (needs.writesRegistry) registry.grantWriteOf(stage, ...needs.writesRegistry);

@@ -2,7 +2,12 @@ import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseJson } from "@fedmkt/shared/contracts/json-document.ts";
 import { artefactKeys, registryKeys } from "@fedmkt/shared/contracts/keys.ts";
-import { type RegistryEntry, registryEntry } from "@fedmkt/shared/contracts/registry-entry.ts";
+import {
+  MAX_ADAPTER_FILE_BYTES,
+  MAX_ENTRY_BYTES,
+  type RegistryEntry,
+  registryEntry,
+} from "@fedmkt/shared/contracts/registry-entry.ts";
 import type { RunState } from "@fedmkt/shared/contracts/run-state.ts";
 import type { RunSummary } from "@fedmkt/shared/contracts/summary.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
@@ -11,10 +16,6 @@ import { downloadRun } from "../download-run.ts";
 import { isEmptyFolder, RUN_FILES, readRunState, writeRunFile, writeRunState } from "../run-folder.ts";
 import type { Cloud } from "./cloud.ts";
 import { type CloudRun, readUploadedSpec } from "./read-run.ts";
-
-/** An adapter of rank 256 on a 7 B model has about 3 GiB. */
-const MAX_FILE_BYTES = 4 * 1024 * 1024 * 1024;
-const MAX_ENTRY_BYTES = 4 * 1024 * 1024;
 
 /**
  * A finished run as a run on this machine leaves it: adapters, report.html, summary.json, spec.yaml, run.json. Everything is fetched
@@ -81,6 +82,7 @@ export function refuseOtherFolder(folder: string, specHash: string): void {
 
 /** Reads what a run published, holding each adapter's files against the registry. */
 function checkedReader(cloud: Cloud, run: string) {
+  const registry = cloud.bucket("registry");
   const entries = new Map<string, Promise<RegistryEntry>>();
   const entryOf = (party: string) => {
     const known = entries.get(party) ?? readEntry(cloud, party, run);
@@ -90,9 +92,14 @@ function checkedReader(cloud: Cloud, run: string) {
   const prefix = `${artefactKeys.published(run)}/adapters/`;
   return {
     artefacts: cloud.bucket("artefacts"),
+    registry,
     readObject: async (bucket: string, key: string): Promise<Uint8Array> => {
-      const bytes = await cloud.objects.get(bucket, key, MAX_FILE_BYTES);
-      if (!key.startsWith(prefix)) return bytes;
+      const bytes = await cloud.objects.get(
+        bucket,
+        key,
+        bucket === registry ? MAX_ENTRY_BYTES : MAX_ADAPTER_FILE_BYTES,
+      );
+      if (bucket === registry || !key.startsWith(prefix)) return bytes;
       const [party, name] = key.slice(prefix.length).split("/");
       const expected = (await entryOf(party)).adapter.files.find((file) => file.name === name)?.sha256;
       const found = sha256(bytes);

@@ -57,6 +57,7 @@ export interface EmbeddedAws {
   environment: Record<string, string>;
   control: string;
   artefacts: string;
+  registry: string;
   outputs: Assembly["outputs"];
   resources: readonly LocalResource[];
   executions: StateMachines;
@@ -215,17 +216,22 @@ function queueAttributes(properties: Record<string, unknown>): Record<string, st
   return Object.fromEntries(set.map((name) => [name, text(properties[name])]));
 }
 
-/** The two buckets by what the functions are told of them. */
-function bucketsOf(resources: readonly LocalResource[]): { control: string; artefacts: string } {
+/** The buckets by what the functions are told of them. */
+function bucketsOf(resources: readonly LocalResource[]): { control: string; artefacts: string; registry: string } {
   const variables = resources
     .filter(({ type }) => type === "AWS::Lambda::Function")
     .map(({ properties }) => (properties.Environment as { Variables?: Record<string, string> } | undefined)?.Variables)
     .find((found) => found?.FEDMKT_CONTROL_BUCKET !== undefined);
-  if (!variables?.FEDMKT_CONTROL_BUCKET || !variables.FEDMKT_ARTEFACT_BUCKET) {
+  const {
+    FEDMKT_CONTROL_BUCKET: control,
+    FEDMKT_ARTEFACT_BUCKET: artefacts,
+    FEDMKT_REGISTRY_BUCKET: registry,
+  } = variables ?? {};
+  if (!control || !artefacts || !registry) {
     throw new InvariantError(
       "BUCKETS_UNKNOWN",
-      "no function of the assembly has FEDMKT_CONTROL_BUCKET and FEDMKT_ARTEFACT_BUCKET",
+      "no function of the assembly has FEDMKT_CONTROL_BUCKET, FEDMKT_ARTEFACT_BUCKET and FEDMKT_REGISTRY_BUCKET",
     );
   }
-  return { control: variables.FEDMKT_CONTROL_BUCKET, artefacts: variables.FEDMKT_ARTEFACT_BUCKET };
+  return { control, artefacts, registry };
 }

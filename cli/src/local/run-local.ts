@@ -35,6 +35,7 @@ export interface LocalRunResult {
   cause?: string;
   control: string;
   artefacts: string;
+  registry: string;
   /** the run's objects on disk, readable after the end */
   objects: StoredObjects;
   readObject(bucket: string, key: string): Promise<Uint8Array>;
@@ -74,6 +75,7 @@ export async function runLocally(options: RunLocallyOptions): Promise<LocalRunRe
       ...(status !== "SUCCEEDED" && firstCause(error ?? status, cause ?? "")),
       control: aws.control,
       artefacts: aws.artefacts,
+      registry: aws.registry,
       objects,
       readObject: async (bucket, key) => objects.read(bucket, key),
     };

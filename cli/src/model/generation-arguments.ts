@@ -31,7 +31,7 @@ export const SAMPLING_ARGUMENTS = {
 export function readLength(command: string, args: CommandContext["args"]): Pick<Generation, "maxTokens" | "stop"> {
   return {
     maxTokens: readWhole(command, args, "max-tokens", { ...MAX_TOKENS, otherwise: 128 }),
-    stop: (args.stop as string | undefined) ?? null,
+    stop: args.stop === undefined ? [] : [args.stop as string],
   };
 }
 

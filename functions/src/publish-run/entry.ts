@@ -1,4 +1,4 @@
-import { stageDependencies } from "@fedmkt/shared/runtime/dependencies.ts";
+import { publishDependencies } from "@fedmkt/shared/runtime/dependencies.ts";
 import { createHandler } from "./handler.ts";
 
-export const handler = createHandler(stageDependencies(process.env));
+export const handler = createHandler(publishDependencies(process.env));

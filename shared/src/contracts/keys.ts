@@ -45,8 +45,13 @@ export const artefactKeys = {
 
 /** In the registry's bucket: which adapters there are, newest run last by name of run. */
 export const registryKeys = {
+  /** the beginning of all entries, or of one party's */
+  entries: (party?: string) => (party === undefined ? "adapters/" : `adapters/${party}/`),
   entry: (party: string, run: string) => `adapters/${party}/${run}.json`,
 };
+
+/** An adapter's registry entry in its folder, where a run was downloaded: written after the files that it lists. */
+export const REGISTRY_ENTRY = "registry-entry.json";
 
 /** Beside a job's outputs while it is under way: the state of training, for whoever takes the job up. */
 export const CHECKPOINT = "checkpoint.safetensors";

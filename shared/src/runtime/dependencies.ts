@@ -18,7 +18,7 @@ import { InvalidInputError } from "../core/errors.ts";
 import type { MessageQueue } from "../ports/message-queue.ts";
 import type { TaskCallback } from "../ports/task-callback.ts";
 import type { WorkerTasks } from "../ports/worker-tasks.ts";
-import type { PlanDependencies, StageDependencies } from "../use-cases/dependencies.ts";
+import type { PlanDependencies, PublishDependencies, StageDependencies } from "../use-cases/dependencies.ts";
 import { houseLogger } from "./house-logger.ts";
 import { logProgress } from "./progress-log.ts";
 import { issues } from "./stage-failure.ts";
@@ -70,6 +70,11 @@ export function planDependencies(variables: NodeJS.ProcessEnv): PlanDependencies
     executions: new StepFunctionsExecutions(stepFunctionsClient()),
     readsLocalFiles: checked(environment, variables).FEDMKT_LOCAL_FILES === "true",
   };
+}
+
+/** What publish-run is given. */
+export function publishDependencies(variables: NodeJS.ProcessEnv): PublishDependencies {
+  return { ...stageDependencies(variables), nowMs: () => Date.now() };
 }
 
 /** The machine's side of task tokens, for whoever answers them. */

@@ -29,6 +29,12 @@ export interface PlanDependencies extends StageDependencies {
   readsLocalFiles: boolean;
 }
 
+/** What publish-run is given in addition. */
+export interface PublishDependencies extends StageDependencies {
+  /** milliseconds since the epoch */
+  nowMs(): number;
+}
+
 /** What the stages that train are given in addition. */
 export interface WorkerDependencies extends StageDependencies {
   engine: Engine;

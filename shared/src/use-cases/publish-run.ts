@@ -1,17 +1,17 @@
-import { encodeJson } from "../contracts/json-document.ts";
+import { encodeJson, parseJson } from "../contracts/json-document.ts";
 import { artefactKeys, registryKeys } from "../contracts/keys.ts";
 import type { Plan } from "../contracts/plan.ts";
-import { type RegistryEntry, registryEntry } from "../contracts/registry-entry.ts";
+import { MAX_ENTRY_BYTES, type RegistryEntry, registryEntry } from "../contracts/registry-entry.ts";
 import { partySpec, type RunSpec } from "../contracts/run-spec.ts";
 import type { StageInput, StageOutput } from "../contracts/stages.ts";
 import { type RoundSummary, type RunSummary, runSummary, type Score } from "../contracts/summary.ts";
-import { invariant } from "../core/errors.ts";
+import { InvalidInputError, invariant } from "../core/errors.ts";
 import { adaptedLayers, adapterConfig, adapterReadme } from "../formats/peft-adapter.ts";
 import { sha256 } from "../formats/sha256.ts";
 import { renderReport } from "../report/render-report.ts";
 import { lastClaim } from "./claim-run.ts";
 import { readClosedRounds, readScores } from "./close-round.ts";
-import type { StageDependencies } from "./dependencies.ts";
+import type { PublishDependencies, StageDependencies } from "./dependencies.ts";
 import { readOutput } from "./job-outputs.ts";
 import { loadPlan } from "./load-plan.ts";
 import { nameScenario } from "./name-scenario.ts";
@@ -25,7 +25,7 @@ import { writeStatus } from "./write-status.ts";
  * Publishes what the run made, as its last closed round left it: every party's adapter as a PEFT folder, summary.json, report.html;
  * then registers the adapters and says that the run succeeded.
  */
-export function publishRun(deps: StageDependencies) {
+export function publishRun(deps: PublishDependencies) {
   return async ({ run }: StageInput<"publish-run">): Promise<StageOutput<"publish-run">> => {
     const plan = await loadPlan(deps, run);
     const holder = await lastClaim(deps, run);
@@ -37,8 +37,7 @@ export function publishRun(deps: StageDependencies) {
       adapters.push(await publishAdapter(deps, plan, party, summary, lastRoundOf(plan.spec, party, rounds.length)!));
     await put(deps, run, "summary.json", encodeJson(summary));
     await put(deps, run, "report.html", new TextEncoder().encode(renderReport(summary)));
-    for (const entry of adapters)
-      await deps.objects.put(deps.buckets.registry, registryKeys.entry(entry.party, run), encodeJson(entry));
+    for (const entry of adapters) await register(deps, entry);
     await writeStatus(deps, { run, status: "SUCCEEDED", execution: holder.execution });
     return { summary: `${artefactKeys.published(run)}/summary.json` };
   };
@@ -86,6 +85,26 @@ async function publishAdapter(
     },
     scores: scores.filter((one) => one.party === party && one.variant === "fedmkt" && one.round === rounds),
   });
+}
+
+/** An adapter that is registered again, by a publication done twice, keeps its time: it must not pass for newer than it is. */
+async function register(deps: PublishDependencies, entry: RegistryEntry): Promise<void> {
+  const key = registryKeys.entry(entry.party, entry.run);
+  const registered = await registeredEntry(deps, key);
+  const { publishedAt, ...earlier } = registered ?? {};
+  if (registered !== null && JSON.stringify(earlier) === JSON.stringify(entry)) return;
+  const now = new Date(deps.nowMs()).toISOString();
+  await deps.objects.put(deps.buckets.registry, key, encodeJson(registryEntry.parse({ ...entry, publishedAt: now })));
+}
+
+/** @returns null where there is none, or none that can be read: it is written anew then */
+async function registeredEntry({ objects, buckets }: StageDependencies, key: string): Promise<RegistryEntry | null> {
+  try {
+    return parseJson(await objects.get(buckets.registry, key, MAX_ENTRY_BYTES), key, registryEntry);
+  } catch (cause) {
+    if (cause instanceof InvalidInputError && cause.code !== "ACCESS_DENIED") return null;
+    throw cause;
+  }
 }
 
 /** A model's folder name: its whole location would tell where somebody keeps files, and differ from machine to machine. */

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { encodeJson } from "../../../shared/src/contracts/json-document.ts";
 import { artefactKeys, controlKeys, registryKeys } from "../../../shared/src/contracts/keys.ts";
 import { registryEntry } from "../../../shared/src/contracts/registry-entry.ts";
 import { runStatus } from "../../../shared/src/contracts/run-status.ts";
@@ -12,6 +13,7 @@ import { sha256 } from "../../../shared/src/formats/sha256.ts";
 import { closeRound } from "../../../shared/src/use-cases/close-round.ts";
 import { readOutput } from "../../../shared/src/use-cases/job-outputs.ts";
 import { loadPlan } from "../../../shared/src/use-cases/load-plan.ts";
+import { publishRun } from "../../../shared/src/use-cases/publish-run.ts";
 import { readJson } from "../../../shared/src/use-cases/read-json.ts";
 import { recordUsage } from "../../../shared/src/use-cases/record-usage.ts";
 import { runDollars } from "../../../shared/src/use-cases/run-cost.ts";
@@ -197,5 +199,35 @@ describe("the registry", () => {
         expect([published.length, sha256(published)]).toEqual([bytes, hash]);
       }
     }
+  });
+
+  it("says when each adapter was registered first, however often the run is published", async () => {
+    const run = stageRun();
+    await runStages(run, { ...spec, rounds: 1 });
+    const key = registryKeys.entry("ships", "tiny");
+    const entryBytes = () => run.objects.get("registry", key, 1e6);
+    const registered = await entryBytes();
+    const { publishedAt } = registryEntry.parse(JSON.parse(new TextDecoder().decode(registered)));
+    expect(publishedAt).toMatch(/^2026-01-01T00:00:0\d\.000Z$/);
+
+    await publishRun(run.deps)({ run: "tiny" });
+    expect(await entryBytes()).toEqual(registered);
+
+    // what is not this adapter's entry is written anew, with the time of the new one
+    await run.objects.put("registry", key, new TextEncoder().encode("{"));
+    await publishRun(run.deps)({ run: "tiny" });
+    const again = await readJson(run.objects, "registry", key, registryEntry);
+    expect(again.publishedAt! > publishedAt!).toBe(true);
+    expect({ ...again, publishedAt }).toEqual(JSON.parse(new TextDecoder().decode(registered)));
+  });
+
+  it("leaves the entry that an older program has written as it is: it says no time, and is older than all that do", async () => {
+    const run = stageRun();
+    await runStages(run, { ...spec, rounds: 1 });
+    const key = registryKeys.entry("ships", "tiny");
+    const { publishedAt: _, ...older } = await readJson(run.objects, "registry", key, registryEntry);
+    await run.objects.put("registry", key, encodeJson(older));
+    await publishRun(run.deps)({ run: "tiny" });
+    expect(await readJson(run.objects, "registry", key, registryEntry)).toEqual(older);
   });
 });

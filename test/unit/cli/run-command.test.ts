@@ -39,6 +39,7 @@ describe("fedmkt run --local", () => {
       "README.md",
       "adapter_config.json",
       "adapter_model.safetensors",
+      "registry-entry.json",
     ]);
     expect(readdirSync(run).sort()).toEqual(["adapters", "report.html", "run.json", "spec.yaml", "summary.json"]);
     expect(calls[0]).toMatchObject({ runId: "toy", folder: run });

@@ -279,6 +279,9 @@ describe("operating runs in a deployment", () => {
       for (const _ of [1, 2]) expect((await call(["download", "toy", "--out", "there"])).exitCode).toBe(0);
       expect(readFileSync(join(folder, "there/adapters/ward/README.md"), "utf8")).toBe("ward README.md");
       expect(readFileSync(join(folder, "there/spec.yaml"), "utf8")).toBe(CLOUD_SPEC);
+      const entry = readFileSync(join(folder, "there/adapters/ward/registry-entry.json"));
+      const registered = await cloud.objects.get(cloud.bucket("registry"), registryKeys.entry("ward", "toy"), 1e6);
+      expect(new Uint8Array(entry)).toEqual(registered);
     });
 
     it("leaves nothing where a file is not what the registry says", async () => {

@@ -36,6 +36,15 @@ export function deploymentNames(environment: EnvironmentName) {
     party: (party: string) => named(`party-${party}`),
     /** of a party's jobs that no delivery could finish */
     deadJobs: (party: string) => named(`dead-jobs-${party}`),
+    /**
+     * an inference endpoint: its stack, cluster, service, task definition family and dashboard all bear this name
+     * @param name - of one of several; absent: the one that has none
+     */
+    endpoint: (name?: string) => named(name === undefined ? "inference" : `inference-${name}`),
+    endpointLogGroup: (name?: string) =>
+      `/fedmkt/${environment}/${name === undefined ? "inference" : `inference-${name}`}`,
+    /** the secret with an endpoint's hashed keys */
+    endpointKeys: (name?: string) => named(`${name === undefined ? "inference" : `inference-${name}`}-keys`),
     /** the SSM parameter that says which image workers run now */
     workerImageParameter: `/fedmkt/${environment}/worker-image`,
     workerLogGroup: `/fedmkt/${environment}/workers`,

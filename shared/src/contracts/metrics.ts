@@ -17,4 +17,12 @@ export const METRICS = {
   emptySelections: "EmptySelections",
   /** runs that were written down as failed, each once */
   failedRuns: "FailedRuns",
+  /** name of the dimension that holds the inference endpoint's name, of the metrics below; one process of several writes each */
+  endpointDimension: "endpoint",
+  /** how long a request waited for its turn, in seconds: each one that was given its turn or went away */
+  queueSeconds: "QueueSeconds",
+  /** answers under way, of those that may be under way at once, from 0 to 1; as often as it is written down */
+  busyShare: "BusyShare",
+  /** published adapters that the endpoint does not serve, each when it was refused */
+  adaptersRefused: "AdaptersRefused",
 } as const;

@@ -100,6 +100,8 @@ export const servingEnvironment = z
     FEDMKT_SERVE_PAUSE_SECONDS: whole(0, 3600).optional(),
     /** after that: how long answers under way may take to end */
     FEDMKT_SERVE_DRAIN_SECONDS: whole(1, 86_400).default(100),
+    /** the deployed service's name, under which queue times, load and refusals are written into the log for CloudWatch; absent: they are not */
+    FEDMKT_SERVE_MEASURED_AS: servedName.optional(),
     /** what the engine computes on */
     FEDMKT_DEVICE: z.enum(["cpu", "cuda"]).default("cpu"),
   })
@@ -125,3 +127,11 @@ export const servingEnvironment = z
       refuse("FEDMKT_SERVE_METRICS_PORT", `expected a port of its own, got ${port} for both`);
   });
 export type ServingEnvironment = z.infer<typeof servingEnvironment>;
+
+/** What a container gets that fetches the base model for the ones beside it, and ends. */
+export const modelFetchEnvironment = z.object({
+  FEDMKT_FETCH_MODEL: place.regex(/^s3:\/\/[a-z0-9][a-z0-9.-]{2,62}\/.+$/, "expected s3://bucket/key"),
+  /** filled under another name first: once it is there, it is whole */
+  FEDMKT_FETCH_FOLDER: place,
+});
+export type ModelFetchEnvironment = z.infer<typeof modelFetchEnvironment>;

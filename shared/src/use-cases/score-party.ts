@@ -73,7 +73,11 @@ async function answers(
   samples: readonly Sample[],
   { maxTokens = USUAL_ANSWER_TOKENS, stop }: EvaluationSet,
 ): Promise<Values> {
-  const { metrics } = await evaluateGeneration(open, samples, { ...GREEDY, maxTokens, stop: stop ?? null });
+  const { metrics } = await evaluateGeneration(open, samples, {
+    ...GREEDY,
+    maxTokens,
+    stop: stop === undefined ? [] : [stop],
+  });
   return { "rouge-l": metrics.rougeL, "exact-match": metrics.exactMatch };
 }
 

@@ -37,7 +37,7 @@ describe("a held-out set's metrics", () => {
     spec = writeTinyFederation(folder);
     const read = (name: string) => new FileMaterial().read(join(spec.clients[0].model, name), 1 << 24);
     tokenizer = openTokenizer(await read("tokenizer.json"), await read("config.json"), "ships");
-    ROWS[0].after = await answerTo(ROWS[0].before, null);
+    ROWS[0].after = await answerTo(ROWS[0].before);
     writeFileSync(file, ROWS.map((row) => `${JSON.stringify(row)}\n`).join(""));
     const data = { path: file, template: TEMPLATE };
     const choices = { prompt: "{{ before }}", choices: ["{{ after }}", " a", " the crew sings"], correct: "{{ 0 }}" };
@@ -64,7 +64,7 @@ describe("a held-out set's metrics", () => {
 
   const openModel = () =>
     engine.open({ folder: spec.clients[0].model, lora: null, adapter: null, seed: 0, threads: 1 });
-  const answerTo = async (prompt: string, stop: string | null) => {
+  const answerTo = async (prompt: string, stop: readonly string[] = []) => {
     const model = await openModel();
     let text = "";
     const pieces = generateText({ model, tokenizer }, { ...GREEDY, prompt, maxTokens: MAX_TOKENS, stop });
@@ -126,8 +126,8 @@ describe("a held-out set's metrics", () => {
   });
 
   it.each([
-    ["answers", null],
-    ["stopped", "e"],
+    ["answers", []],
+    ["stopped", ["e"]],
   ])("score the greedy answers of %s, ended after maxTokens, by EOS or by stop", async (set, stop) => {
     let [rouge, exact] = [0, 0];
     for (const { before, after } of ROWS) {

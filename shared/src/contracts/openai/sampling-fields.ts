@@ -1,0 +1,30 @@
+import { z } from "zod";
+import { MAX_ANSWERS, MAX_MODEL_NAME, MAX_STOP_LENGTH, MAX_STOPS, MAX_TOKENS } from "./request-limits.ts";
+
+const stopText = z.string().min(1).max(MAX_STOP_LENGTH);
+
+/** Tokens of one answer; 0 only where the prompt itself is echoed. */
+export const tokenCount = z.int().min(1).max(MAX_TOKENS);
+
+/** What chats and completions ask in the same words. */
+export const samplingFields = {
+  /** the base model, or an adapter */
+  model: z.string().min(1).max(MAX_MODEL_NAME),
+  stream: z.boolean().optional(),
+  stream_options: z
+    .looseObject({
+      /** the last object of the stream has the usage, and no choices */
+      include_usage: z.boolean().nullish(),
+    })
+    .optional(),
+  /** answers to one prompt */
+  n: z.int().min(1).max(MAX_ANSWERS).optional(),
+  /** 0: always the likeliest token */
+  temperature: z.number().min(0).max(2).optional(),
+  /** 0: as if it were the smallest number above it, the likeliest token alone */
+  top_p: z.number().min(0).max(1).optional(),
+  /** equal requests with equal seeds have equal answers */
+  seed: z.int().optional(),
+  /** the answer ends before the first of them */
+  stop: z.union([stopText, z.array(stopText).max(MAX_STOPS)]).optional(),
+};

@@ -32,12 +32,15 @@ export interface Inference {
    * the signal, frees everything that the request held.
    *
    * @param adapter - one that is loaded; null: the base model alone
-   * @throws InvalidInputError where the request cannot be answered (before the first chunk: nothing was sent yet), TransientError
+   * @throws InvalidInputError where the request cannot be answered (before the first chunk: nothing was sent yet), TransientError: also
+   *   where a server behind was started anew and has lost the adapter, which is loaded again as soon as it is noticed
    */
   answer(request: InferenceRequest, adapter: string | null, signal: AbortSignal): AsyncIterable<InferenceChunk>;
   /** Applied at run time beside the base weights, which are not copied. @throws InvalidInputError `ADAPTER_INVALID` */
   loadAdapter(adapter: ServedAdapter): Promise<void>;
   /** Gives its memory back once no answer uses it any more; resolves then. Unknown names are no error. */
   unloadAdapter(name: string): Promise<void>;
+  /** Names of the adapters that are loaded, in any order: a server behind that was started anew has lost them. @throws TransientError */
+  loadedAdapters(): Promise<string[]>;
   close(): Promise<void>;
 }

@@ -21,6 +21,8 @@ export interface RefusedAdapter {
 export interface RegistryState {
   /** ISO time of the last look that succeeded; null: none yet, or there is no registry */
   readAt: string | null;
+  /** why the looks since then have failed: what is served stays meanwhile */
+  failure: { code: string; reason: string } | null;
   refused: RefusedAdapter[];
 }
 

@@ -10,11 +10,15 @@ interface Request {
   topP: number | null;
   seed: number;
   stop: readonly number[];
+  topLogProbs?: number;
 }
+
+/** Most of the likeliest tokens that are told with each token. */
+const MAX_TOP_LOG_PROBS = 20;
 
 /** @throws InvalidInputError `GENERATION_INVALID` naming field, expected and got */
 export function checkGeneration(request: Request, { vocabularySize, contextTokens }: ModelBounds): void {
-  const { prompt, maxTokens, temperature, topK, topP, seed, stop } = request;
+  const { prompt, maxTokens, temperature, topK, topP, seed, stop, topLogProbs = 0 } = request;
   const expect = (holds: boolean, field: string, expected: string, got: unknown) => {
     if (!holds)
       throw new InvalidInputError("GENERATION_INVALID", `generation: ${field}: expected ${expected}, got ${got}`);
@@ -34,5 +38,11 @@ export function checkGeneration(request: Request, { vocabularySize, contextToken
   expect(Number.isFinite(temperature) && temperature >= 0, "temperature", "a number from 0", temperature);
   expect(topK === null || (Number.isSafeInteger(topK) && topK >= 1), "topK", "null or a whole number from 1", topK);
   expect(topP === null || (topP > 0 && topP <= 1), "topP", "null or a number above 0 and at most 1", topP);
+  expect(
+    Number.isSafeInteger(topLogProbs) && topLogProbs >= 0 && topLogProbs <= MAX_TOP_LOG_PROBS,
+    "topLogProbs",
+    `a whole number from 0 to ${MAX_TOP_LOG_PROBS}`,
+    topLogProbs,
+  );
   expect(Number.isSafeInteger(seed) && seed >= 0, "seed", "a whole number from 0", seed);
 }

@@ -139,6 +139,11 @@ function modelIn(
       checkSamples([{ ids, answer: new Uint8Array(ids.length) }], description);
       return ask("logits", [ids]);
     },
+    async loadAdapter() {
+      throw new InvariantError("ENGINE_FAILED", "adapters at run time are not there yet");
+    },
+    async unloadAdapter() {},
+    generationState: () => ({ running: 0, waiting: 0, keptTokens: 0, prefixTokens: 0, reusedTokens: 0 }),
     adapter: () => ask("adapter"),
     weights: () => ask("weights"),
     close() {

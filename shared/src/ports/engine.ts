@@ -24,6 +24,16 @@ export interface OpenModel {
   threads: number;
   /** "all": every weight is trained, without LoRA (pretraining); "lora" unless given */
   trainable?: "lora" | "all";
+  /** how texts are generated at once; 16 of them, and nothing kept of those that have ended, unless given */
+  generation?: GenerationLimits;
+}
+
+/** What generation may take. */
+export interface GenerationLimits {
+  /** texts that are continued at once, at least 1; further ones wait, and begin in the order in which they came */
+  concurrent: number;
+  /** for keys and values of texts' beginnings, so that a prompt that begins alike is not read again; 0: none are kept */
+  prefixBytes: number;
 }
 
 /** A sample in a model's own tokens. BOS comes first; token t is learned where answer[t] is 1 (never t = 0). */
@@ -112,6 +122,12 @@ export interface GenerateOptions {
   seed: number;
   /** tokens that end generation, such as EOS; they are not given out */
   stop: readonly number[];
+  /** an adapter given to `loadAdapter`; null: the base model alone. Absent: the LoRA that the model was opened with, if any */
+  adapter?: string | null;
+  /** how many of the likeliest tokens are told with each token: 0 to 20; 0 unless given */
+  topLogProbs?: number;
+  /** ends generation when it is aborted: the loop then throws the signal's reason, and the text costs nothing any more */
+  signal?: AbortSignal;
 }
 
 /** A token as it was generated. */
@@ -119,6 +135,37 @@ export interface GeneratedToken {
   id: number;
   /** natural log-probability of the token under the model at temperature 1, over the whole vocabulary */
   logProb: number;
+  /** where `topLogProbs` asks for it: the likeliest tokens, descending by log-probability, ties by lower id */
+  top?: readonly TokenLogProb[];
+}
+
+/** A token that might have come, and its natural log-probability as above. */
+export interface TokenLogProb {
+  id: number;
+  logProb: number;
+}
+
+/** A LoRA adapter that is used at run time: the base weights stay as they are, and are not copied. */
+export interface AdapterToLoad {
+  /** of every layer that it adapts */
+  rank: number;
+  alpha: number;
+  /** adapter_model.safetensors, PEFT's names, in f32, f16 or bf16: lora_A and lora_B of some of the model's linear layers */
+  weights: Uint8Array;
+}
+
+/** What generation holds at the moment. */
+export interface GenerationState {
+  /** texts that are continued */
+  running: number;
+  /** texts that wait for others to end */
+  waiting: number;
+  /** tokens of the running texts whose keys and values are kept */
+  keptTokens: number;
+  /** tokens of texts' beginnings that are kept for prompts to come */
+  prefixTokens: number;
+  /** of all prompts since the model was opened: tokens that were not read, since what was kept began alike */
+  reusedTokens: number;
 }
 
 /** Knowledge of one sample. P = its answer positions: token indices t whose next token is an answer token. */
@@ -145,11 +192,25 @@ export interface Model {
   /** @returns [S] answer nats of each sample */
   score(samples: readonly EncodedSample[], batchSize: number): Promise<Float64Array>;
   /**
-   * Continues one text, token by token, with keys and values kept: each token costs one position. Several texts can take turns;
-   * they are not batched. Leaving the loop ends it, and training the model meanwhile (`GENERATION_LOST`). Equal options and weights
-   * give equal tokens.
+   * Continues one text, token by token, with keys and values kept: each token costs one position. All texts that are under way
+   * share runs, whatever their adapters. Leaving the loop ends it, and training the model meanwhile (`GENERATION_LOST`).
+   *
+   * Equal options and weights give equal tokens where texts are generated one at a time and no beginnings are kept. Beside other
+   * texts, and from a kept beginning, the same sums may be rounded otherwise, by some 1e-6 of a logit: another token can come only
+   * where two were equally likely but for that.
+   * @throws InvalidInputError `GENERATION_INVALID`, `MODEL_NOT_FINITE`; `GENERATION_UNSUPPORTED`: see {@link loadAdapter}
    */
   generate(options: GenerateOptions): AsyncIterable<GeneratedToken>;
+  /**
+   * Makes an adapter known to `generate` by a name. Texts that are under way go on.
+   * @throws InvalidInputError `ADAPTER_INVALID` where it does not fit the model, or its name is taken; `GENERATION_UNSUPPORTED` by a
+   *   trainer in a process of its own
+   */
+  loadAdapter(name: string, adapter: AdapterToLoad): Promise<void>;
+  /** Lets no new text use the adapter, and forgets it once the last text that does has ended. An unknown name is no error. */
+  unloadAdapter(name: string): Promise<void>;
+  /** As the engine last told of it. */
+  generationState(): GenerationState;
   /** @returns [T, V] the logits after each token, row by row */
   logits(ids: Int32Array): Promise<Float32Array>;
   /** @returns adapter_model.safetensors, PEFT's names; byte-identical for equal weights */

@@ -8,6 +8,7 @@ import type {
   EncodedSample,
   GeneratedToken,
   GenerateOptions,
+  GenerationState,
   Model,
   OpenModel,
   SampleKnowledge,
@@ -34,6 +35,7 @@ export class ProcessModel implements Model {
   #folder = "";
   #last: Promise<unknown> = Promise.resolve();
   #isOpen = false;
+  #generating = 0;
   #closed: Promise<void> | null = null;
 
   /** @param release - called once, when the process is done with the model */
@@ -148,8 +150,12 @@ export class ProcessModel implements Model {
   /** The text is taken as it comes, not when it is asked for, so that other requests and the model's end never wait for a reader. */
   async *generate(options: GenerateOptions): AsyncGenerator<GeneratedToken> {
     checkGeneration(options, this);
-    const { prompt, stop, maxTokens, temperature, topK, topP, seed } = options;
+    const { prompt, stop, maxTokens, temperature, topK, topP, seed, signal } = options;
+    if (options.adapter !== undefined) throw unsupported("adapters at run time");
+    if (options.topLogProbs) throw unsupported("the likeliest tokens beside each");
+    signal?.throwIfAborted();
     const samples = writeSamples([{ ids: prompt, answer: new Uint8Array(prompt.length) }]);
+    this.#generating++;
     const tokens: GeneratedToken[] = [];
     let made = 0;
     let isLeft = false;
@@ -175,9 +181,15 @@ export class ProcessModel implements Model {
       isOver = true;
       news.resolve();
     });
+    const wake = () => news.resolve();
+    signal?.addEventListener("abort", wake);
     try {
       for (;;) {
-        while (tokens.length > 0) yield tokens.shift()!;
+        while (tokens.length > 0) {
+          signal?.throwIfAborted();
+          yield tokens.shift()!;
+        }
+        signal?.throwIfAborted();
         if (isOver) break;
         await news.promise;
         news = Promise.withResolvers<void>();
@@ -185,9 +197,23 @@ export class ProcessModel implements Model {
       const failure = await ended;
       if (failure) throw failure.error;
     } finally {
+      signal?.removeEventListener("abort", wake);
       isLeft = true;
+      this.#generating--;
       await ended;
     }
+  }
+
+  async loadAdapter(): Promise<void> {
+    throw unsupported("adapters at run time");
+  }
+
+  async unloadAdapter(): Promise<void> {}
+
+  /** Texts are generated one at a time; what is kept of them the process alone knows. */
+  generationState(): GenerationState {
+    const running = Math.min(1, this.#generating);
+    return { running, waiting: this.#generating - running, keptTokens: 0, prefixTokens: 0, reusedTokens: 0 };
   }
 
   async logits(ids: Int32Array): Promise<Float32Array> {
@@ -307,3 +333,10 @@ export class ProcessModel implements Model {
 
 /** Tensors that a model's weights may be. */
 const MAX_WEIGHTS = 100_000;
+
+function unsupported(what: string): InvalidInputError {
+  return new InvalidInputError(
+    "GENERATION_UNSUPPORTED",
+    `expected generation by the engine of this program for ${what}, got a trainer in a process of its own`,
+  );
+}

@@ -91,6 +91,10 @@ export const COMMANDS: Readonly<Record<string, ListedCommand>> = {
     description: "make, list and revoke the clients of a deployment",
     load: async () => (await import("./commands/clients.ts")).command,
   },
+  keys: {
+    description: "make, list, replace and revoke the keys of an inference endpoint",
+    load: async () => (await import("./commands/keys.ts")).command,
+  },
   worker: {
     description: "do a client's jobs on this machine",
     load: async () => (await import("./commands/worker.ts")).command,

@@ -6,6 +6,7 @@ import type { Device, Engine } from "@fedmkt/shared/ports/engine.ts";
 import type { Cloud } from "./cloud/cloud.ts";
 import type { ProgramRun } from "./cloud/run-program.ts";
 import type { SiteWorkerOptions } from "./cloud/site-worker.ts";
+import type { KeyStore } from "./keys/key-store.ts";
 import type { LocalEvent } from "./local/local-event.ts";
 import type { MaterialCheck } from "./validate/check-material.ts";
 
@@ -56,6 +57,8 @@ export interface Dependencies {
   runProgram(run: ProgramRun): Promise<number | null>;
   /** takes a party's jobs from its queue on this machine */
   runWorker(options: SiteWorkerOptions): Promise<void>;
+  /** the keys of an endpoint in a secret of AWS, by its name or ARN */
+  openKeySecret(secret: string): Promise<KeyStore>;
   /** milliseconds from any start */
   clockMs(): number;
   /** milliseconds since the epoch */
@@ -75,6 +78,7 @@ export const realDependencies: Dependencies = {
   clientTemplate: async (environment) => (await import("./cloud/client-template.ts")).clientTemplate(environment),
   runProgram: async (run) => (await import("./cloud/run-program.ts")).runProgram(run),
   runWorker: async (options) => (await import("./cloud/site-worker.ts")).runSiteWorker(options),
+  openKeySecret: async (secret) => (await import("./cloud/secret-keys.ts")).openSecretKeys(secret),
   clockMs: () => performance.now(),
   nowMs: () => Date.now(),
   wait: async (ms, signal) => {

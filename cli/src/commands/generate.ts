@@ -3,6 +3,7 @@ import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import { writePrompt } from "@fedmkt/shared/core/tasks/write-chat.ts";
 import { formatBytes } from "@fedmkt/shared/report/table.ts";
 import { openChatTemplate } from "@fedmkt/shared/use-cases/chat-rows.ts";
+import { endTokens } from "@fedmkt/shared/use-cases/end-tokens.ts";
 import { type GeneratedPiece, generateText } from "@fedmkt/shared/use-cases/generate-text.ts";
 import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "../command.ts";
 import { count } from "../count.ts";
@@ -52,7 +53,8 @@ export const command: Command = {
     };
     const startedMs = dependencies.clockMs();
     const end = await withLocalModel(context, options, async (open) => {
-      const pieces = generateText(open, { prompt, marks, ...length, ...sampling });
+      const ends = await endTokens(LOCAL_FILES, options.model, open.tokenizer);
+      const pieces = generateText(open, { prompt, marks, ...length, ...sampling, ends });
       for (;;) {
         const next = await pieces.next();
         if (next.done) {

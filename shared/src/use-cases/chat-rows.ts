@@ -6,6 +6,7 @@ import { MAX_TOKENIZER_CONFIG_BYTES, parseChatTemplateConfig } from "../formats/
 import { checkMessages } from "../formats/dataset.ts";
 import { readRawRows } from "../formats/raw-rows.ts";
 import type { StageDependencies } from "./dependencies.ts";
+import { isMissing } from "./read-optional.ts";
 
 /** Where the template stands that is not in the file beside it. */
 export const CHAT_TEMPLATE_FILE = "chat_template.jinja";
@@ -43,8 +44,8 @@ async function readBeside(material: StageDependencies["material"], beside: strin
     return await material.read(beside, MAX_TEMPLATE_BYTES);
   } catch (error) {
     // the file that was named is there: only that it lacks a template makes another one needed
-    if (error instanceof InvalidInputError && error.code === "FILE_MISSING")
-      throw new InvalidInputError("FILE_MISSING", `${name}: has no chat_template; ${error.message}`);
+    if (isMissing(error))
+      throw new InvalidInputError("FILE_MISSING", `${name}: has no chat_template; ${(error as Error).message}`);
     throw error;
   }
 }

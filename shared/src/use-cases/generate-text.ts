@@ -45,8 +45,13 @@ export type GenerationEnd = "stop" | "length";
 /** How a text ended, and what of it was held back until then. */
 export interface LastPiece {
   end: GenerationEnd;
+  /** whether a stop text cut it off */
+  cut: boolean;
   text: string;
 }
+
+/** What ending the pieces before their end gives: nobody looks at it. */
+export const LEFT: LastPiece = { end: "stop", cut: false, text: "" };
 
 /**
  * Continues a text as a model reads samples: BOS (EOS where it has none), then the prompt's tokens. Leaving the loop ends it.
@@ -73,7 +78,7 @@ export async function* generateText(
       yield { ...next.value.token, text: next.value.text };
     }
   } finally {
-    await pieces.return({ end: "stop", text: "" });
+    await pieces.return(LEFT);
   }
 }
 
@@ -90,10 +95,10 @@ export async function* continueTokens(
     generated++;
     const begins = stream.length;
     yield { token, begins, text: stream.take(tokens[token.id] ?? null) };
-    if (stream.stopped) return { end: "stop", text: "" };
+    if (stream.stopped) return { end: "stop", cut: true, text: "" };
   }
   const full = generated === options.maxTokens || options.prompt.length + generated >= model.contextTokens;
-  return { end: full ? "length" : "stop", text: stream.end() };
+  return { end: full ? "length" : "stop", cut: false, text: stream.end() };
 }
 
 /**

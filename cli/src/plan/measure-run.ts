@@ -108,6 +108,7 @@ export async function measureRun(spec: RunSpec): Promise<MeasuredRun> {
     const { size, assumption, modelType, memoryBytes } = await measureModel(spec, id, Math.ceil(longest));
     if (assumption !== null) assumptions.push(assumption);
     parties.push({ id, modelType, memoryBytes, tokens: Math.ceil(longest) });
+    const judged = validation && (await readValidation(id, validation));
     return {
       id,
       compute: index === 0 ? "ecs" : spec.clients[index - 1].compute,
@@ -116,7 +117,7 @@ export async function measureRun(spec: RunSpec): Promise<MeasuredRun> {
       publicPositions: spec.distillation.positions === "all" ? tokens(publicSet).all : tokens(publicSet).answer,
       privateTokens: index === 0 ? 0 : tokens(privateSets[index - 1]).all,
       heldOutTokens: visible.reduce((sum, held) => sum + held, 0),
-      ...(validation && { validationTokens: tokens(await readValidation(id, validation)).all }),
+      ...(judged && { validation: { tokens: tokens(judged).all, bytes: judged.bytes } }),
       privateEpochs: training.privateEpochs,
       publicEpochs: training.publicEpochs,
       ...(index > 0 && staysOf(spec, index - 1)),

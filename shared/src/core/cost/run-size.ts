@@ -20,8 +20,8 @@ export interface PartySize {
   privateTokens: number;
   /** of every held-out set that it is scored on, each answer of a question counted */
   heldOutTokens: number;
-  /** of the set that its rounds are judged by; unless given there is none */
-  validationTokens?: number;
+  /** the set that its rounds are judged by: in its own tokens, and as it lies; unless given there is none */
+  validation?: { tokens: number; bytes: number };
   privateEpochs: number;
   publicEpochs: number;
   /** the rounds that it takes part in; unless given all */

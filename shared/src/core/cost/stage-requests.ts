@@ -101,6 +101,11 @@ export function stageRequests(size: RunSize, material = true): StageRequests[] {
   const fromMaterial = (requests: Requests) => (material ? requests : NOTHING);
   const tokenizer = fromMaterial(read(2, TOKENIZER_BYTES));
   const privateSet = fromMaterial(read(1, size.publicBytes));
+  const validationSet = ({ validation }: PartySize) =>
+    validation === undefined ? NOTHING : fromMaterial(read(1, validation.bytes));
+  // no round is reckoned with that is undone: it reads the adapter from before it, and opens the server's model anew
+  const judged = (party: PartySize, requests: Requests) =>
+    party.validation === undefined ? NOTHING : sum(validationSet(party), requests);
   const mapBytes = (source: PartySize, target: PartySize) => 9 * source.vocabularySize + 4 * target.vocabularySize;
   const usage = write(1, USAGE_BYTES);
   const fingerprint = (party: PartySize) => {
@@ -164,6 +169,10 @@ export function stageRequests(size: RunSize, material = true): StageRequests[] {
   const count = (each: (round: RoundSize) => number) => rounds.reduce((total, round) => total + each(round), 0);
   const when = (holds: boolean, requests: Requests) => (holds ? requests : NOTHING);
   const isFirst = (party: PartySize, round: number) => round === (party.joinsAtRound ?? 1);
+  // who joins clients that are averaged begins with their average
+  const isFresh = (client: PartySize, { round, averages }: RoundSize) =>
+    isFirst(client, round) && !(averages && round > 1);
+  const isGated = parties.some(({ validation }) => validation !== undefined);
 
   const rows: [stage: string, runs: number, requests: Requests][] = [
     [
@@ -173,6 +182,7 @@ export function stageRequests(size: RunSize, material = true): StageRequests[] {
         read(1, 10_000),
         ...parties.map(seen),
         fromMaterial(sum(publicSet, heldOut)),
+        judged(server, NOTHING),
         write(1, 0),
         write(1, CLAIM_BYTES),
         write(2 + size.variants.length, CLAIM_BYTES + (1 + size.variants.length) * plan.bytesRead),
@@ -198,7 +208,7 @@ export function stageRequests(size: RunSize, material = true): StageRequests[] {
             trainsOnPublic ? publicSet : NOTHING,
             heldOut,
             write(1, SCORES_BYTES),
-            trains ? adapterWritten(party) : NOTHING,
+            trains ? sum(judged(party, NOTHING), adapterWritten(party)) : NOTHING,
           );
         }),
       ),
@@ -206,15 +216,18 @@ export function stageRequests(size: RunSize, material = true): StageRequests[] {
     [
       "client-train",
       count(({ begun, clients: taking }) => (begun ? 0 : taking.length)),
-      everyClient((client, { begun, direction, round }) =>
+      everyClient((client, round) =>
         when(
-          !begun,
+          !round.begun,
           sum(
             opened(client),
-            when(!isFirst(client, round), sum(adapterRead(client), FINISHED)),
+            when(!isFresh(client, round), adapterRead(client)),
+            when(!isFirst(client, round.round), FINISHED),
             privateSet,
+            judged(client, isFresh(client, round) ? adapterWritten(client) : FINISHED),
             adapterWritten(client),
-            when(direction !== "none", sum(publicSet, extracted(client))),
+            when(round.direction !== "none" || isGated, publicSet),
+            when(round.direction !== "none", extracted(client)),
           ),
         ),
       ),
@@ -251,6 +264,7 @@ export function stageRequests(size: RunSize, material = true): StageRequests[] {
             opened(server),
             when(round > 1, adapterRead(server)),
             publicSet,
+            judged(server, when(round > 1, times(2, FINISHED))),
             selected(server, taking),
             adapterWritten(server),
             extracted(server),
@@ -267,6 +281,7 @@ export function stageRequests(size: RunSize, material = true): StageRequests[] {
           adapterRead(client),
           publicSet,
           when(direction !== "none", selected(client, [server])),
+          judged(client, FINISHED),
           adapterWritten(client),
         ),
       ),

@@ -46,7 +46,7 @@ export function workerJobs(size: RunSize): WorkerJob[] {
   const { server, rounds } = size;
   const privately = (party: PartySize) => party.privateTokens * party.privateEpochs;
   const publicly = (party: PartySize) => party.publicTokens * party.publicEpochs;
-  const judged = (party: PartySize) => party.validationTokens ?? 0;
+  const judged = (party: PartySize) => party.validation?.tokens ?? 0;
   for (const { party: id, trainsOnPrivate, trainsOnPublic, privateTokens } of size.baselines) {
     const party = partiesOf(size).find((candidate) => candidate.id === id)!;
     const ownTokens = { ...party, privateTokens: privateTokens ?? party.privateTokens };

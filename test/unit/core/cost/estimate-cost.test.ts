@@ -105,10 +105,10 @@ describe("the work of a run", () => {
   });
 
   it("is more where rounds are judged: each party's set before it has trained, and after each round", () => {
-    const judged = { validationTokens: 1_000, joinsAtRound: 2 };
+    const judged = { validation: { tokens: 1_000, bytes: 5_000 }, joinsAtRound: 2 };
     const size = runSize({
       rounds: 3,
-      server: partySize({ id: "server", validationTokens: 100 }),
+      server: partySize({ id: "server", validation: { tokens: 100, bytes: 500 } }),
       clients: [partySize(judged), partySize({ id: "ward" })],
       baselines: [
         { party: "harbour", trainsOnPrivate: true, trainsOnPublic: false },
@@ -116,7 +116,7 @@ describe("the work of a run", () => {
         { party: "server", trainsOnPrivate: false, trainsOnPublic: false },
       ],
     });
-    const unjudged = (party: PartySize): PartySize => ({ ...party, validationTokens: undefined });
+    const unjudged = (party: PartySize): PartySize => ({ ...party, validation: undefined });
     const without = workerJobs({ ...size, server: unjudged(size.server), clients: size.clients.map(unjudged) });
     const more = workerJobs(size).flatMap((job, index) => {
       const read = job.readTokens - without[index].readTokens;

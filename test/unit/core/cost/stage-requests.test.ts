@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { largestPayloadBytes } from "../../../../shared/src/core/cost/payload.ts";
-import type { RunSize } from "../../../../shared/src/core/cost/run-size.ts";
+import type { PartySize, RunSize } from "../../../../shared/src/core/cost/run-size.ts";
 import { alignedBytes, knowledgeBytes, stageRequests } from "../../../../shared/src/core/cost/stage-requests.ts";
 import { partySize, runSize } from "../../../support/run-size.ts";
 
@@ -267,12 +267,81 @@ describe("the requests of runs of other kinds", () => {
 
   it("count a client's rounds alone, and its first one without an adapter", () => {
     const quay = { ...party("quay", 300), joinsAtRound: 2 };
-    const size = smallRun({ clients: [party("harbour", 200), quay] });
-    expect(runsOf(size)).toMatchObject({ "client-train": 3, "align-shard": 12, evaluate: 5, "client-distil": 3 });
+    const of = (averages: boolean) => smallRun({ averages, clients: [party("harbour", 200), quay] });
+    expect(runsOf(of(true))).toMatchObject({ "client-train": 3, "align-shard": 12, evaluate: 5, "client-distil": 3 });
     const all = rowOf("client-train", smallRun());
     const one = rowOf("client-train", smallRun({ rounds: 1, clients: [party("quay", 300)], baselines: [] }));
-    // quay's second of two rounds is gone, which read what was done before
-    expect(all.reads - rowOf("client-train", size).reads).toBe(one.reads + 5);
+    // quay's second of two rounds is gone, which read what was done before: the adapter, and the first round's set
+    expect(all.reads - rowOf("client-train", of(false)).reads).toBe(one.reads + 3 + 2);
+    // whoever joins others that are averaged begins with their average
+    expect(all.reads - rowOf("client-train", of(true)).reads).toBe(one.reads + 2);
+  });
+
+  describe("where rounds are judged", () => {
+    const judged = (id: string, bytes: number, given: Partial<PartySize> = {}) => ({
+      ...party(id, 200),
+      validation: { tokens: 1, bytes },
+      ...given,
+    });
+    const clients = [judged("harbour", 500), party("quay", 300)];
+    /** By stage what is asked beyond the same run without a gate: reads, writes, bytes read, bytes written. */
+    const more = (size: RunSize, material?: boolean) => {
+      const bare = (one: PartySize): PartySize => ({ ...one, validation: undefined });
+      const without = { ...size, server: bare(size.server), clients: size.clients.map(bare) };
+      return Object.fromEntries(
+        stageRequests(size, material).flatMap(({ stage, runs, ...row }) => {
+          const before = rowOf(stage, without, material);
+          expect(runs).toBe(before.runs);
+          const names = ["reads", "writes", "bytesRead", "bytesWritten"] as const;
+          const differences = names.map((name) => row[name] - before[name]);
+          return differences.every((difference) => difference === 0) ? [] : [[stage, differences]];
+        }),
+      );
+    };
+
+    it("read the validation set, a client's fresh adapter once written, and what was found before", () => {
+      const size = smallRun({ averages: false, clients, server: judged("server", 90) });
+      expect(more(size)).toEqual({
+        "plan-run": [1, 0, 90, 0],
+        "run-baseline": [1, 0, 500, 0],
+        // its set in both rounds; the first begins with a fresh adapter, the second with a job's
+        "client-train": [2 + 2, 1, 2 * 500 + 1_000, 100],
+        // of its set and its loss before the second round both are in the first one's manifest
+        "server-distil": [2 + 2 * 2, 0, 2 * 90 + 2 * 1_000, 0],
+        "client-distil": [2 + 2 * 2, 0, 2 * 500 + 2 * 1_000, 0],
+      });
+      // models and data elsewhere
+      expect(more(size, false)).toEqual({
+        "client-train": [2, 1, 1_000, 100],
+        "server-distil": [2 * 2, 0, 2 * 1_000, 0],
+        "client-distil": [2 * 2, 0, 2 * 1_000, 0],
+      });
+    });
+
+    it("judge a baseline that trains, and none that does not", () => {
+      const of = (trainsOnPrivate: boolean, trainsOnPublic: boolean) =>
+        more(smallRun({ clients, baselines: [{ party: "harbour", trainsOnPrivate, trainsOnPublic }] }))["run-baseline"];
+      expect(of(false, false)).toBeUndefined();
+      expect(of(true, false)).toEqual([1, 0, 500, 0]);
+      expect(of(false, true)).toEqual([1, 0, 500, 0]);
+    });
+
+    it("look at who joins others that are averaged as at their average", () => {
+      const late = judged("harbour", 500, { joinsAtRound: 2 });
+      const of = (averages: boolean) =>
+        more(smallRun({ averages, clients: [late, party("quay", 300)] }))["client-train"];
+      expect(of(true)).toEqual([1 + 2, 0, 500 + 1_000, 0]);
+      expect(of(false)).toEqual([1, 1, 500, 100]);
+    });
+
+    it("hold every client's sets against the public one, though nothing is transferred", () => {
+      const size = smallRun({
+        averages: false,
+        direction: "none",
+        clients: [party("harbour", 200), party("quay", 300)],
+      });
+      expect(more({ ...size, server: judged("server", 90) })["client-train"]).toEqual([4, 0, 4 * 10_000, 0]);
+    });
   });
 
   it("of centralized read every private set", () => {

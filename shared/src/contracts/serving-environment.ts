@@ -113,6 +113,11 @@ export const servingEnvironment = z
         "FEDMKT_SERVE_MODEL",
         "expected a model's folder, or FEDMKT_SERVE_UPSTREAM with a server's URL; got neither",
       );
+    if (settings.FEDMKT_SERVE_MODEL === undefined && settings.FEDMKT_SERVE_REGISTRY !== undefined)
+      refuse(
+        "FEDMKT_SERVE_MODEL",
+        "expected the model that the upstream serves, so that the registry's adapters can be checked against it; got none",
+      );
     if (settings.FEDMKT_SERVE_KEYS === "none" && !isLoopback(settings.FEDMKT_SERVE_HOST))
       refuse(
         "FEDMKT_SERVE_KEYS",

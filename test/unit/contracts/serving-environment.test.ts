@@ -32,6 +32,11 @@ describe("the settings of the inference endpoint", () => {
     ]);
     expect(refusedOf({ FEDMKT_SERVE_UPSTREAM: "http://127.0.0.1:8000" })).toEqual([]);
     expect(refusedOf({ ...MODEL, FEDMKT_SERVE_UPSTREAM: "https://gpu.internal:8000/v1" })).toEqual([]);
+    const following = { FEDMKT_SERVE_UPSTREAM: "http://127.0.0.1:8000", FEDMKT_SERVE_REGISTRY: "/runs" };
+    expect(refusedOf(following)).toEqual([
+      expect.stringContaining("FEDMKT_SERVE_MODEL: expected the model that the upstream"),
+    ]);
+    expect(refusedOf({ ...following, ...MODEL })).toEqual([]);
     expect(refusedOf({ FEDMKT_SERVE_UPSTREAM: "ftp://host" })).toEqual([expect.stringContaining("http(s) URL")]);
     expect(refusedOf({ ...MODEL, FEDMKT_SERVE_UPSTREAM_KEY: "secret" })).toEqual([
       expect.stringContaining("FEDMKT_SERVE_UPSTREAM beside it"),

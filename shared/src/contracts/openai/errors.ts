@@ -4,9 +4,11 @@ import { InvalidInputError, TransientError } from "../../core/errors.ts";
 /** OpenAI's kinds of errors; its clients choose their class by the status alone. */
 export type ErrorType =
   | "invalid_request_error"
-  | "authentication_error"
   | "permission_error"
   | "rate_limit_error"
+  // which of a key's rates is used up
+  | "requests"
+  | "tokens"
   | "server_error"
   | "service_unavailable_error"
   // vLLM's, for its own calls
@@ -16,7 +18,7 @@ export type ErrorType =
 
 /** The body of every answer that is no success. */
 export interface ErrorBody {
-  error: { message: string; type: string; param: string | null; code: string | null };
+  error: { message: string; type: string; param: string | null; code: string | number | null };
 }
 
 const MAX_MESSAGE = 65_536;
@@ -39,6 +41,8 @@ export interface Refusal {
   param?: string | null;
   /** absent: by the status */
   type?: ErrorType;
+  /** what is answered instead, word for word, where a server behind has written it */
+  body?: ErrorBody;
 }
 
 /**
@@ -49,28 +53,46 @@ export class RefusedRequest extends InvalidInputError {
   readonly status: number;
   readonly param: string | null;
   readonly type: ErrorType | null;
+  readonly body: ErrorBody | null;
 
   constructor(
     code: string,
     message: string,
-    { status = 400, param = null, type }: Refusal = {},
+    { status = 400, param = null, type, body }: Refusal = {},
     options?: ErrorOptions,
   ) {
     super(code, message, options);
     this.status = status;
     this.param = param;
     this.type = type ?? null;
+    this.body = body ?? null;
   }
 }
 
-/** A request that would be answered at another time: 429 or 503, with Retry-After. */
+/** What else than the message the answer to a postponed request says. */
+export interface Postponement {
+  status: 429 | 503;
+  /** at least 1 */
+  retryAfterSeconds: number;
+  /** absent: by the status */
+  type?: ErrorType;
+}
+
+/** A request that would be answered at another time, with Retry-After. */
 export class PostponedRequest extends TransientError {
   readonly status: 429 | 503;
   readonly retryAfterSeconds: number;
+  readonly type: ErrorType | null;
 
-  constructor(code: string, message: string, status: 429 | 503, retryAfterSeconds: number, options?: ErrorOptions) {
+  constructor(
+    code: string,
+    message: string,
+    { status, retryAfterSeconds, type }: Postponement,
+    options?: ErrorOptions,
+  ) {
     super(code, message, options);
     this.status = status;
     this.retryAfterSeconds = retryAfterSeconds;
+    this.type = type ?? null;
   }
 }

@@ -3,6 +3,8 @@ import { fileURLToPath } from "node:url";
 import { App, type AppProps } from "aws-cdk-lib";
 import { ClientStack } from "./client-stack.ts";
 import { deploymentSettings } from "./deployment-settings.ts";
+import { type InferenceChoice, inferenceSettings } from "./inference-settings.ts";
+import { InferenceStack } from "./inference-stack.ts";
 import { PipelineStack } from "./pipeline-stack.ts";
 import { SiteStack } from "./site-stack.ts";
 import { StateStack } from "./state-stack.ts";
@@ -27,6 +29,8 @@ export interface SynthesizeOptions {
   clientTemplate?: boolean;
   /** the workers' image: its name in a registry, or `build` it while deploying; the context `workerImage` unless given, else see workerImage */
   workerImage?: string;
+  /** an inference endpoint, where a model is named; the context's `inferenceModel` and so on unless given */
+  inference?: InferenceChoice;
 }
 
 export interface BuiltApp {
@@ -35,6 +39,8 @@ export interface BuiltApp {
   pipeline: PipelineStack;
   clients: ClientStack[];
   clientTemplate?: ClientStack;
+  /** absent where no model is named */
+  inference?: InferenceStack;
 }
 
 /**
@@ -68,7 +74,11 @@ export function buildApp(options: SynthesizeOptions = {}): BuiltApp {
     ? new ClientStack(app, `fedmkt-${settings.environment}-client`, { settings })
     : undefined;
   clientTemplate?.addStackDependency(pipeline, "it imports by name what the pipeline exports");
-  return { app, state, pipeline, clients, clientTemplate };
+  const served = inferenceSettings(settings.environment, options.inference ?? inferenceChoice(app));
+  const inference =
+    served === null ? undefined : new InferenceStack(app, names.endpoint(served.name), { settings, inference: served });
+  inference?.addStackDependency(pipeline, "it imports by name what the others export");
+  return { app, state, pipeline, clients, clientTemplate, inference };
 }
 
 /**
@@ -106,6 +116,18 @@ function settingsOf(app: App, options: Pick<SynthesizeOptions, "environment" | "
     workers: options.workers ?? context("workers"),
     alarmEmail: context("alarmEmail"),
   });
+}
+
+/** Members of an endpoint's choice, as the context calls them: `inferenceModel` and so on. */
+const INFERENCE = [
+  ...(["model", "name", "servedAs", "service", "certificateArn", "party", "tasks", "addresses"] as const),
+  ...(["vllmImage", "instanceTypes", "loraRank", "contextTokens"] as const),
+] satisfies (keyof InferenceChoice)[];
+
+function inferenceChoice(app: App): InferenceChoice {
+  return Object.fromEntries(
+    INFERENCE.map((name) => [name, app.node.tryGetContext(`inference${name[0]!.toUpperCase()}${name.slice(1)}`)]),
+  );
 }
 
 /** `a,b` as the CDK CLI hands it over. */

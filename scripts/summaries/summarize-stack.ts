@@ -53,6 +53,14 @@ export function summarizeStack(
       ...ofType("AWS::SNS::Topic").map((one) => topic(one, template, text)),
       ...ofType("AWS::StepFunctions::StateMachine").map((one) => machine(one, text)),
       ...ofType("AWS::ECS::TaskDefinition").map((one) => task(one, text)),
+      ...ofType("AWS::SecretsManager::Secret").map((one) => secret(one, text)),
+      ...ofType("AWS::ElasticLoadBalancingV2::Listener").map(([, one]) => listener(one, text)),
+      ...ofType("AWS::ECS::Service")
+        .filter(([, { Properties = {} }]) => Properties.LoadBalancers !== undefined)
+        .map((one) => service(one, text)),
+      ...ofType("AWS::ApplicationAutoScaling::ScalableTarget").map(([, { Properties = {} }]) => {
+        return `tasks: from ${Properties.MinCapacity} to ${Properties.MaxCapacity}`;
+      }),
     ]),
     ...section("Who may do what", permissionsOf(template, text)),
   ];
@@ -149,14 +157,37 @@ function lambda({ Properties = {} }: TemplateResource): string {
 }
 
 function task([id, { Properties = {} }]: [string, TemplateResource], text: TemplateText): string {
-  const [container] = Properties.ContainerDefinitions;
+  const [container, ...others] = Properties.ContainerDefinitions;
+  const beside = others.map(
+    (other: { Name: string; Image: unknown }) => `beside it ${other.Name} of image ${text.of(other.Image)}`,
+  );
   return [
     `${text.name(id)}: image ${text.of(container.Image)}`,
     `on ${text.of(Properties.RequiresCompatibilities)}`,
     `role ${text.of(Properties.TaskRoleArn)}`,
     `${container.StopTimeout} s to stop`,
     `variables ${container.Environment.map(variableName).join(" ")}`,
+    ...beside,
   ].join(", ");
+}
+
+function secret([id, { Properties = {}, DeletionPolicy }]: [string, TemplateResource], text: TemplateText): string {
+  const encrypted = Properties.KmsKeyId ? text.of(Properties.KmsKeyId) : "AWS's own key, NOT ONE OF OURS";
+  return `secret ${text.name(id)}: ${encrypted}, ${stays(DeletionPolicy)}`;
+}
+
+function listener({ Properties = {} }: TemplateResource, text: TemplateText): string {
+  const protects = Properties.Protocol === "HTTPS" ? text.of(Properties.SslPolicy) : "DOES NOT ENCRYPT";
+  return `${text.of(Properties.LoadBalancerArn)}: ${Properties.Protocol} at ${Properties.Port}, ${protects}`;
+}
+
+function service([id, { Properties = {} }]: [string, TemplateResource], text: TemplateText): string {
+  const { MinimumHealthyPercent: least, DeploymentCircuitBreaker: breaker } = Properties.DeploymentConfiguration;
+  const where = Properties.CapacityProviderStrategy.map((one: { CapacityProvider: unknown }) =>
+    text.of(one.CapacityProvider),
+  );
+  const back = breaker?.Rollback ? "goes back to the old version where the new one fails" : "DOES NOT GO BACK";
+  return `service ${text.name(id)}: on ${where.join(", ")}, at least ${least} % well while it changes, ${back}`;
 }
 
 /** A variable's name, also where a condition decides whether it is there. */
@@ -167,9 +198,13 @@ function variableName(variable: { Name?: string; "Fn::If"?: [string, { Name: str
 function network(ofType: (...types: string[]) => [string, TemplateResource][], text: TemplateText): string[] {
   const nats = ofType("AWS::EC2::NatGateway").length;
   const doors = ofType("AWS::EC2::SecurityGroup").map(([id, { Properties = {} }]) => {
-    const open = (Properties.SecurityGroupIngress ?? []).map(
+    const own = (Properties.SecurityGroupIngress ?? []).map(
       ({ CidrIp, FromPort }: { CidrIp: string; FromPort: number }) => `${FromPort} from ${CidrIp}`,
     );
+    const added = ofType("AWS::EC2::SecurityGroupIngress")
+      .filter(([, { Properties: rule = {} }]) => JSON.stringify(rule.GroupId).includes(`"${id}"`))
+      .map(([, { Properties: rule = {} }]) => `${rule.FromPort} from ${text.of(rule.SourceSecurityGroupId)}`);
+    const open = [...own, ...added];
     return `${text.name(id)} lets in ${open.join(" ") || "nobody"}`;
   });
   const endpoints = ofType("AWS::EC2::VPCEndpoint").map(

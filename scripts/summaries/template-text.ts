@@ -15,7 +15,14 @@ export interface TemplateResource {
 }
 
 const NAME_PROPERTIES = ["Name", "Family", "BucketName", "QueueName", "TopicName", "RoleName", "ClusterName"];
-const MORE_NAME_PROPERTIES = ["StateMachineName", "LogGroupName", "AlarmName", "DashboardName", "AliasName"];
+const MORE_NAME_PROPERTIES = [
+  "StateMachineName",
+  "LogGroupName",
+  "AlarmName",
+  "DashboardName",
+  "AliasName",
+  "ServiceName",
+];
 
 /** Writes a template's references as the short names that people know the resources by. */
 export class TemplateText {

@@ -6,6 +6,7 @@ import { type App, Validations } from "aws-cdk-lib";
 import { AwsSolutionsChecks } from "cdk-nag";
 import type { IConstruct } from "constructs";
 import { buildApp, buildSite } from "../../cdk/lib/synthesize.ts";
+import { buildInference } from "../support/inference-templates.ts";
 
 /** The same rules, deaf to every reason. */
 class Unmoved extends AwsSolutionsChecks {
@@ -42,6 +43,8 @@ const outdir = () => mkdtempSync(path.join(tmpdir(), "fedmkt-nag-"));
 const apps = (environment: string): App[] => [
   buildApp({ environment, bundle: false, clients: ["harbour"], clientTemplate: true, outdir: outdir() }).app,
   buildSite({ environment, outdir: outdir() }).app,
+  buildInference({ service: "gpu" }, environment).app,
+  buildInference({ service: "cpu", tasks: "1-2", addresses: "198.51.100.0/24" }, environment).app,
 ];
 
 describe.each(["dev", "prod"])("cdk-nag's AwsSolutions rules, on all stacks of %s", (environment) => {

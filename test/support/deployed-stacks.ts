@@ -24,6 +24,7 @@ const NAMES: Record<string, string> = {
   "AWS::StepFunctions::StateMachine": "StateMachineName",
   "AWS::ECS::TaskDefinition": "Family",
   "AWS::Logs::LogGroup": "LogGroupName",
+  "AWS::SecretsManager::Secret": "Name",
 };
 
 const ARNS: Record<string, (account: string, name: string) => string> = {
@@ -34,7 +35,11 @@ const ARNS: Record<string, (account: string, name: string) => string> = {
   "AWS::ECS::Cluster": (account, name) => `arn:aws:ecs:us-east-1:${account}:cluster/${name}`,
   "AWS::Lambda::Function": (account, name) => `arn:aws:lambda:us-east-1:${account}:function:${name}`,
   "AWS::StepFunctions::StateMachine": (account, name) => `arn:aws:states:us-east-1:${account}:stateMachine:${name}`,
+  // Secrets Manager puts six characters of its own behind a name
+  "AWS::SecretsManager::Secret": (account, name) => `arn:aws:secretsmanager:us-east-1:${account}:secret:${name}-0f3C0f`,
 };
+/** Types whose `Ref` is their ARN. */
+const REFERRED_BY_ARN = ["AWS::StepFunctions::StateMachine", "AWS::SecretsManager::Secret"];
 const ACCOUNT = "000000000000";
 
 /**
@@ -56,7 +61,7 @@ export function deployStacks(stacks: Record<string, StackToDeploy>): DeployedRes
       ref: (id) => {
         if (own[id] === undefined) return undefined;
         if (own[id].Type === "AWS::SQS::Queue") return `https://sqs.us-east-1.amazonaws.com/${ACCOUNT}/${nameOf(id)}`;
-        return own[id].Type === "AWS::StepFunctions::StateMachine" ? arnOf(id) : nameOf(id);
+        return REFERRED_BY_ARN.includes(own[id].Type) ? arnOf(id) : nameOf(id);
       },
       attribute: (id, attribute) => {
         if (own[id] === undefined) return undefined;

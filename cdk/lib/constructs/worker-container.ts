@@ -23,6 +23,8 @@ export const WORKER_DISK_GIGABYTES = 200;
 
 /** All that a worker writes on its own disk lies here; the image says whose it is. */
 const SCRATCH = { volume: "scratch", containerPath: "/tmp" };
+/** The volume that goes with the image's container. */
+export const SCRATCH_VOLUME: CfnTaskDefinition.VolumeProperty = { name: SCRATCH.volume };
 
 export interface WorkerContainerProps {
   image: string;
@@ -38,40 +40,44 @@ export const OPEN_VARIABLES = {
   "AwsSolutions-ECS2": "Names of buckets, queues and roles, intervals, the device: nothing secret.",
 };
 
-/** The one container image, as every task definition runs it. */
+/** The one container image, as every task definition of a party runs it. */
 export function workerContainer(
   props: WorkerContainerProps,
 ): Pick<CfnTaskDefinitionProps, "containerDefinitions" | "volumes"> {
+  return { volumes: [SCRATCH_VOLUME], containerDefinitions: [imageContainer(WORKER_CONTAINER, props)] };
+}
+
+/** The one container image under a name; its task has the volume beside it. */
+export function imageContainer(
+  name: string,
+  props: WorkerContainerProps,
+): CfnTaskDefinition.ContainerDefinitionProperty & { mountPoints: CfnTaskDefinition.MountPointProperty[] } {
   return {
-    volumes: [{ name: SCRATCH.volume }],
-    containerDefinitions: [
-      {
-        name: WORKER_CONTAINER,
-        image: props.image,
-        essential: true,
-        resourceRequirements: props.resourceRequirements,
-        environment: props.environment,
-        readonlyRootFilesystem: true,
-        mountPoints: [{ sourceVolume: SCRATCH.volume, containerPath: SCRATCH.containerPath, readOnly: false }],
-        // the longest that ECS grants for writing a checkpoint after SIGTERM
-        stopTimeout: 120,
-        // ECS does not look at the image's own
-        healthCheck: {
-          command: ["CMD", "node", "--no-warnings", "/app/gpu-workers/src/health.ts"],
-          interval: 30,
-          timeout: 10,
-          startPeriod: 60,
-          retries: 3,
-        },
-        logConfiguration: {
-          logDriver: "awslogs",
-          options: {
-            "awslogs-group": props.logGroupName,
-            "awslogs-region": Aws.REGION,
-            "awslogs-stream-prefix": props.party,
-          },
-        },
-      },
-    ],
+    name,
+    image: props.image,
+    essential: true,
+    resourceRequirements: props.resourceRequirements,
+    environment: props.environment,
+    readonlyRootFilesystem: true,
+    mountPoints: [{ sourceVolume: SCRATCH.volume, containerPath: SCRATCH.containerPath, readOnly: false }],
+    // the longest that Fargate grants after SIGTERM for writing a checkpoint or ending answers
+    stopTimeout: 120,
+    // ECS does not look at the image's own
+    healthCheck: {
+      command: ["CMD", "node", "--no-warnings", "/app/gpu-workers/src/health.ts"],
+      interval: 30,
+      timeout: 10,
+      startPeriod: 60,
+      retries: 3,
+    },
+    logConfiguration: containerLog(props.logGroupName, props.party),
+  };
+}
+
+/** @param prefix - of the streams' names */
+export function containerLog(group: string, prefix: string): CfnTaskDefinition.LogConfigurationProperty {
+  return {
+    logDriver: "awslogs",
+    options: { "awslogs-group": group, "awslogs-region": Aws.REGION, "awslogs-stream-prefix": prefix },
   };
 }

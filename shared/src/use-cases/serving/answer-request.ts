@@ -12,8 +12,8 @@ import { interleave } from "./interleave.ts";
 const USUAL_COMPLETION_TOKENS = 16;
 /** A share of 0 is the likeliest token alone. */
 const LEAST_SHARE = Number.MIN_VALUE;
-/** Seeds of drawing are whole numbers below it. */
-const SEEDS = 2 ** 53;
+/** Seeds of drawing are whole numbers of so many bits; a request's may be below 0. */
+const SEED_BITS = 53;
 
 /** What requests are answered with. */
 export interface AnsweringModel extends GeneratingModel, PromptReader {
@@ -68,7 +68,7 @@ export async function* answerRequest(
         temperature,
         topK: null,
         topP: topP === 1 ? null : Math.max(topP, LEAST_SHARE),
-        seed: ((((seed % SEEDS) + SEEDS) % SEEDS) + answer) % SEEDS,
+        seed: Number(BigInt.asUintN(SEED_BITS, BigInt(seed) + BigInt(answer))),
         stop: typeof stop === "string" ? [stop] : stop,
         ends: open.ends,
         adapter,

@@ -117,6 +117,20 @@ module.exports = {
       to: { path: SDK },
     },
     {
+      name: "one-place-for-http",
+      comment: "Only adapters/http answers requests, and counts them: everything else is given a started layer.",
+      severity: "error",
+      from: { path: "^(shared|functions|gpu-workers|cli|cdk)/", pathNot: "^shared/src/adapters/http/" },
+      to: { path: "node_modules/(fastify|prom-client|rate-limiter-flexible)/" },
+    },
+    {
+      name: "one-place-for-event-streams",
+      comment: "Only adapters/upstream reads server-sent events: everything else asks through ports/inference.ts.",
+      severity: "error",
+      from: { path: "^(shared|functions|gpu-workers|cli|cdk)/", pathNot: "^shared/src/adapters/upstream/" },
+      to: { path: "node_modules/eventsource-parser/" },
+    },
+    {
       name: "shared-hosts-nothing",
       comment: "shared/ is imported by the hosts and imports none of them.",
       severity: "error",

@@ -29,6 +29,11 @@ const FORBIDDEN: [rule: string, from: string, to: string][] = [
   ["adapters-imports", "shared/src/adapters/aws/planted.ts", "shared/src/adapters/tokenizers/a.ts"],
   ["one-place-for-middleware", "functions/src/plan-run/planted.ts", "@middy/core"],
   ["one-place-for-sdk", "cli/src/planted.ts", "@aws-sdk/client-s3"],
+  ["one-place-for-http", "gpu-workers/src/planted.ts", "fastify"],
+  ["one-place-for-http", "shared/src/adapters/upstream/planted.ts", "prom-client"],
+  ["one-place-for-http", "shared/src/adapters/keys/planted.ts", "rate-limiter-flexible"],
+  ["one-place-for-event-streams", "shared/src/adapters/http/planted.ts", "eventsource-parser"],
+  ["adapters-imports", "shared/src/adapters/http/planted.ts", "shared/src/adapters/keys/a.ts"],
   ["shared-hosts-nothing", "shared/src/runtime/planted.ts", "functions/src/plan-run/a.ts"],
   ["functions-import-shared", "functions/src/plan-run/planted.ts", "cli/src/a.ts"],
   ["functions-import-shared", "functions/src/plan-run/planted.ts", "gpu-workers/src/a.ts"],
@@ -53,6 +58,8 @@ const ALLOWED: [from: string, to: string][] = [
   ["shared/src/contracts/allowed.ts", "shared/src/core/a.ts"],
   ["shared/src/use-cases/allowed.ts", "shared/src/ports/a.ts"],
   ["shared/src/adapters/aws/allowed.ts", "@aws-sdk/client-s3"],
+  ["shared/src/adapters/http/allowed.ts", "fastify"],
+  ["shared/src/adapters/upstream/allowed.ts", "eventsource-parser"],
   ["shared/src/engine/session.ts", "onnxruntime-node"],
   ["cli/src/local/allowed.ts", "@aws-sdk/client-s3"],
   ["cli/src/cloud/allowed.ts", "@aws-sdk/client-s3"],
@@ -60,7 +67,17 @@ const ALLOWED: [from: string, to: string][] = [
   ["cdk/lib/allowed.ts", "shared/src/contracts/a.ts"],
 ];
 
-const PACKAGES = ["zod", "aws-cdk-lib", "onnxruntime-node", "@aws-sdk/client-s3", "@middy/core"];
+const PACKAGES = [
+  "zod",
+  "aws-cdk-lib",
+  "onnxruntime-node",
+  "@aws-sdk/client-s3",
+  "@middy/core",
+  "fastify",
+  "prom-client",
+  "rate-limiter-flexible",
+  "eventsource-parser",
+];
 
 describe("the dependency rules", () => {
   let tree: string;

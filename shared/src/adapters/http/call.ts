@@ -1,0 +1,40 @@
+import type { Usage } from "../../contracts/openai/usage.ts";
+import type { KeyHolder } from "../../ports/key-chain.ts";
+
+/** A request from its headers to its end, and what is told of it in logs and metrics: never what it says. */
+export interface Call {
+  /** as `nowMs` */
+  readonly startedMs: number;
+  /** aborted when the client goes, or the layer closes */
+  readonly gone: AbortController;
+  /** null before the key was looked at, or where there is none that holds */
+  holder: KeyHolder | null;
+  /** the served name that it asks; empty: none, or one that is not served */
+  model: string;
+  /** for its turn; null: it waited for none */
+  waitedMs: number | null;
+  /** from its beginning to the first token that was told; null: none was */
+  firstTokenMs: number | null;
+  usage: Usage | null;
+  /** of the error it was answered with, in lower case */
+  refusal: string | null;
+}
+
+declare module "fastify" {
+  interface FastifyRequest {
+    call: Call;
+  }
+}
+
+export function beginCall(nowMs: number): Call {
+  return {
+    startedMs: nowMs,
+    gone: new AbortController(),
+    holder: null,
+    model: "",
+    waitedMs: null,
+    firstTokenMs: null,
+    usage: null,
+    refusal: null,
+  };
+}

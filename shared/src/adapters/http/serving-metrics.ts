@@ -1,0 +1,61 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { QueueState } from "../../core/serving/fair-queue.ts";
+import type { ServedNames } from "../../ports/served-names.ts";
+import type { Call } from "./call.ts";
+
+const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
+
+/** What Prometheus reads. Labels are routes, served names, statuses and codes: no more of them than there are of those. */
+export class ServingMetrics {
+  readonly registry = new Registry();
+  readonly #requests: Counter<"route" | "model" | "status">;
+  readonly #refused: Counter<"code">;
+  readonly #requestSeconds: Histogram<"route">;
+  readonly #queueSeconds: Histogram;
+  readonly #firstTokenSeconds: Histogram<"model">;
+  readonly #promptTokens: Counter<"model">;
+  readonly #cachedTokens: Counter<"model">;
+  readonly #completionTokens: Counter<"model">;
+
+  constructor(queue: () => QueueState, names: ServedNames) {
+    const registers = [this.registry];
+    const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
+      new Counter({ name: `fedmkt_${name}`, help, labelNames, registers });
+    const seconds = <L extends string>(name: string, help: string, labelNames: L[]) =>
+      new Histogram({ name: `fedmkt_${name}`, help, labelNames, buckets: SECONDS, registers });
+    const gauge = <L extends string>(name: string, help: string, labelNames: L[], collect: (this: Gauge<L>) => void) =>
+      new Gauge({ name: `fedmkt_${name}`, help, labelNames, collect, registers });
+    this.#requests = counter("requests_total", "Requests that have ended", ["route", "model", "status"]);
+    this.#refused = counter("refused_total", "Requests answered by an error", ["code"]);
+    this.#requestSeconds = seconds("request_seconds", "From a request's headers to the end of its answer", ["route"]);
+    this.#queueSeconds = seconds("queue_seconds", "How long requests waited for their turn", []);
+    this.#firstTokenSeconds = seconds("first_token_seconds", "From a request's headers to its first token", ["model"]);
+    this.#promptTokens = counter("prompt_tokens_total", "Tokens of prompts", ["model"]);
+    this.#cachedTokens = counter("cached_tokens_total", "Tokens of prompts that were not computed anew", ["model"]);
+    this.#completionTokens = counter("completion_tokens_total", "Tokens of answers", ["model"]);
+    gauge("requests_running", "Requests at work", [], function () {
+      this.set(queue().running);
+    });
+    gauge("requests_waiting", "Requests that wait for their turn", [], function () {
+      this.set(queue().waiting);
+    });
+    gauge("adapters", "Adapters, served or refused", ["state"], function () {
+      this.set({ state: "served" }, names.list().filter(({ parent }) => parent !== null).length);
+      this.set({ state: "refused" }, names.registry().refused.length);
+    });
+    collectDefaultMetrics({ register: this.registry });
+  }
+
+  /** @param status - `gone` where the client went before its answer ended */
+  ended({ model, waitedMs, firstTokenMs, usage, refusal }: Call, route: string, status: string, totalMs: number): void {
+    this.#requests.inc({ route, model, status });
+    this.#requestSeconds.observe({ route }, totalMs / 1000);
+    if (refusal !== null) this.#refused.inc({ code: refusal });
+    if (waitedMs !== null) this.#queueSeconds.observe(waitedMs / 1000);
+    if (firstTokenMs !== null) this.#firstTokenSeconds.observe({ model }, firstTokenMs / 1000);
+    if (usage === null) return;
+    this.#promptTokens.inc({ model }, usage.prompt_tokens);
+    this.#cachedTokens.inc({ model }, usage.prompt_tokens_details?.cached_tokens ?? 0);
+    this.#completionTokens.inc({ model }, usage.completion_tokens);
+  }
+}

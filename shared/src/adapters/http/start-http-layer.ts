@@ -1,0 +1,289 @@
+import { randomUUID } from "node:crypto";
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import { createServer as createSecureServer, Server as SecureServer } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import { performance } from "node:perf_hooks";
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
+import { type ErrorBody, PostponedRequest, RefusedRequest } from "../../contracts/openai/errors.ts";
+import { FairQueue, type QueueState } from "../../core/serving/fair-queue.ts";
+import { addAnswerRoutes } from "./answer-route.ts";
+import { authorise } from "./authorise.ts";
+import { beginCall, type Call } from "./call.ts";
+import { answerBrokenRequest, answerError, answerExpectation, describeFailure } from "./error-answers.ts";
+import { limitStall } from "./event-stream.ts";
+import {
+  type Certificate,
+  HTTP_LIMITS,
+  type HttpDependencies,
+  type HttpLimits,
+  type HttpSettings,
+} from "./http-settings.ts";
+import { createMetricsServer } from "./metrics-server.ts";
+import { addAdapterRoutes, addNameRoutes, addProbeRoutes } from "./plain-routes.ts";
+import { RateExceeded, Rates } from "./rates.ts";
+import { readBodies } from "./read-body.ts";
+import { ServingMetrics } from "./serving-metrics.ts";
+
+/** How long answers that were cut off have to say so, and requests half sent to be whole. */
+const LAST_WORDS_MS = 1000;
+/** What a client may choose its request's id of. */
+const REQUEST_ID = /^[\w.:-]{1,128}$/;
+const PROBES: ReadonlySet<string | undefined> = new Set(["/health", "/ready"]);
+
+/** How the layer ended. */
+export interface ClosedHttp {
+  /** requests that were answered, whatever their answer was, since it began */
+  answered: number;
+  /** answers that were under way when the time was over */
+  cutOff: number;
+}
+
+/** OpenAI's API, listening. */
+export interface HttpLayer {
+  /** `http://127.0.0.1:8080`, without a path */
+  url: string;
+  metricsUrl: string | null;
+  state(): QueueState;
+  /** Takes up a renewed certificate for connections to come. */
+  renewCertificate(certificate: Certificate): void;
+  /** From now on `/ready` says 503, and every answer that its connection ends with it; requests are still taken. */
+  drain(): void;
+  /**
+   * Drains, takes no more connections, and waits until all is answered. What is not answered then is cut off: its stream ends with an
+   * error, others are answered 503. Calls after the first wait for the same end.
+   */
+  close(deadlineMs: number): Promise<ClosedHttp>;
+}
+
+/** @throws the error of `listen`, such as EADDRINUSE */
+export async function startHttpLayer(dependencies: HttpDependencies, settings: HttpSettings): Promise<HttpLayer> {
+  const limits: HttpLimits = { ...HTTP_LIMITS, ...settings.limits };
+  const nowMs = dependencies.nowMs ?? (() => performance.now());
+  const queue = new FairQueue(settings);
+  const rates = new Rates();
+  const metrics = new ServingMetrics(() => queue.state, dependencies.names);
+  const calls = new Set<Call>();
+  let answered = 0;
+  let isDraining = false;
+  let answeredAll = Promise.withResolvers<void>();
+
+  const sockets = new WeakSet<Socket>();
+  let server!: Server;
+  const app: FastifyInstance = fastify({
+    serverFactory: (handler) => {
+      server = createHttpServer(handler as RequestListener, settings.tls, limits);
+      return server;
+    },
+    clientErrorHandler: (error, socket) => answerBrokenRequest(error, socket, sockets.has(socket)),
+    frameworkErrors: (error, request, reply) => void refuse(error, request, reply),
+    genReqId: (request: IncomingMessage) => requestId(request, dependencies.newRequestId),
+    bodyLimit: limits.bodyBytes,
+    routerOptions: { maxParamLength: 1024 },
+  });
+
+  const refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+    const { status, body, retryAfterSeconds } = answerError(error);
+    if (request.call !== null) request.call.refusal = nameRefusal(body);
+    if (status === 500)
+      dependencies.log.error("a request failed", { requestId: request.id, ...describeFailure(error) });
+    reply.code(status);
+    reply.header("x-request-id", request.id);
+    if (error instanceof RateExceeded) reply.headers(error.headers);
+    if (retryAfterSeconds !== null) reply.header("retry-after", String(retryAfterSeconds));
+    // what it was about to send is not read
+    if (status === 401) reply.headers({ "www-authenticate": "Bearer", connection: "close" });
+    return reply.send(body);
+  };
+
+  const finish = (request: FastifyRequest, reply: FastifyReply) => {
+    const { call, routeOptions } = request;
+    const { raw } = reply;
+    sockets.delete(request.raw.socket);
+    if (!raw.writableFinished) call.gone.abort(new PostponedRequest("CLIENT_GONE", "the client went", GONE));
+    else answered++;
+    calls.delete(call);
+    if (isDraining) setImmediate(() => server.closeIdleConnections());
+    if (calls.size === 0) answeredAll.resolve();
+    if (PROBES.has(routeOptions.url)) return;
+    const status = raw.writableFinished ? String(raw.statusCode) : "gone";
+    const totalMs = nowMs() - call.startedMs;
+    const route = routeOptions.url ?? "other";
+    metrics.ended(call, route, status, totalMs);
+    dependencies.log.info("request", describeCall(request, call, route, status, totalMs));
+  };
+
+  app.decorateRequest("call", null as unknown as Call);
+  app.addHook("onRequest", async (request, reply) => {
+    const call = beginCall(nowMs());
+    request.call = call;
+    calls.add(call);
+    sockets.add(request.raw.socket);
+    reply.raw.once("close", () => finish(request, reply));
+    reply.header("x-request-id", request.id);
+    if (isDraining) reply.header("connection", "close");
+    if (PROBES.has(request.routeOptions.url)) return;
+    call.holder = authorise(dependencies.keys, request.headers.authorization);
+    reply.headers(await rates.take(call.holder));
+  });
+  app.addHook("onSend", async (_, reply) => limitStall(reply, limits.stallMs));
+  app.setErrorHandler((error, request, reply) => refuse(error, request, reply));
+
+  const methods = new Map<string, Set<string>>();
+  app.addHook("onRoute", ({ url, method }) => {
+    const known = methods.get(url) ?? new Set();
+    methods.set(url, known);
+    for (const one of [method].flat()) known.add(one);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const [path] = request.url.split("?");
+    const allowed = methods.get(path) ?? (path.startsWith("/v1/models/") ? methods.get("/v1/models/*") : undefined);
+    if (allowed === undefined)
+      throw new RefusedRequest("ROUTE_NOT_FOUND", "expected a path of the API, such as /v1/chat/completions", {
+        status: 404,
+      });
+    reply.header("allow", [...allowed, "OPTIONS"].join(", "));
+    if (request.method === "OPTIONS") return reply.code(204).send();
+    throw new RefusedRequest("METHOD_NOT_ALLOWED", `expected ${[...allowed].join(" or ")}, got ${request.method}`, {
+      status: 405,
+    });
+  });
+
+  readBodies(app);
+  addProbeRoutes(app, () => dependencies.isReady() && !isDraining);
+  addNameRoutes(app, dependencies.names, () => dependencies.isReady());
+  if (dependencies.adapters !== null) addAdapterRoutes(app, dependencies.adapters);
+  const onFailure = ({ call, id }: FastifyRequest, error: unknown) => {
+    const { status, body } = answerError(error);
+    call.refusal = nameRefusal(body);
+    if (status === 500 && !call.gone.signal.aborted)
+      dependencies.log.error("an answer broke off", { requestId: id, ...describeFailure(error) });
+  };
+  addAnswerRoutes(app, { dependencies, settings, limits, queue, rates, nowMs, onFailure });
+  await app.ready();
+
+  const address = await listen(server, settings.port, settings.host);
+  const metricsServer = settings.metricsPort === null ? null : createMetricsServer(metrics.registry);
+  const metricsAddress =
+    metricsServer === null
+      ? null
+      : await listen(metricsServer, settings.metricsPort!, settings.host).catch((error) => {
+          server.close();
+          throw error;
+        });
+
+  const drain = () => {
+    isDraining = true;
+    server.closeIdleConnections();
+  };
+  const close = async (deadlineMs: number): Promise<ClosedHttp> => {
+    drain();
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    server.closeIdleConnections();
+    answeredAll = Promise.withResolvers();
+    if (calls.size > 0) await settles(answeredAll.promise, deadlineMs);
+    const cutOff = calls.size;
+    const reason = new PostponedRequest("SERVER_CLOSING", "the server ends: ask again", GONE);
+    for (const { gone } of calls) gone.abort(reason);
+    // also for connections on which a request is just being sent
+    await settles(closed, LAST_WORDS_MS);
+    server.closeAllConnections();
+    await closed;
+    await app.close();
+    if (metricsServer !== null) {
+      metricsServer.closeAllConnections();
+      await new Promise((resolve) => metricsServer.close(resolve));
+    }
+    return { answered, cutOff };
+  };
+  let closing: Promise<ClosedHttp> | null = null;
+  return {
+    url: writeUrl(settings.tls === null ? "http" : "https", settings.host, address),
+    metricsUrl: metricsAddress === null ? null : `${writeUrl("http", settings.host, metricsAddress)}/metrics`,
+    state: () => queue.state,
+    renewCertificate: ({ certificate, key }) => {
+      if (server instanceof SecureServer) server.setSecureContext({ cert: certificate, key });
+    },
+    drain,
+    close: (deadlineMs) => {
+      closing ??= close(deadlineMs);
+      return closing;
+    },
+  };
+}
+
+const GONE = { status: 503, retryAfterSeconds: 1 } as const;
+
+function createHttpServer(handler: RequestListener, tls: Certificate | null, limits: HttpLimits): Server {
+  const options = {
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headersMs,
+    requestTimeout: limits.requestMs,
+    connectionsCheckingInterval: limits.checkMs,
+    keepAliveTimeout: limits.idleMs,
+    // without one the request is answered like any other, by an error of the API's form
+    requireHostHeader: false,
+  };
+  const server =
+    tls === null
+      ? createServer(options, handler)
+      : createSecureServer(
+          { ...options, cert: tls.certificate, key: tls.key, handshakeTimeout: limits.headersMs },
+          handler,
+        );
+  server.maxConnections = limits.connections;
+  server.on("checkExpectation", (_, response) => answerExpectation(response));
+  return server;
+}
+
+function requestId({ headers }: IncomingMessage, newRequestId: (() => string) | undefined): string {
+  const { "x-request-id": chosen } = headers;
+  if (typeof chosen === "string" && REQUEST_ID.test(chosen)) return chosen;
+  return newRequestId?.() ?? `req_${randomUUID().replaceAll("-", "")}`;
+}
+
+function describeCall({ id, method }: FastifyRequest, call: Call, route: string, status: string, totalMs: number) {
+  const whole = (ms: number | null) => (ms === null ? undefined : Math.round(ms));
+  return {
+    requestId: id,
+    key: call.holder?.id,
+    method,
+    route,
+    model: call.model || undefined,
+    status,
+    refusal: call.refusal ?? undefined,
+    waitedMs: whole(call.waitedMs),
+    firstTokenMs: whole(call.firstTokenMs),
+    totalMs: whole(totalMs),
+    promptTokens: call.usage?.prompt_tokens,
+    completionTokens: call.usage?.completion_tokens,
+  };
+}
+
+/** Of a server behind that has only a status for a code, its kind. */
+function nameRefusal({ error: { code, type } }: ErrorBody): string {
+  return typeof code === "string" ? code : type;
+}
+
+async function listen(server: Server, port: number, host: string): Promise<AddressInfo> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once("error", reject);
+  server.listen(port, host, resolve);
+  await promise;
+  server.removeListener("error", reject);
+  return server.address() as AddressInfo;
+}
+
+function writeUrl(protocol: string, host: string, { port }: AddressInfo): string {
+  return `${protocol}://${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${port}`;
+}
+
+/** Whether it settles in time. */
+async function settles(promise: Promise<void>, withinMs: number): Promise<boolean> {
+  const { promise: late, resolve } = Promise.withResolvers<false>();
+  const timer = setTimeout(() => resolve(false), withinMs);
+  try {
+    return await Promise.race([promise.then(() => true as const), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -124,8 +124,6 @@ export class NameTable implements ServedNames {
       throw new InvariantError("ADAPTER_LOADED", `${name}: expected a name that no loaded adapter bears`);
     this.#loading.add(name);
     try {
-      // a server behind may still have what an earlier process loaded there: other weights, for all that is known
-      if ((await this.#inference.loadedAdapters()).includes(name)) await this.#inference.unloadAdapter(name);
       await this.#inference.loadAdapter({ name, folder });
       const holding: Holding = { name, folder, pins: 0, retiring: false, onFree: () => {} };
       this.#holdings.set(name, holding);

@@ -161,5 +161,6 @@ async function* heard(body: Response["body"], silence: Silence, ms: number): Asy
 
 /** As fetch throws it where there is no connection, or one breaks off: what happened is its cause. */
 function isNetwork(error: unknown): boolean {
-  return error instanceof TypeError && error.cause !== undefined;
+  const { name, cause } = error as Error;
+  return name === "TypeError" && cause !== undefined;
 }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { buildApp } from "../../cdk/lib/synthesize.ts";
+import { HTTP_LIMITS } from "../../shared/src/adapters/http/http-settings.ts";
 import { modelFetchEnvironment, servingEnvironment } from "../../shared/src/contracts/serving-environment.ts";
 import { buildInference, deployInference, inferenceChoice, resourcesOf } from "../support/inference-templates.ts";
 
@@ -278,7 +279,10 @@ describe("what leads to an endpoint", () => {
     const balancer = attributesOf(only("gpu", "AWS::ElasticLoadBalancingV2::LoadBalancer").LoadBalancerAttributes);
     const group = only("gpu", "AWS::ElasticLoadBalancingV2::TargetGroup");
     const delay = Number(attributesOf(group.TargetGroupAttributes)["deregistration_delay.timeout_seconds"]);
-    expect(delay).toBeGreaterThanOrEqual(Number(balancer["idle_timeout.timeout_seconds"]));
+    const silence = Number(balancer["idle_timeout.timeout_seconds"]);
+    expect(delay).toBeGreaterThanOrEqual(silence);
+    // else the gateway would close a connection at the moment at which a request comes by it
+    expect(HTTP_LIMITS.idleMs).toBeGreaterThan(silence * 1000);
     expect(group).toMatchObject({
       HealthCheckPath: "/ready",
       Matcher: { HttpCode: "200" },

@@ -191,7 +191,7 @@ describe("the worker", () => {
           },
         ]);
         expect(Volumes).toEqual([{ Name: "scratch" }]);
-        expect(image).toContain('VOLUME ["/tmp"]');
+        expect(image).toContain('VOLUME ["/tmp", ');
         const [{ HealthCheck }] = ContainerDefinitions as { HealthCheck: { Command: string[] } }[];
         const [kind, ...command] = HealthCheck.Command;
         expect(kind).toBe("CMD");

@@ -68,6 +68,39 @@ describe("a site's own bucket", () => {
   });
 });
 
+describe("a model for another program", () => {
+  it("is mirrored with the small files beside it, and without weights in other forms", async () => {
+    const files = {
+      ...MODEL,
+      "tokenizer_config.json": "{}",
+      "chat_template.jinja": "{{ messages }}",
+      "merges.txt": "",
+    };
+    const heavy = ["pytorch_model.bin", "model.gguf", "onnx/model.onnx"];
+    for (const [file, text] of Object.entries(files)) await put(`models/chat/${file}`, text);
+    for (const file of heavy) await put(`models/chat/${file}`, "weights");
+    const folder = path.join(root, "mirrored", "model");
+    await new S3Material(stores.s3, root).mirror(`s3://${BUCKET}/models/chat`, folder);
+    const { "README.md": _, ...expected } = files;
+    expect((await readdir(folder)).sort()).toEqual(Object.keys(expected).sort());
+    expect(await readFile(path.join(folder, "chat_template.jinja"), "utf8")).toBe("{{ messages }}");
+    expect(await readdir(path.dirname(folder))).toEqual(["model"]);
+  });
+
+  it("is not fetched again where it is there, and leaves nothing where it cannot be fetched whole", async () => {
+    const material = new S3Material(stores.s3, root);
+    const folder = path.join(root, "there");
+    await mkdir(folder);
+    await material.mirror(`s3://${BUCKET}/models/whole`, folder);
+    expect(await readdir(folder)).toEqual([]);
+    const lacking = path.join(root, "lacking", "model");
+    await expect(material.mirror(`s3://${BUCKET}/models/no-weights`, lacking)).rejects.toMatchObject({
+      code: "MODEL_FILE_MISSING",
+    });
+    await expect(readdir(lacking)).rejects.toThrow("ENOENT");
+  });
+});
+
 interface Case {
   name: string;
   material: () => Material;

@@ -152,7 +152,7 @@ describe("the workers' Dockerfile", () => {
 
   it("says how it is stopped, where it writes, and how its health is asked", () => {
     expect(only("STOPSIGNAL")).toBe("SIGTERM");
-    expect(JSON.parse(only("VOLUME"))).toEqual(["/tmp"]);
+    expect(JSON.parse(only("VOLUME"))).toEqual(["/tmp", "/srv/fedmkt"]);
     const health = only("HEALTHCHECK");
     expect(health).toMatch(/--start-period=\d+s/);
     for (const command of [health.slice(health.indexOf("[")), only("ENTRYPOINT")]) {
@@ -231,7 +231,10 @@ describe("the container's programs", () => {
 
   it("refuse to run without knowing what to do", () => {
     const { status, said } = run("container-entry.ts");
-    expect([status, said]).toEqual([2, expect.stringMatching(/expected FEDMKT_JOB .* or FEDMKT_JOB_QUEUE_URL/)]);
+    expect([status, said]).toEqual([
+      2,
+      expect.stringMatching(/expected FEDMKT_JOB .*FEDMKT_JOB_QUEUE_URL .*FEDMKT_SERVE_MODEL or/),
+    ]);
   });
 
   it("do one job where one is given, even beside a queue", () => {
@@ -246,6 +249,20 @@ describe("the container's programs", () => {
     const { status, said } = run("container-entry.ts", { FEDMKT_JOB_QUEUE_URL: "https://sqs.example" });
     expect([status, said]).toEqual([2, expect.stringMatching(/FEDMKT_PARTY/)]);
     expect(said).not.toContain("FEDMKT_TASK_TOKEN");
+  });
+
+  it.each(["FEDMKT_SERVE_MODEL", "FEDMKT_SERVE_UPSTREAM"])("answer requests where %s says what by", (name) => {
+    const { status, said } = run("container-entry.ts", { [name]: "http://127.0.0.1:9" });
+    expect(status).toBe(2);
+    // nobody would see a key that was made here
+    expect(JSON.parse(said)).toMatchObject({
+      level: "CRITICAL",
+      message: "endpoint not started",
+      code: "ENVIRONMENT_INVALID",
+      error: {
+        message: expect.stringContaining("FEDMKT_SERVE_KEYS: expected a file of fedmkt keys, or a secret's ARN"),
+      },
+    });
   });
 
   it("find a living worker healthy, and one that has not begun or no longer shows itself not", async () => {

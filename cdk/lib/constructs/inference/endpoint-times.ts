@@ -1,10 +1,8 @@
+import { LONGEST_SILENCE_SECONDS } from "@fedmkt/shared/contracts/serving-times.ts";
 import { Duration } from "aws-cdk-lib";
 
-/**
- * The longest answer: as long as the load balancer waits for a first or next byte, and as long as a task that goes is let answer before
- * it is told to end.
- */
-export const LONGEST_ANSWER = Duration.minutes(5);
+/** For as long the load balancer waits for a byte, and a task that goes is let answer before it is told to end. */
+export const LONGEST_ANSWER = Duration.seconds(LONGEST_SILENCE_SECONDS);
 
 /** What ECS grants after SIGTERM on Fargate at most; by then the load balancer has parted from the task, and new requests go elsewhere. */
 export const STOP = Duration.seconds(120);

@@ -12,6 +12,9 @@ import type { Material } from "../../ports/material.ts";
 import { awsFailure } from "./aws-failure.ts";
 import { S3ObjectStore, s3Client } from "./s3-object-store.ts";
 
+/** Settings, tokenizers' older forms, chat templates: not weights in other forms, which would double what is fetched. */
+const BESIDE_MODEL = /^[\w.-]{1,200}\.(?:json|jinja|txt|model)$/;
+
 /**
  * A client that finds a bucket in whatever region it lies: a site's own need not be in the coordinator's. For material alone, which is
  * read in order: while the SDK follows it to another region, all of the client's requests go there.
@@ -52,7 +55,30 @@ export class S3Material implements Pick<Material, "read" | "folder" | "fingerpri
     for (const file of files) identity.update(`${bucket}/${prefix}${file}\0${objects.get(file)!.etag}\0`);
     const folder = path.join(this.#cacheFolder, identity.digest("hex"));
     if (await exists(folder)) return folder;
-    // filled under another name and renamed, so that a folder that exists is whole
+    await this.#fill(folder, bucket, prefix, files);
+    return folder;
+  }
+
+  /**
+   * Fills a folder with a model and all small files beside it: what another program than ours may ask of a Hugging Face folder, its
+   * generation settings and chat template. Nothing is done where the folder is there already.
+   */
+  async mirror(location: string, folder: string): Promise<void> {
+    if (await exists(folder)) return;
+    const { bucket, prefix, objects, files } = await this.#model(location);
+    const beside = [...objects.keys()].filter((name) => BESIDE_MODEL.test(name) && !files.includes(name));
+    await this.#fill(folder, bucket, prefix, [...files, ...beside]);
+  }
+
+  async #model(location: string) {
+    const { bucket, key } = parseLocation(location);
+    const prefix = key.endsWith("/") ? key : `${key}/`;
+    const objects = await this.#objects(bucket, prefix, location);
+    return { bucket, prefix, objects, files: modelFiles([...objects.keys()], location) };
+  }
+
+  /** Under another name and renamed, so that a folder that exists is whole. */
+  async #fill(folder: string, bucket: string, prefix: string, files: readonly string[]): Promise<void> {
     const unfinished = `${folder}.${randomUUID()}`;
     await mkdir(unfinished, { recursive: true });
     try {
@@ -63,14 +89,6 @@ export class S3Material implements Pick<Material, "read" | "folder" | "fingerpri
     } finally {
       await rm(unfinished, { recursive: true, force: true });
     }
-    return folder;
-  }
-
-  async #model(location: string) {
-    const { bucket, key } = parseLocation(location);
-    const prefix = key.endsWith("/") ? key : `${key}/`;
-    const objects = await this.#objects(bucket, prefix, location);
-    return { bucket, prefix, objects, files: modelFiles([...objects.keys()], location) };
   }
 
   /** What lies directly below a prefix, by file name. */

@@ -1,4 +1,5 @@
 import type { OtherFields } from "../../contracts/openai/read-request.ts";
+import { LONGEST_SILENCE_SECONDS } from "../../contracts/serving-times.ts";
 import type { Inference } from "../../ports/inference.ts";
 import type { KeyChain } from "../../ports/key-chain.ts";
 import type { RuntimeAdapters, ServedNames } from "../../ports/served-names.ts";
@@ -15,7 +16,7 @@ export interface HttpLimits {
   requestMs: number;
   /** how often the two above are looked at */
   checkMs: number;
-  /** how long a connection may stay open between requests: longer than the minute of a load balancer, which must be the first to close it */
+  /** how long a connection may stay open between requests: longer than a load balancer keeps it, which must be the first to close it */
   idleMs: number;
   /** how long a reader may take none of what is sent: then its connection is cut, and its answer ends */
   stallMs: number;
@@ -30,7 +31,7 @@ export const HTTP_LIMITS: HttpLimits = {
   headersMs: 10_000,
   requestMs: 60_000,
   checkMs: 2_000,
-  idleMs: 75_000,
+  idleMs: (LONGEST_SILENCE_SECONDS + 10) * 1000,
   stallMs: 30_000,
   keepAliveMs: 15_000,
   connections: 2048,

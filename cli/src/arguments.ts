@@ -22,8 +22,12 @@ export function parseArguments(
       "BAD_ARGUMENT",
       `fedmkt ${meta.name}: expected ${positionals.length === 0 ? "no arguments" : positionals.join(" ").toUpperCase()}, got ${parsed._.join(" ")}`,
     );
+  // citty takes --no-port for the opposite of --port, which a value has only where it is an option of its own
   for (const name of known)
-    if (definitions[name].type === "string" && parsed[name] === "")
+    if (
+      definitions[name].type !== "boolean" &&
+      (parsed[name] === "" || (parsed[name] === false && definitions[`no-${name}`] === undefined))
+    )
       throw new InvalidInputError("BAD_ARGUMENT", `fedmkt ${meta.name}: --${name} needs a value`);
   return parsed as CommandContext["args"];
 }

@@ -91,6 +91,10 @@ export const COMMANDS: Readonly<Record<string, ListedCommand>> = {
     description: "make, list and revoke the clients of a deployment",
     load: async () => (await import("./commands/clients.ts")).command,
   },
+  serve: {
+    description: "answer OpenAI's requests with one model and any number of adapters",
+    load: async () => (await import("./commands/serve.ts")).command,
+  },
   keys: {
     description: "make, list, replace and revoke the keys of an inference endpoint",
     load: async () => (await import("./commands/keys.ts")).command,

@@ -10,6 +10,8 @@ export interface Outcome {
   data: unknown;
   text: string;
   exitCode?: ExitCode;
+  /** true: with --json the command has written its envelope already, for whoever waits for it while the command goes on */
+  envelopeWritten?: boolean;
 }
 
 export interface CommandContext {

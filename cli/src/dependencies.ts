@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Serving, StartServing } from "@fedmkt/gpu-workers/serving/serving.ts";
 import type { EnvironmentName } from "@fedmkt/shared/contracts/deployment.ts";
 import type { RunSpec } from "@fedmkt/shared/contracts/run-spec.ts";
 import type { Placement } from "@fedmkt/shared/engine/node-placement.ts";
@@ -57,6 +58,8 @@ export interface Dependencies {
   runProgram(run: ProgramRun): Promise<number | null>;
   /** takes a party's jobs from its queue on this machine */
   runWorker(options: SiteWorkerOptions): Promise<void>;
+  /** an inference endpoint in this process */
+  startServing(options: StartServing): Promise<Serving>;
   /** the keys of an endpoint in a secret of AWS, by its name or ARN */
   openKeySecret(secret: string): Promise<KeyStore>;
   /** milliseconds from any start */
@@ -78,6 +81,7 @@ export const realDependencies: Dependencies = {
   clientTemplate: async (environment) => (await import("./cloud/client-template.ts")).clientTemplate(environment),
   runProgram: async (run) => (await import("./cloud/run-program.ts")).runProgram(run),
   runWorker: async (options) => (await import("./cloud/site-worker.ts")).runSiteWorker(options),
+  startServing: async (options) => (await import("@fedmkt/gpu-workers/serving/start-serving.ts")).startServing(options),
   openKeySecret: async (secret) => (await import("./cloud/secret-keys.ts")).openSecretKeys(secret),
   clockMs: () => performance.now(),
   nowMs: () => Date.now(),

@@ -24,8 +24,9 @@ export async function runCli(
   const json = argv.includes("--json");
   try {
     const outcome = await answer(argv, io, dependencies);
-    if (json) io.stdout.write(writeEnvelope({ ok: true, data: outcome.data }));
-    else if (outcome.text !== "") io.stdout.write(`${outcome.text}\n`);
+    if (json) {
+      if (outcome.envelopeWritten !== true) io.stdout.write(writeEnvelope({ ok: true, data: outcome.data }));
+    } else if (outcome.text !== "") io.stdout.write(`${outcome.text}\n`);
     return outcome.exitCode ?? 0;
   } catch (error) {
     const { exitCode, ...failure } = describeFailure(error);

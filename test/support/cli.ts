@@ -87,6 +87,7 @@ export async function callCli(
     clientTemplate: unexpected("template"),
     runProgram: unexpected("program"),
     runWorker: unexpected("worker"),
+    startServing: unexpected("endpoint"),
     openKeySecret: unexpected("secret"),
     checkMaterial: async () => ({ mistakes: [], checked: [], unchecked: [] }),
     watchMemory: async () => ({ stop: () => 300 * 1024 ** 2 }),

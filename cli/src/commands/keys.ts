@@ -1,9 +1,10 @@
 import { resolve } from "node:path";
+import { makeKey } from "@fedmkt/shared/adapters/keys/make-key.ts";
 import { type ApiKey, apiKeyId } from "@fedmkt/shared/contracts/api-keys.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
 import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "../command.ts";
 import { readDuration } from "../duration-argument.ts";
-import { addKey, endOf, type KeyLimits, makeApiKey, removeKey, rotateKey } from "../keys/change-keys.ts";
+import { addKey, endOf, type KeyLimits, removeKey, rotateKey } from "../keys/change-keys.ts";
 import { FileKeys } from "../keys/file-keys.ts";
 import type { KeyStore } from "../keys/key-store.ts";
 import { readNumber } from "../number-argument.ts";
@@ -87,7 +88,7 @@ async function give(context: CommandContext, store: KeyStore, action: "add" | "r
   const nowMs = dependencies.nowMs();
   const limits = readLimits(action, args, nowMs);
   const overlapMs = readDuration("fedmkt keys: --overlap", (args.overlap as string | undefined) ?? DEFAULT_OVERLAP);
-  const { key, sha256 } = makeApiKey();
+  const { key, sha256 } = makeKey();
   await store.change((keys) =>
     action === "add"
       ? addKey(keys, { id, sha256, ...limits }, store.place)

@@ -1,18 +1,8 @@
-import { randomBytes } from "node:crypto";
 import type { ApiKey, ApiKeys } from "@fedmkt/shared/contracts/api-keys.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
-import { sha256 } from "@fedmkt/shared/formats/sha256.ts";
-
-const KEY_BYTES = 32;
 
 /** What a key's holder may do, and until when. */
 export type KeyLimits = Omit<ApiKey, "id" | "sha256">;
-
-/** @returns a key of 256 random bits, which is shown once, and what is kept of it */
-export function makeApiKey(): { key: string; sha256: string } {
-  const key = `fedmkt-${randomBytes(KEY_BYTES).toString("base64url")}`;
-  return { key, sha256: sha256(key) };
-}
 
 /** @throws InvalidInputError `KEY_EXISTS` */
 export function addKey(document: ApiKeys, key: ApiKey, place: string): ApiKeys {

@@ -15,16 +15,17 @@ export interface TlsPlaces {
   key: string;
 }
 
+/** What stands in them. */
 export interface TlsFiles {
-  cert: Buffer;
-  key: Buffer;
+  certificate: string;
+  key: string;
 }
 
 /** @throws InvalidInputError `FILE_MISSING`, `TLS_INVALID` where they are no certificate with its key */
 export async function readTls({ certificate, key }: TlsPlaces): Promise<TlsFiles> {
-  const files = { cert: await readPem(certificate), key: await readPem(key) };
+  const files = { certificate: await readPem(certificate), key: await readPem(key) };
   try {
-    createSecureContext(files);
+    createSecureContext({ cert: files.certificate, key: files.key });
   } catch (cause) {
     throw new InvalidInputError(
       "TLS_INVALID",
@@ -36,8 +37,8 @@ export async function readTls({ certificate, key }: TlsPlaces): Promise<TlsFiles
 }
 
 /** Whether clients that trust the usual authorities would refuse it. */
-export function isSelfSigned({ cert }: TlsFiles): boolean {
-  const certificate = new X509Certificate(cert);
+export function isSelfSigned({ certificate: pem }: Pick<TlsFiles, "certificate">): boolean {
+  const certificate = new X509Certificate(pem);
   return certificate.checkIssued(certificate);
 }
 
@@ -47,7 +48,7 @@ export function isSelfSigned({ cert }: TlsFiles): boolean {
  */
 export function followTls(
   places: TlsPlaces,
-  server: { setSecureContext(files: TlsFiles): void },
+  takeUp: (files: TlsFiles) => void,
   logger: ServingLogger,
   lookMs: number = LOOK_MS,
 ): () => void {
@@ -59,7 +60,7 @@ export function followTls(
     try {
       const seen = (await Promise.all([places.certificate, places.key].map(versionOf))).join();
       if (known !== "" && seen !== known) {
-        server.setSecureContext(await readTls(places));
+        takeUp(await readTls(places));
         logger.info("certificate taken up");
       }
       known = seen;
@@ -79,11 +80,11 @@ async function versionOf(file: string): Promise<string> {
   return `${ino} ${size} ${mtimeMs}`;
 }
 
-async function readPem(file: string): Promise<Buffer> {
+async function readPem(file: string): Promise<string> {
   const stats = await stat(file).catch((cause) => {
     throw new InvalidInputError("FILE_MISSING", `${file}: expected a PEM file (${cause.code})`, { cause });
   });
   if (!stats.isFile() || stats.size > MAX_PEM_BYTES)
     throw new InvalidInputError("TLS_INVALID", `${file}: expected a PEM file of at most ${MAX_PEM_BYTES} bytes`);
-  return readFile(file);
+  return readFile(file, "utf8");
 }

@@ -24,6 +24,12 @@ export interface EngineInferenceOptions {
   generation?: GenerationLimits;
 }
 
+/** Answers of the engine in this process. */
+export interface EngineInference extends Inference {
+  /** whether the model has a chat template */
+  readonly hasChat: boolean;
+}
+
 /**
  * Answers with the engine of this process. The model's folder may have a chat template in its tokenizer_config.json or
  * chat_template.jinja; without one chats are refused, and completions answered.
@@ -34,7 +40,7 @@ export async function openEngineInference(
   deps: Pick<WorkerDependencies, "engine" | "material" | "openTokenizer" | "openTemplate">,
   sources: AnswerSources,
   { id, location, contextTokens, threads, generation }: EngineInferenceOptions,
-): Promise<Inference> {
+): Promise<EngineInference> {
   const tokenizer = await modelTokenizer(deps, location);
   const template = await findChatTemplate(deps, location);
   const ends = await endTokens(deps, location, tokenizer);
@@ -48,6 +54,7 @@ export async function openEngineInference(
   };
   const loaded = new Set<string>();
   return {
+    hasChat: template !== null,
     describe: async () => ({ id, contextTokens: open.contextTokens }),
     answer: (request, adapter, signal) => answerRequest(open, sources, request, adapter, signal),
     async loadAdapter({ name, folder }: ServedAdapter) {

@@ -24,7 +24,7 @@ describe("the files of TLS", () => {
 
   it("are a certificate and its key", async () => {
     const files = await readTls(places);
-    expect(files.cert.toString()).toContain("BEGIN CERTIFICATE");
+    expect(files.certificate).toContain("BEGIN CERTIFICATE");
     expect(isSelfSigned(files)).toBe(true);
   });
 
@@ -44,12 +44,7 @@ describe("the files of TLS", () => {
     const taken: TlsFiles[] = [];
     const said: string[] = [];
     const note = (message: string) => void said.push(message);
-    const stop = followTls(
-      places,
-      { setSecureContext: (files) => void taken.push(files) },
-      { info: note, warn: note, error: note },
-      LOOK_MS,
-    );
+    const stop = followTls(places, (files) => void taken.push(files), { info: note, warn: note, error: note }, LOOK_MS);
     await sleep(10 * LOOK_MS);
     expect(taken).toEqual([]);
     const renewed = makeCertificate("renewed");
@@ -58,7 +53,7 @@ describe("the files of TLS", () => {
     expect([said[0], taken]).toEqual(["certificate not taken up", []]);
     writeFileSync(places.key, renewed.key);
     while (taken.length === 0) await sleep(LOOK_MS);
-    expect(taken[0].cert.toString()).toBe(renewed.cert);
+    expect(taken[0].certificate).toBe(renewed.cert);
     expect(said.at(-1)).toBe("certificate taken up");
     stop();
   });

@@ -1,0 +1,76 @@
+import {
+  GetSecretValueCommand,
+  SecretsManagerClient,
+  type SecretsManagerClientConfig,
+} from "@aws-sdk/client-secrets-manager";
+import { apiKeys } from "../../contracts/api-keys.ts";
+import { parseJson } from "../../contracts/json-document.ts";
+import { FedmktError, InvalidInputError } from "../../core/errors.ts";
+import { HashedKeys } from "../../formats/hashed-keys.ts";
+import type { KeyChain } from "../../ports/key-chain.ts";
+import { awsFailure } from "./aws-failure.ts";
+
+/** How long a key that was taken out of the secret may still hold. 43,200 requests a month cost 0.22 dollars. */
+const LOOK_EVERY_MS = 60_000;
+/** Calls that hang must end: the next look comes. */
+const TIMEOUT_MS = 10_000;
+
+export interface SecretKeysOptions {
+  /** told when the secret can no longer be read, and when it can again */
+  warn(message: string, facts: Record<string, unknown>): void;
+  nowMs?: () => number;
+  lookEveryMs?: number;
+}
+
+export function secretsManagerClient(config: SecretsManagerClientConfig = {}): SecretsManagerClient {
+  return new SecretsManagerClient(config);
+}
+
+/**
+ * The keys of a secret of AWS, read again every minute. While it cannot be read, or holds something else, the keys read before hold.
+ *
+ * @param secret - its ARN or name
+ * @throws InvalidInputError `OBJECT_MISSING`, `ACCESS_DENIED`, `DOCUMENT_INVALID`, TransientError
+ */
+export async function openSecretKeys(
+  client: SecretsManagerClient,
+  secret: string,
+  { warn, nowMs = Date.now, lookEveryMs = LOOK_EVERY_MS }: SecretKeysOptions,
+): Promise<KeyChain> {
+  let keys = await readSecret(client, secret);
+  let failing = false;
+  let looking = false;
+  const look = async () => {
+    try {
+      keys = await readSecret(client, secret);
+      if (failing) warn("the secret of keys can be read again", { secret });
+      failing = false;
+    } catch (error) {
+      const code = error instanceof FedmktError ? error.code : "UNEXPECTED";
+      if (!failing) warn("the secret of keys cannot be read: those read before hold", { secret, code });
+      failing = true;
+    }
+  };
+  const timer = setInterval(() => {
+    if (looking) return;
+    looking = true;
+    void look().finally(() => {
+      looking = false;
+    });
+  }, lookEveryMs).unref();
+  return { find: (presented) => keys.find(presented, nowMs()), close: () => clearInterval(timer) };
+}
+
+async function readSecret(client: SecretsManagerClient, secret: string): Promise<HashedKeys> {
+  let text: string | undefined;
+  try {
+    ({ SecretString: text } = await client.send(new GetSecretValueCommand({ SecretId: secret }), {
+      abortSignal: AbortSignal.timeout(TIMEOUT_MS),
+    }));
+  } catch (cause) {
+    if ((cause as Error).name === "ResourceNotFoundException")
+      throw new InvalidInputError("OBJECT_MISSING", `${secret}: expected a secret with keys, found none`, { cause });
+    throw awsFailure(secret, cause);
+  }
+  return new HashedKeys(parseJson(new TextEncoder().encode(text ?? ""), secret, apiKeys));
+}

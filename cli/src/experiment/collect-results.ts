@@ -3,10 +3,12 @@ import {
   type ExperimentScore,
   experimentResults,
 } from "@fedmkt/shared/contracts/experiment-results.ts";
+import { figurePlace } from "@fedmkt/shared/contracts/published-figure.ts";
 import { BASELINES, type Baseline } from "@fedmkt/shared/contracts/run-spec.ts";
 import type { RunSummary, Score } from "@fedmkt/shared/contracts/summary.ts";
 import { emptyTransfers } from "@fedmkt/shared/report/empty-transfers.ts";
 import { type Comparison, compareAll, meansOf } from "@fedmkt/shared/report/experiment-statistics.ts";
+import { OWN_VARIANT } from "@fedmkt/shared/report/table.ts";
 import { baselineKey } from "./plan-runs.ts";
 import type { Experiment, ExperimentRun } from "./read-experiment.ts";
 import type { EndedRun } from "./run-experiment.ts";
@@ -56,8 +58,8 @@ export function collectResults(
     scores,
     published: Object.entries(file.published).flatMap(([cell, figures]) =>
       Object.entries(figures).map(([figure, value]) => {
-        const [party, set, metric] = figure.split("/");
-        return { cell, party, set, metric, value };
+        const { baseline, ...place } = figurePlace(figure)!;
+        return { cell, variant: baseline ?? OWN_VARIANT, ...place, value };
       }),
     ),
     means: meansOf(names, scores),

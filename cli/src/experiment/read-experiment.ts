@@ -5,6 +5,7 @@ import { type Cell, cellsOf, RUN_FACTOR } from "@fedmkt/shared/contracts/experim
 import type { ExperimentFile } from "@fedmkt/shared/contracts/experiment-file.ts";
 import { CLIENTS } from "@fedmkt/shared/contracts/experiment-results.ts";
 import { isInS3 } from "@fedmkt/shared/contracts/location.ts";
+import { type FigurePlace, figurePlace } from "@fedmkt/shared/contracts/published-figure.ts";
 import { type ExaminedExperiment, examineExperimentFile } from "@fedmkt/shared/contracts/read-experiment-file.ts";
 import { examineSpecValue } from "@fedmkt/shared/contracts/read-run-spec.ts";
 import { type RunSpec, runSpec } from "@fedmkt/shared/contracts/run-spec.ts";
@@ -20,7 +21,7 @@ import { mergeSpecs, partAt } from "./merge-specs.ts";
 import { nameRuns } from "./name-runs.ts";
 
 /** What the parts of a published figure's name are. */
-const FIGURE_WORDS = ["party", "held-out set", "metric"];
+const FIGURE_WORDS = { baseline: "baseline", party: "party", set: "held-out set", metric: "metric" } as const;
 
 /** In locations it stands for the run's seed. */
 const SEED_VARIABLE = /\$\{SEED\}/g;
@@ -189,16 +190,20 @@ function findUnknownFigures(runs: readonly ExperimentRun[], { file, lineOf }: Ex
   return Object.entries(file!.published).flatMap(([cell, figures]) => {
     const spec = runs.find((run) => run.cell.name === cell)?.spec;
     if (spec === undefined) return [];
-    const known = [
-      [CLIENTS, "server", ...spec.clients.map(({ id }) => id)],
-      spec.evaluation.map(({ name }) => name),
-      score.shape.metric.options as readonly string[],
-    ];
+    const known: Record<keyof FigurePlace, readonly string[]> = {
+      // every run scores its parties before the first round
+      baseline: [...new Set(["zero-shot", ...spec.baselines])],
+      party: [CLIENTS, "server", ...spec.clients.map(({ id }) => id)],
+      set: spec.evaluation.map(({ name }) => name),
+      metric: score.shape.metric.options,
+    };
     return Object.keys(figures).flatMap((figure) => {
       const path = ["published", cell, figure];
-      return figure.split("/").flatMap((word, index) => {
-        if (known[index].includes(word)) return [];
-        const message = `${JSON.stringify(word)} is no ${FIGURE_WORDS[index]} of the cell; there are ${known[index].join(", ") || "none"}`;
+      const place = figurePlace(figure)!;
+      return (Object.keys(known) as (keyof FigurePlace)[]).flatMap((part) => {
+        const word = place[part];
+        if (word === null || known[part].includes(word)) return [];
+        const message = `${JSON.stringify(word)} is no ${FIGURE_WORDS[part]} of the cell; there are ${known[part].join(", ") || "none"}`;
         return [{ path: writePath(path), line: lineOf(path), message }];
       });
     });

@@ -1,5 +1,6 @@
 import { closestName } from "./closest-name.ts";
 import { cellsOf, factorLevels, type Grid, gridSize, MAX_RUNS, RUN_FACTOR } from "./experiment-cells.ts";
+import { figurePlace } from "./published-figure.ts";
 import { BASELINES } from "./run-spec.ts";
 import type { SpecIssue } from "./spec-issues.ts";
 
@@ -87,10 +88,11 @@ function findCellIssues(top: Mapping, cells: readonly string[]): SpecIssue[] {
   for (const [cell, figures] of Object.entries(mapping(top.published))) {
     check(cell, cells, "cell", ["published", cell]);
     for (const figure of Object.keys(mapping(figures)))
-      if (figure.split("/").length !== 3)
+      if (figurePlace(figure) === null)
         issues.push({
           path: ["published", cell, figure],
-          message: "expected party/set/metric, such as server/test/accuracy",
+          message:
+            "expected party/set/metric, such as server/test/accuracy, or a baseline's, such as zero-shot/server/test/accuracy",
         });
   }
   list(top.compare).forEach((pair, index) => {

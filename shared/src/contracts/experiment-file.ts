@@ -38,7 +38,9 @@ export const experimentFile = z
     published: z
       .record(z.string(), z.record(z.string(), z.number()))
       .default({})
-      .describe("cell → party/set/metric → a figure of others, in the unit of the tables"),
+      .describe(
+        "cell → party/set/metric, of a baseline baseline/party/set/metric → a figure of others, in the unit of the tables",
+      ),
     compare: z
       .array(z.strictObject({ cell: levelName, against: levelName }))
       .optional()

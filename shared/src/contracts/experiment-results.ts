@@ -45,7 +45,10 @@ export const experimentResults = z.strictObject({
   scores: z.array(score.extend({ cell: z.string(), seed: z.int(), from: z.string() })),
   /** figures of others, in the unit of the tables */
   published: z.array(
-    z.strictObject({ cell: z.string(), party: z.string(), set: z.string(), metric, value: z.number() }),
+    z.strictObject({
+      ...{ cell: z.string(), variant: z.string(), party: z.string(), set: z.string() },
+      ...{ metric, value: z.number() },
+    }),
   ),
   /** mean over a party's held-out sets after its last round, then over seeds; of all clients together where party is null */
   means: z.array(

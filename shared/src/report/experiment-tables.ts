@@ -1,4 +1,5 @@
 import { CLIENTS, type ExperimentResults } from "../contracts/experiment-results.ts";
+import { BASELINES } from "../contracts/run-spec.ts";
 import type { Score } from "../contracts/summary.ts";
 import { type Spread, spread } from "../core/statistics/spread.ts";
 import type { TextTable } from "./run-tables.ts";
@@ -16,6 +17,10 @@ const left = (name: string) => ({ name, align: "left" as const });
 const right = (name: string) => ({ name, align: "right" as const });
 const plain = (text: string | number) => ({ text: String(text) });
 const NOTHING = plain("–");
+
+/** What a figure is of. */
+type Place = Pick<ExperimentResults["published"][number], "cell" | "variant" | "party" | "set" | "metric">;
+const placeKey = ({ cell, variant, party, set, metric }: Place) => JSON.stringify([cell, variant, party, set, metric]);
 
 /** A share of questions is told in per cent, as papers do; a loss as it is. */
 export function shownFactor(metric: Metric): number {
@@ -112,58 +117,58 @@ export function outcomeOf({ gain, margin }: Pick<Compared, "gain" | "margin">): 
   return gain > 0 ? "better" : "worse";
 }
 
-/** Every party on every held-out set, beside what others published. */
-export function setTable({ scores, published }: ExperimentResults): TextTable {
-  interface Row {
-    cell: string;
-    party: string;
-    set: string;
-    metric: Metric;
-    bySeed: Map<number, { round: number; value: number }>;
-  }
-  const rows = new Map<string, Row>();
-  const keyOf = ({ cell, party, set, metric }: Omit<Row, "bySeed">) => JSON.stringify([cell, party, set, metric]);
+/** Every party on every held-out set, and baselines that others published figures of; each beside what they published. */
+export function setTable({ cells, scores, published }: ExperimentResults): TextTable {
+  const figures = new Map(published.map((figure) => [placeKey(figure), figure]));
+  /** by place the value after the last round, of each seed */
+  const found = new Map<string, Place & { bySeed: Map<number, { round: number; value: number }> }>();
   for (const score of scores) {
-    if (score.variant !== OWN_VARIANT) continue;
-    const { cell, party, set, metric, seed, round, value } = score;
-    const row = rows.get(keyOf(score)) ?? { cell, party, set, metric, bySeed: new Map() };
-    rows.set(keyOf(score), row);
+    const key = placeKey(score);
+    const { cell, variant, party, set, metric, seed, round, value } = score;
+    const row = found.get(key) ?? { cell, variant, party, set, metric, bySeed: new Map() };
+    found.set(key, row);
     if ((row.bySeed.get(seed)?.round ?? 0) <= round) row.bySeed.set(seed, { round, value });
   }
-  const spreadOf = ({ bySeed, metric }: Row) =>
-    plain(formatSpread(spread([...bySeed.values()].map(({ value }) => value)), metric));
-  const figures = new Map(published.map((figure) => [keyOf(figure), figure.value]));
-  const ofClients = published.filter(({ party }) => party === CLIENTS);
-  const beside = (key: string, metric: Metric) => {
-    const figure = figures.get(key);
-    return figure === undefined ? NOTHING : plain(figure.toFixed(decimals(metric)));
+  const valuesOf = (key: string) => [...(found.get(key)?.bySeed.values() ?? [])].map(({ value }) => value);
+  const clientsOf = (place: Place) =>
+    cells
+      .find(({ name }) => name === place.cell)!
+      .parties.filter((party) => party !== "server")
+      .flatMap((party) => found.get(placeKey({ ...place, party })) ?? []);
+  const ofClients = (place: Place) => {
+    const clients = clientsOf(place);
+    const seeds = [...new Set(clients.flatMap(({ bySeed }) => [...bySeed.keys()]))];
+    return seeds.map((seed) => spread(clients.flatMap(({ bySeed }) => bySeed.get(seed)?.value ?? [])).mean);
   };
+  const row = (place: Place, party: string, values: readonly number[]) => {
+    const figure = figures.get(placeKey(place));
+    return [
+      ...[plain(place.cell), plain(place.variant), plain(party), plain(place.set), plain(shownUnit(place.metric))],
+      plain(values.length),
+      plain(formatSpread(spread(values), place.metric)),
+      figure === undefined ? NOTHING : plain(figure.value.toFixed(decimals(place.metric))),
+    ];
+  };
+  // the method itself and whatever others scored beside it stand together
+  const scored = new Map([...found.values()].map((place) => [placeKey({ ...place, variant: "" }), place]));
   return {
     title: "Every party on every held-out set",
     columns: [
-      ...[left("cell"), left("party"), left("set"), left("unit")],
+      ...[left("cell"), left("what"), left("party"), left("set"), left("unit")],
       ...[right("seeds"), right("after the last round"), right("published")],
     ],
     rows: [
-      ...[...rows].map(([key, row]) => [
-        ...[plain(row.cell), plain(row.party), plain(row.set), plain(shownUnit(row.metric))],
-        ...[plain(row.bySeed.size), spreadOf(row), beside(key, row.metric)],
-      ]),
-      ...ofClients.map((figure) => {
-        const clients = [...rows.values()].filter(
-          ({ cell, party, set, metric }) =>
-            cell === figure.cell && set === figure.set && metric === figure.metric && party !== "server",
-        );
-        const seeds = [...new Set(clients.flatMap(({ bySeed }) => [...bySeed.keys()]))];
-        const means = seeds.map((seed) => spread(clients.flatMap(({ bySeed }) => bySeed.get(seed)?.value ?? [])).mean);
-        return [
-          ...[plain(figure.cell), plain("clients' mean"), plain(figure.set), plain(shownUnit(figure.metric))],
-          ...[plain(seeds.length), means.length === 0 ? NOTHING : plain(formatSpread(spread(means), figure.metric))],
-          beside(keyOf(figure), figure.metric),
-        ];
-      }),
+      ...[...scored.values()].flatMap((place) =>
+        [OWN_VARIANT, ...BASELINES]
+          .map((variant) => ({ ...place, variant }))
+          .filter((one) => found.has(placeKey(one)) && (one.variant === OWN_VARIANT || figures.has(placeKey(one))))
+          .map((one) => row(one, one.party, valuesOf(placeKey(one)))),
+      ),
+      ...published
+        .filter((figure) => figure.party === CLIENTS && clientsOf(figure).length > 0)
+        .map((figure) => row(figure, "clients' mean", ofClients(figure))),
     ],
-    note: "Mean ± sample standard deviation over seeds. published: what others report for such a run, as the experiment's file has it.",
+    note: `Mean ± sample standard deviation over seeds. ${OWN_VARIANT}: the cell's own runs. published: what others report for such a run, as the experiment's file has it; of baselines, those that they report.`,
   };
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, it } from "@jest/globals";
@@ -34,6 +34,49 @@ describe("the paper's experiments", () => {
     expect(cells.map(({ name }) => name)).toEqual(
       tasks.flatMap((task) => scenarios.map((scenario) => `${task}/${scenario}`)),
     );
+  });
+
+  it("have the figures that the paper published, of the method and of its baselines, as README.md tells them", async () => {
+    const tasks: Record<string, string> = {
+      ...{ RTE: "rte", WiC: "wic", BoolQ: "boolq", CommonsenseQA: "commonsenseqa", "ARC-E": "arc-easy" },
+      ...{ "ARC-C": "arc-challenge", "S-NI": "sni", DialogSum: "dialogsum" },
+    };
+    const told: Record<string, Record<string, number>> = {};
+    const take = (cell: string, figures: string, places: readonly string[]) => {
+      const values = figures.split(" / ").map(Number);
+      expect(values).toHaveLength(places.length);
+      const metric = /^(sni|dialogsum)/.test(cell) ? "rouge-l" : "accuracy";
+      told[cell] ??= {};
+      for (const [index, place] of places.entries()) told[cell][`${place}/test/${metric}`] = values[index]!;
+    };
+    const readme = readFileSync(join(PAPER, "README.md"), "utf8");
+    for (const line of readme.slice(readme.indexOf("## What the paper says")).split("\n")) {
+      const [task, ...figures] = line
+        .slice(1, -1)
+        .split(" | ")
+        .map((text) => text.trim());
+      if (tasks[task!] === undefined) continue;
+      const of = (scenario: string) => `${tasks[task!]}/${scenario}`;
+      const clients = ["gpt2-xl", "opt", "bloom", "llama"];
+      if (figures.length === 5) {
+        for (const [index, id] of clients.entries())
+          take(of("heterogeneous"), figures[index]!, [`zero-shot/${id}`, `standalone/${id}`, id]);
+        take(of("heterogeneous"), figures[4]!, ["zero-shot/server", "server", "centralized/server"]);
+        continue;
+      }
+      // of both scenarios the server's, then of both the clients'
+      const isOneToOne = told[of("homogeneous-s1")] !== undefined;
+      const scenario = isOneToOne ? "one-to-one" : "homogeneous";
+      for (const [index, own] of ["s1", "s2"].entries()) {
+        const id = isOneToOne ? ["llama", "opt"][index] : "clients";
+        const averaged = isOneToOne ? "one-way" : "fedavg";
+        take(of(`${scenario}-${own}`), figures[index]!, ["zero-shot/server", "centralized/server", "server"]);
+        const places = [`zero-shot/${id}`, `standalone/${id}`, `${averaged}/${id}`, `${id}`];
+        take(of(`${scenario}-${own}`), figures[2 + index]!, places);
+      }
+    }
+    expect(Object.values(told).flatMap(Object.keys)).toHaveLength(8 * 15 + 12 * 7);
+    expect((await read("paper.yaml")).file.published).toEqual(told);
   });
 
   it("have the hyper-parameters of the paper's appendix, whatever the product's defaults become", async () => {

@@ -19,7 +19,7 @@ exclude:
   - { task: wic, lambda: 0.3 }
   - { task: rte, run: fate, lambda: "0.6" }
 published:
-  0.6/wic/fate: { server/test/accuracy: 58.3 }
+  0.6/wic/fate: { server/test/accuracy: 58.3, zero-shot/server/test/accuracy: 30 }
 compare:
   - { cell: 0.6/wic/product, against: 0.6/wic/fate }
   - { cell: 0.6/wic/product, against: standalone+public }
@@ -77,7 +77,7 @@ compare:
       '12 exclude[1].lambda: lambda has no level "0.33"; did you mean 0.3?',
       '14 published.x.server/test/accuracy: expected a number, got "high"',
       '14 published.x: there is no cell "x"; there are 0.3/one, a b/one',
-      "14 published.x.server/accuracy: expected party/set/metric, such as server/test/accuracy",
+      "14 published.x.server/accuracy: expected party/set/metric, such as server/test/accuracy, or a baseline's, such as zero-shot/server/test/accuracy",
       '16 compare[0].cell: there is no cell "nothing"; there are 0.3/one, a b/one',
       '16 compare[0].against: there is no cell or baseline "standalone-public"; did you mean standalone+public?',
     ]);

@@ -111,7 +111,15 @@ const RESULTS: ExperimentResults = {
     ...{ cell: "a", seed, run: `grain-${seed}`, status: "done", error: null },
     emptyTransfers: seed === 1 ? ["round 1: ward learned nothing."] : [],
   })),
-  published: [{ cell: "a", party: "ward", set: "test", metric: "accuracy", value: 58.3 }],
+  published: [
+    ["fedmkt", "ward", 58.3],
+    ["standalone", "ward", 41.5],
+    ["zero-shot", "clients", 24],
+    ["centralized", "server", 70], // which nobody scored here
+  ].map(([variant, party, value]) => ({
+    ...{ cell: "a", variant: variant as string, party: party as string, set: "test" },
+    ...{ metric: "accuracy" as const, value: value as number },
+  })),
   means: meansOf(["a"], scores),
   comparisons: compareAll(
     ["standalone", "public-only"].map((against) => ({ cell: "a", against })),
@@ -167,6 +175,16 @@ describe("an experiment's page", () => {
       expect(text).toContain("1 cell, seeds 1, 2");
       expect(text).not.toContain("dry run");
     }
+  });
+
+  it("tells of every set what the cell's own runs came to, and baselines where others have a figure of them", () => {
+    const rows = setTable(RESULTS).rows.map((row) => row.map(({ text }) => text).join(" | "));
+    expect(rows).toEqual([
+      "a | fedmkt | server | test | accuracy, % | 2 | 51.50 ± 0.71 | –",
+      "a | fedmkt | ward | test | accuracy, % | 2 | 51.50 ± 0.71 | 58.30",
+      "a | standalone | ward | test | accuracy, % | 2 | 40.00 ± 0.00 | 41.50",
+      "a | zero-shot | clients' mean | test | accuracy, % | 2 | 25.00 ± 0.00 | 24.00",
+    ]);
   });
 
   it("says which runs are missing, and has a page and tables of none", () => {

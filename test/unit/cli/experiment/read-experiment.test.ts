@@ -142,6 +142,34 @@ runs:
     ]);
   });
 
+  it("refuse figures of others that nothing of their cell stands beside", async () => {
+    const mistakes = await mistakesOf(`name: grain
+base:
+  rounds: 1
+  sampleBytes: 100
+  server: { model: ../models/server, training: { learningRate: 0.1 } }
+  clients: [{ id: ward, model: ../models/ward, private: ../ward.jsonl, training: { learningRate: 0.1 } }]
+  public: [../public.jsonl]
+  evaluation: [{ name: test, data: ../ward.jsonl }]
+seeds: [1]
+runs:
+  own: {}
+  beside: { baselines: [standalone] }
+published:
+  own: { server/test/bits-per-byte: 1, zero-shot/clients/test/bits-per-byte: 2, standalone/ward/test/bits-per-byte: 3 }
+  beside:
+    standalone/ward/test/bits-per-byte: 3
+    ward/tset/accurracy: 4
+    standalone/quay/test/bits-per-byte: 5
+`);
+    expect(mistakes).toEqual([
+      '14 published.own.standalone/ward/test/bits-per-byte: "standalone" is no baseline of the cell; there are zero-shot',
+      '17 published.beside.ward/tset/accurracy: "tset" is no held-out set of the cell; there are test',
+      expect.stringContaining('"accurracy" is no metric of the cell; there are bits-per-byte, '),
+      '18 published.beside.standalone/quay/test/bits-per-byte: "quay" is no party of the cell; there are clients, server, ward',
+    ]);
+  });
+
   it("name the base that is missing, or is no YAML", async () => {
     await expect(read("{ name: a, base: none.yaml, seeds: [1] }")).rejects.toMatchObject({ code: "SPEC_MISSING" });
     write(folder, "sets/broken.yaml", "a: 1\na: 2\n");

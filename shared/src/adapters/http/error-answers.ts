@@ -28,8 +28,6 @@ const BY_FASTIFY: Readonly<Partial<Record<string, () => RefusedRequest>>> = {
     new RefusedRequest("UNSUPPORTED_MEDIA_TYPE", "expected content-type: application/json", { status: 415 }),
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: () =>
     new RefusedRequest("BODY_INVALID", "expected a body as long as content-length says"),
-  FST_ERR_BAD_URL: () => new RefusedRequest("URL_INVALID", "expected a path of the API, with its escapes whole"),
-  FST_ERR_MAX_PARAM_LENGTH: () => new RefusedRequest("URL_INVALID", "expected a shorter path", { status: 414 }),
 };
 
 /** What Node's parser of HTTP refuses. */
@@ -87,9 +85,16 @@ export function describeFailure(error: unknown): Record<string, unknown> {
   return { error: error.name, code: codeOf(error), stack: frames.slice(0, 8).map((line) => line.trim()) };
 }
 
-/** Answers what is no HTTP, without anything that was sent before being taken up again. */
-export function answerBrokenRequest(error: unknown, socket: Socket, isAnswering: boolean): void {
-  if (isAnswering || !socket.writable || codeOf(error) === "ECONNRESET") {
+/**
+ * Answers what is no HTTP, or does not arrive, and ends the connection.
+ * @param answer - the connection's newest: in the middle of it nothing can be said
+ */
+export function answerBrokenRequest(error: unknown, socket: Socket, answer: ServerResponse | undefined): void {
+  if (
+    (answer?.headersSent === true && !answer.writableFinished) ||
+    !socket.writable ||
+    codeOf(error) === "ECONNRESET"
+  ) {
     socket.destroy();
     return;
   }

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import { createServer as createSecureServer, Server as SecureServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { performance } from "node:perf_hooks";
@@ -67,23 +67,24 @@ export async function startHttpLayer(dependencies: HttpDependencies, settings: H
   let isDraining = false;
   let answeredAll = Promise.withResolvers<void>();
 
-  const sockets = new WeakSet<Socket>();
+  /** the newest answer of each connection */
+  const answers = new WeakMap<Socket, ServerResponse>();
   let server!: Server;
   const app: FastifyInstance = fastify({
     serverFactory: (handler) => {
       server = createHttpServer(handler as RequestListener, settings.tls, limits);
       return server;
     },
-    clientErrorHandler: (error, socket) => answerBrokenRequest(error, socket, sockets.has(socket)),
-    frameworkErrors: (error, request, reply) => void refuse(error, request, reply),
+    clientErrorHandler: (error, socket) => answerBrokenRequest(error, socket, answers.get(socket)),
+    rewriteUrl: ({ url = "/" }) => (isWhole(url) ? url : NOWHERE),
     genReqId: (request: IncomingMessage) => requestId(request, dependencies.newRequestId),
     bodyLimit: limits.bodyBytes,
-    routerOptions: { maxParamLength: 1024 },
+    routerOptions: { maxParamLength: limits.headerBytes },
   });
 
   const refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
     const { status, body, retryAfterSeconds } = answerError(error);
-    if (request.call !== null) request.call.refusal = nameRefusal(body);
+    request.call.refusal = nameRefusal(body);
     if (status === 500)
       dependencies.log.error("a request failed", { requestId: request.id, ...describeFailure(error) });
     reply.code(status);
@@ -98,7 +99,6 @@ export async function startHttpLayer(dependencies: HttpDependencies, settings: H
   const finish = (request: FastifyRequest, reply: FastifyReply) => {
     const { call, routeOptions } = request;
     const { raw } = reply;
-    sockets.delete(request.raw.socket);
     if (!raw.writableFinished) call.gone.abort(new PostponedRequest("CLIENT_GONE", "the client went", GONE));
     else answered++;
     calls.delete(call);
@@ -117,7 +117,7 @@ export async function startHttpLayer(dependencies: HttpDependencies, settings: H
     const call = beginCall(nowMs());
     request.call = call;
     calls.add(call);
-    sockets.add(request.raw.socket);
+    answers.set(request.raw.socket, reply.raw);
     reply.raw.once("close", () => finish(request, reply));
     reply.header("x-request-id", request.id);
     if (isDraining) reply.header("connection", "close");
@@ -233,6 +233,18 @@ function createHttpServer(handler: RequestListener, tls: Certificate | null, lim
   server.maxConnections = limits.connections;
   server.on("checkExpectation", (_, response) => answerExpectation(response));
   return server;
+}
+
+/** Where a path leads whose escapes are broken: the router would answer it before the key was looked at. */
+const NOWHERE = "/%20";
+
+function isWhole(url: string): boolean {
+  try {
+    decodeURIComponent(url);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function requestId({ headers }: IncomingMessage, newRequestId: (() => string) | undefined): string {

@@ -120,7 +120,7 @@ describe("an inference endpoint", () => {
 
   it("gives answers under way to their end when it is stopped, and takes no new requests", async () => {
     const { ask, url, drain } = await start({ FEDMKT_SERVE_PAUSE_SECONDS: "1" });
-    const stream = await ask("/v1/completions", { ...STORY, max_tokens: 1500, stream: true, ignore_eos: undefined });
+    const stream = await ask("/v1/completions", { ...STORY, max_tokens: 1500, stream: true });
     const reader = stream.body!.pipeThrough(new TextDecoderStream()).getReader();
     let text = (await reader.read()).value!;
     const drained = drain();
@@ -128,7 +128,9 @@ describe("an inference endpoint", () => {
     expect((await fetch(`${url}/health`)).status).toBe(200);
     // on its way when the balancer was told
     expect((await ask("/v1/completions", { ...STORY, max_tokens: 1 })).status).toBe(200);
+    const before = text.length;
     for (let next = await reader.read(); !next.done; next = await reader.read()) text += next.value;
+    expect(text.length).toBeGreaterThan(10 * before);
     expect(text.trimEnd().endsWith("data: [DONE]")).toBe(true);
     expect(text).not.toContain('"error"');
     expect(await drained).toEqual({ answered: 4, cutOff: 0 });

@@ -65,7 +65,7 @@ export function writeRequest(
 
 /** The statuses of all answers in what came back. */
 export function statusesOf(answer: string): number[] {
-  return [...answer.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map(([, status]) => Number(status));
+  return [...answer.matchAll(/HTTP\/1\.1 (\d{3}) /g)].map(([, status]) => Number(status));
 }
 
 /** The body of the first answer, as JSON. */

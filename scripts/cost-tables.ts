@@ -1,6 +1,7 @@
 /** Writes the tables of docs/cost.md and docs/limits.md from the model of costs. `--check` only says whether they are up to date. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { acceleratorOf } from "../shared/src/core/cost/accelerators.ts";
+import { endpointCost } from "../shared/src/core/cost/endpoint-cost.ts";
 import { type CostEstimate, estimateCost, limitShares } from "../shared/src/core/cost/estimate-cost.ts";
 import { countRoundStates, countRun, STEP_FUNCTIONS_LIMITS } from "../shared/src/core/cost/machine-states.ts";
 import { largestPayloadBytes } from "../shared/src/core/cost/payload.ts";
@@ -233,6 +234,34 @@ function smallestOfEachFamily(): [instanceType: string, hourly: number][] {
   return [...families.values()];
 }
 
+/** What an inference endpoint costs, by what it runs on. */
+function endpoints(): string {
+  const rows: ["gpu" | "cpu", string][] = [
+    ["cpu", "fargate-4vcpu-16gb"],
+    ...(["g4dn.xlarge", "g6.xlarge", "g5.xlarge", "g6e.xlarge"] as const).map((type): ["gpu", string] => ["gpu", type]),
+  ];
+  return table(
+    [
+      "service",
+      "machine",
+      "a month, while nothing runs",
+      "an hour of each task",
+      "a month of one task that never goes",
+    ],
+    rows.map(([service, machine]) => {
+      const { idleMonth, taskHour } = endpointCost(service, machine);
+      const always = idleMonth + taskHour * 730;
+      return [
+        `\`${service}\``,
+        `\`${machine}\``,
+        `$${idleMonth.toFixed(0)}`,
+        `$${taskHour.toFixed(3)}`,
+        `$${always.toFixed(0)}`,
+      ];
+    }),
+  );
+}
+
 function units(): string {
   return table(
     ["unit", "dollars"],
@@ -277,7 +306,7 @@ function reach(): string {
 }
 
 const TABLES: Record<string, Record<string, () => string>> = {
-  "docs/cost.md": { scenarios, services, growth, machines, units },
+  "docs/cost.md": { scenarios, services, growth, machines, endpoints, units },
   "docs/limits.md": { reach },
 };
 

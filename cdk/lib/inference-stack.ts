@@ -1,3 +1,4 @@
+import type { InferenceSettings } from "@fedmkt/shared/contracts/inference-settings.ts";
 import { ArnFormat, CfnOutput, CfnParameter, Fn, Stack, type StackProps } from "aws-cdk-lib";
 import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Topic } from "aws-cdk-lib/aws-sns";
@@ -13,7 +14,6 @@ import { EndpointTask } from "./constructs/inference/endpoint-task.ts";
 import { PartyPlaces } from "./constructs/party-places.ts";
 import { exportedNames } from "./constructs/stack-exports.ts";
 import type { DeploymentSettings } from "./deployment-settings.ts";
-import type { InferenceSettings } from "./inference-settings.ts";
 
 export interface InferenceStackProps extends StackProps {
   settings: DeploymentSettings;

@@ -1,9 +1,14 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import {
+  contextName,
+  INFERENCE_CHOICE,
+  type InferenceChoice,
+  inferenceSettings,
+} from "@fedmkt/shared/contracts/inference-settings.ts";
 import { App, type AppProps } from "aws-cdk-lib";
 import { ClientStack } from "./client-stack.ts";
 import { deploymentSettings } from "./deployment-settings.ts";
-import { type InferenceChoice, inferenceSettings } from "./inference-settings.ts";
 import { InferenceStack } from "./inference-stack.ts";
 import { PipelineStack } from "./pipeline-stack.ts";
 import { SiteStack } from "./site-stack.ts";
@@ -118,16 +123,8 @@ function settingsOf(app: App, options: Pick<SynthesizeOptions, "environment" | "
   });
 }
 
-/** Members of an endpoint's choice, as the context calls them: `inferenceModel` and so on. */
-const INFERENCE = [
-  ...(["model", "name", "servedAs", "service", "certificateArn", "party", "tasks", "addresses"] as const),
-  ...(["vllmImage", "instanceTypes", "loraRank", "contextTokens"] as const),
-] satisfies (keyof InferenceChoice)[];
-
 function inferenceChoice(app: App): InferenceChoice {
-  return Object.fromEntries(
-    INFERENCE.map((name) => [name, app.node.tryGetContext(`inference${name[0]!.toUpperCase()}${name.slice(1)}`)]),
-  );
+  return Object.fromEntries(INFERENCE_CHOICE.map((name) => [name, app.node.tryGetContext(contextName(name))]));
 }
 
 /** `a,b` as the CDK CLI hands it over. */

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { deploymentNames, ENVIRONMENTS, type EnvironmentName } from "@fedmkt/shared/contracts/deployment.ts";
-import type { InferenceChoice } from "../../cdk/lib/inference-settings.ts";
+import type { InferenceChoice } from "@fedmkt/shared/contracts/inference-settings.ts";
 import { buildApp, buildSite } from "../../cdk/lib/synthesize.ts";
 import { summarizeStack } from "./summarize-stack.ts";
 import { type StackTemplate, TemplateText } from "./template-text.ts";

@@ -2,8 +2,8 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { Template } from "aws-cdk-lib/assertions";
-import type { InferenceChoice } from "../../cdk/lib/inference-settings.ts";
 import { type BuiltApp, buildApp } from "../../cdk/lib/synthesize.ts";
+import type { InferenceChoice } from "../../shared/src/contracts/inference-settings.ts";
 import { type DeployedResource, deployStacks } from "./deployed-stacks.ts";
 
 const ACCOUNT = "000000000000";

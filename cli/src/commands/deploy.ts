@@ -5,7 +5,15 @@ import { type CdkContext, contextArguments, runCdk } from "../cloud/cdk-program.
 import type { Cloud } from "../cloud/cloud.ts";
 import { confirm, requireAnswer, YES_ARGUMENT } from "../cloud/confirm.ts";
 import { listClients } from "../cloud/deployed-clients.ts";
+import { listEndpoints } from "../cloud/deployed-endpoints.ts";
 import { ENVIRONMENT_ARGUMENT, readEnvironment } from "../cloud/environment-argument.ts";
+import {
+  describeCost,
+  type EndpointToDeploy,
+  INFERENCE_ARGUMENTS,
+  readEndpoint,
+  requireModel,
+} from "../cloud/inference-arguments.ts";
 import { requireCheckout } from "../cloud/require-checkout.ts";
 import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "../command.ts";
 
@@ -33,6 +41,7 @@ export const command: Command = {
       options: ["true", "false"],
       description: "false for an emulator: no GPU machines, scaling, budgets, flow logs (default: true)",
     },
+    ...INFERENCE_ARGUMENTS,
     bootstrap: { type: "boolean", description: "prepare the account and region for the CDK first, where it is not" },
     ...YES_ARGUMENT,
     ...JSON_ARGUMENT,
@@ -40,6 +49,7 @@ export const command: Command = {
   examples: [
     "fedmkt deploy --environment dev --bootstrap",
     "fedmkt deploy --environment prod --clients ward,harbour --image 111122223333.dkr.ecr.eu-central-1.amazonaws.com/fedmkt:1",
+    "fedmkt deploy --inference-model s3://fedmkt-dev-public-111122223333-eu-central-1/models/smollm2 --inference-certificate arn:aws:acm:…",
   ],
   async run(context): Promise<Outcome> {
     const { args, dependencies } = context;
@@ -47,16 +57,26 @@ export const command: Command = {
     const clients = readClients(args.clients as string | undefined);
     const checkout = requireCheckout("deploy");
     const cloud = await dependencies.openCloud(environment);
+    const endpoint = readEndpoint(context, cloud);
+    if (endpoint !== null) await requireModel(endpoint, cloud);
     await refuseKeptBuckets(cloud);
     const question = `Deploy ${environment} to account ${cloud.account}, region ${cloud.region}?`;
     requireAnswer(context, question);
     await bootstrap(context, checkout, cloud);
-    const app = contextArguments(environment, readContext(args, clients));
+    const app = contextArguments(environment, {
+      ...readContext(args, clients),
+      ...endpoint?.context,
+    });
     const quiet = ["--no-notices", "--no-color"];
     if (args.yes !== true) await runCdk(context, checkout, cloud, ["diff", ...app, ...quiet]);
+    if (endpoint !== null) context.io.stderr.write(`${describeCost(endpoint)}\n`);
     await confirm(context, question);
     const capacity = args["cloud-capacity"] as string | undefined;
-    const stacks = [cloud.names.pipelineStack, ...clients.map((client) => cloud.names.clientStack(client))];
+    const stacks = [
+      cloud.names.pipelineStack,
+      ...clients.map((client) => cloud.names.clientStack(client)),
+      ...(endpoint === null ? [] : [endpoint.stack]),
+    ];
     const parameters =
       capacity === undefined
         ? []
@@ -66,9 +86,13 @@ export const command: Command = {
     const buckets = { control: cloud.bucket("control"), public: cloud.bucket("public") };
     // clients that came otherwise keep their template and image until they are added again
     const outdated = (await listClients(cloud)).map(({ id }) => id).filter((id) => !clients.includes(id));
+    const endpoints = await listEndpoints(cloud);
     return {
-      data: { environment, account: cloud.account, region: cloud.region, clients, outdated, buckets },
-      text: describeNext(cloud, clients, outdated),
+      data: { environment, account: cloud.account, region: cloud.region, clients, outdated, buckets, endpoints },
+      text: [
+        describeNext(cloud, clients, outdated),
+        ...(endpoint === null ? [] : await describeEndpoint(cloud, endpoint)),
+      ].join("\n"),
     };
   },
 };
@@ -139,4 +163,14 @@ function describeNext(
     `  aws s3 cp --recursive MODEL s3://${bucket("public")}/models/NAME/   or let --upload copy what is shared`,
     `  fedmkt run run.yaml --environment ${environment} --upload    a run`,
   ].join("\n");
+}
+
+async function describeEndpoint({ environment, stacks, names }: Cloud, endpoint: EndpointToDeploy): Promise<string[]> {
+  const address = (await stacks.describe(endpoint.stack))?.outputs.Address;
+  return [
+    `  fedmkt keys add NAME --secret ${names.endpointKeys(endpoint.settings.name)}    a key for ${endpoint.stack} of ${environment}`,
+    ...(address === undefined
+      ? []
+      : [`  a CNAME from the certificate's name to ${address}    where it answers, at /v1 by HTTPS`]),
+  ];
 }

@@ -3,6 +3,7 @@ import { contextArguments, runCdk } from "../cloud/cdk-program.ts";
 import type { Cloud } from "../cloud/cloud.ts";
 import { confirm, YES_ARGUMENT } from "../cloud/confirm.ts";
 import { type DeployedClient, listClients } from "../cloud/deployed-clients.ts";
+import { type DeployedEndpoint, listEndpoints, removeEndpoint } from "../cloud/deployed-endpoints.ts";
 import { ENVIRONMENT_ARGUMENT, readEnvironment } from "../cloud/environment-argument.ts";
 import { requireCheckout } from "../cloud/require-checkout.ts";
 import { runsUnderWay } from "../cloud/runs-under-way.ts";
@@ -20,14 +21,29 @@ export const command: Command = {
     name: "destroy",
     description: "take a deployment away: dev with everything in it, prod without what people made",
   },
-  args: { ...ENVIRONMENT_ARGUMENT, ...YES_ARGUMENT, ...JSON_ARGUMENT },
-  examples: ["fedmkt destroy --environment dev", "fedmkt destroy --environment prod"],
+  args: {
+    ...ENVIRONMENT_ARGUMENT,
+    endpoint: {
+      type: "string",
+      valueHint: "name",
+      description: "only this inference endpoint: inference, or inference-NAME",
+    },
+    ...YES_ARGUMENT,
+    ...JSON_ARGUMENT,
+  },
+  examples: [
+    "fedmkt destroy --environment dev",
+    "fedmkt destroy --environment prod",
+    "fedmkt destroy --environment prod --endpoint inference-chat",
+  ],
   async run(context): Promise<Outcome> {
     const { io } = context;
+    if (context.args.endpoint !== undefined) return destroyEndpoint(context);
     const checkout = requireCheckout("destroy");
     const cloud = await context.dependencies.openCloud(readEnvironment(context));
     const clients = await listClients(cloud);
-    await requireSomething(cloud, clients);
+    const endpoints = await listEndpoints(cloud);
+    await requireSomething(cloud, [...clients, ...endpoints]);
     await refuseRunning(cloud);
     const { emptied, kept } = await sortBuckets(cloud, clients);
     const say = (line: string) => io.stderr.write(`${line}\n`);
@@ -35,25 +51,56 @@ export const command: Command = {
     for (const bucket of emptied) say(`  deleted with every version in it: s3://${bucket}`);
     for (const bucket of kept) say(`  kept, with its key: s3://${bucket}`);
     for (const { id } of clients) say(`  client ${id}: role, queue and task definition are deleted`);
+    for (const endpoint of endpoints) say(`  ${describeRemoval(endpoint)}`);
     say("  functions, machines, queues, cluster, alarms and logs are deleted");
     await confirm(context, `Destroy ${cloud.environment}?`);
     await letMachinesGo(context, cloud);
+    for (const endpoint of endpoints) await removeEndpoint(cloud, endpoint, say);
     await empty(cloud, emptied, say);
     for (const { id } of clients) await cloud.stacks.remove(cloud.names.clientStack(id), say);
     await destroyStacks(context, cloud, checkout, emptied, say);
     return {
-      data: { environment: cloud.environment, emptied, kept, clients: clients.map(({ id }) => id) },
+      data: {
+        environment: cloud.environment,
+        emptied,
+        kept,
+        clients: clients.map(({ id }) => id),
+        endpoints: endpoints.map(({ stack }) => stack),
+      },
       text: [`${cloud.environment} is gone`, ...kept.map((bucket) => `  kept: s3://${bucket}`)].join("\n"),
     };
   },
 };
 
+/** One endpoint, and nothing else of the deployment. */
+async function destroyEndpoint(context: CommandContext): Promise<Outcome> {
+  const cloud = await context.dependencies.openCloud(readEnvironment(context));
+  const { environment } = cloud;
+  const endpoints = await listEndpoints(cloud);
+  const short = (stack: string) => stack.slice(`fedmkt-${environment}-`.length);
+  const endpoint = endpoints.find(({ stack }) => short(stack) === context.args.endpoint);
+  if (endpoint === undefined)
+    throw new InvalidInputError(
+      "BAD_ARGUMENT",
+      `fedmkt destroy: --endpoint: expected ${endpoints.map(({ stack }) => short(stack)).join(" or ") || `an endpoint, and ${environment} has none`}, got ${JSON.stringify(context.args.endpoint)}`,
+    );
+  const say = (line: string) => context.io.stderr.write(`${line}\n`);
+  say(describeRemoval(endpoint));
+  await confirm(context, `Destroy ${endpoint.stack}?`);
+  await removeEndpoint(cloud, endpoint, say);
+  return { data: { environment, endpoints: [endpoint.stack] }, text: `${endpoint.stack} is gone` };
+}
+
+function describeRemoval({ stack }: DeployedEndpoint): string {
+  return `endpoint ${stack}: its keys, machines, load balancer and the notes of who asked are deleted`;
+}
+
 /** What an earlier attempt has left is enough: it may have ended in the middle. @throws InvalidInputError `DEPLOYMENT_MISSING` */
 async function requireSomething(
   { stacks, names, environment, account, region }: Cloud,
-  clients: readonly DeployedClient[],
+  left: readonly unknown[],
 ): Promise<void> {
-  if (clients.length > 0) return;
+  if (left.length > 0) return;
   for (const name of [names.pipelineStack, names.stateStack]) if ((await stacks.describe(name)) !== null) return;
   throw new InvalidInputError(
     "DEPLOYMENT_MISSING",

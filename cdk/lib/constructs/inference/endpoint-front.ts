@@ -1,10 +1,10 @@
+import type { InferenceSettings } from "@fedmkt/shared/contracts/inference-settings.ts";
 import { Aws } from "aws-cdk-lib";
 import { Peer, Port, SecurityGroup, type Vpc } from "aws-cdk-lib/aws-ec2";
 import { CfnListener, CfnLoadBalancer, CfnTargetGroup } from "aws-cdk-lib/aws-elasticloadbalancingv2";
 import { PolicyStatement, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import type { CfnBucket } from "aws-cdk-lib/aws-s3";
 import { Construct } from "constructs";
-import type { InferenceSettings } from "../../inference-settings.ts";
 import { AccessLogBucket } from "../access-log-bucket.ts";
 import { acknowledge } from "../explain-finding.ts";
 import { GATEWAY_PORT } from "./endpoint-task.ts";

@@ -1,8 +1,8 @@
+import type { InferenceSettings } from "@fedmkt/shared/contracts/inference-settings.ts";
 import { artefactKeys, registryKeys } from "@fedmkt/shared/contracts/keys.ts";
 import { Aws } from "aws-cdk-lib";
 import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import type { Construct } from "constructs";
-import type { InferenceSettings } from "../../inference-settings.ts";
 import { explainWildcards } from "../explain-finding.ts";
 import { keyWildcards } from "../key-patterns.ts";
 import type { PartyPlaces } from "../party-places.ts";

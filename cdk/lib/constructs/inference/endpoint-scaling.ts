@@ -1,3 +1,4 @@
+import type { InferenceSettings } from "@fedmkt/shared/contracts/inference-settings.ts";
 import { METRICS } from "@fedmkt/shared/contracts/metrics.ts";
 import { Duration } from "aws-cdk-lib";
 import { CfnScalableTarget, CfnScalingPolicy } from "aws-cdk-lib/aws-applicationautoscaling";
@@ -10,7 +11,6 @@ import {
   TreatMissingData,
 } from "aws-cdk-lib/aws-cloudwatch";
 import { Construct } from "constructs";
-import type { InferenceSettings } from "../../inference-settings.ts";
 import type { EndpointFront } from "./endpoint-front.ts";
 import { frontMetric, ownMetric, taskCount } from "./endpoint-metrics.ts";
 import type { EndpointService } from "./endpoint-service.ts";

@@ -1,9 +1,9 @@
+import type { InferenceSettings } from "@fedmkt/shared/contracts/inference-settings.ts";
 import { InterfaceVpcEndpoint, InterfaceVpcEndpointAwsService, Port, SecurityGroup } from "aws-cdk-lib/aws-ec2";
 import { Cluster, ContainerInsights } from "aws-cdk-lib/aws-ecs";
 import type { ITopic } from "aws-cdk-lib/aws-sns";
 import { Construct } from "constructs";
 import type { DeploymentSettings } from "../../deployment-settings.ts";
-import type { InferenceSettings } from "../../inference-settings.ts";
 import type { CloudCapacity } from "../cloud-capacity.ts";
 import { acknowledge } from "../explain-finding.ts";
 import { addFargateCapacity, FARGATE_CAPACITY, GpuCapacity } from "../gpu-capacity.ts";

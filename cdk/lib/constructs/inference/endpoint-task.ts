@@ -1,7 +1,7 @@
+import type { InferenceSettings } from "@fedmkt/shared/contracts/inference-settings.ts";
 import type { ModelFetchEnvironment, ServingEnvironment } from "@fedmkt/shared/contracts/serving-environment.ts";
 import { CfnTaskDefinition } from "aws-cdk-lib/aws-ecs";
 import { Construct } from "constructs";
-import type { InferenceSettings } from "../../inference-settings.ts";
 import { acknowledge } from "../explain-finding.ts";
 import type { PartyPlaces } from "../party-places.ts";
 import { FARGATE_TASK, imageContainer, OPEN_VARIABLES, SCRATCH_VOLUME } from "../worker-container.ts";

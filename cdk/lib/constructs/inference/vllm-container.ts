@@ -1,5 +1,5 @@
+import type { InferenceSettings } from "@fedmkt/shared/contracts/inference-settings.ts";
 import type { CfnTaskDefinition } from "aws-cdk-lib/aws-ecs";
-import type { InferenceSettings } from "../../inference-settings.ts";
 import { containerLog } from "../worker-container.ts";
 import { STOP } from "./endpoint-times.ts";
 

@@ -40,6 +40,13 @@ export const UNIT_PRICES = {
   /** gp3 volumes */
   ebsGigabyteMonth: 0.08,
   publicIpv4Hour: 0.005,
+  /** Application Load Balancer */
+  loadBalancerHour: 0.0225,
+  /** of its capacity: 25 new connections a second, 3,000 at once, 1 GB an hour or 1,000 rules, whichever is most */
+  loadBalancerUnitHour: 0.008,
+  /** PrivateLink, in each zone */
+  interfaceEndpointHour: 0.01,
+  secretMonth: 0.4,
   /** out of AWS to the internet, first 10 TB; within the region it is free */
   internetGigabyte: 0.09,
   cloudWatchAlarmMonth: 0.1,

@@ -1,6 +1,7 @@
-import type { EnvironmentName } from "@fedmkt/shared/contracts/deployment.ts";
-import { PARTY_PATTERN } from "@fedmkt/shared/contracts/identifier.ts";
-import { servedName } from "@fedmkt/shared/contracts/serving-environment.ts";
+import { InvalidInputError } from "../core/errors.ts";
+import type { EnvironmentName } from "./deployment.ts";
+import { PARTY_PATTERN } from "./identifier.ts";
+import { servedName } from "./serving-environment.ts";
 
 /** What one inference endpoint's stack is built by. */
 export interface InferenceSettings {
@@ -70,9 +71,20 @@ const RANGE = /^(\d{1,3}\.){3}\d{1,3}\/\d{1,2}$/;
 /** with a version's tag or a digest, neither `latest` nor none */
 const PINNED_IMAGE = /^[a-z0-9][a-z0-9._:/-]*(:(?!latest$|nightly$)[\w][\w.-]{0,127}|@sha256:[0-9a-f]{64})$/;
 
+/** `inferenceModel` and so on: what a setting is called in the app's context. */
+export function contextName(setting: keyof InferenceChoice): string {
+  return `inference${setting[0].toUpperCase()}${setting.slice(1)}`;
+}
+
+/** Every setting that can be said. */
+export const INFERENCE_CHOICE = [
+  ...(["model", "name", "servedAs", "service", "certificateArn", "party", "tasks", "addresses"] as const),
+  ...(["vllmImage", "instanceTypes", "loraRank", "contextTokens"] as const),
+] satisfies (keyof InferenceChoice)[];
+
 /**
  * @returns null where no model is named: there is no endpoint then
- * @throws Error naming what was expected
+ * @throws InvalidInputError `INFERENCE_INVALID` naming the setting as the app's context calls it, and what was expected
  */
 export function inferenceSettings(environment: EnvironmentName, choice: InferenceChoice): InferenceSettings | null {
   const { model, name, party } = choice;
@@ -160,8 +172,7 @@ function wholeNumber(what: keyof InferenceChoice, text: string, least: number, m
   return value;
 }
 
-/** `inferenceModel` and so on, as the app's context calls them. */
-function expected(what: keyof InferenceChoice, wanted: string, got: string | undefined): Error {
-  const name = `inference${what[0]!.toUpperCase()}${what.slice(1)}`;
-  return new Error(`${name}: expected ${wanted}, got ${got === undefined ? "nothing" : JSON.stringify(got)}`);
+function expected(what: keyof InferenceChoice, wanted: string, got: string | undefined): InvalidInputError {
+  const said = got === undefined ? "nothing" : JSON.stringify(got);
+  return new InvalidInputError("INFERENCE_INVALID", `${contextName(what)}: expected ${wanted}, got ${said}`);
 }

@@ -1,7 +1,11 @@
 import { describe, expect, it } from "@jest/globals";
-import { type InferenceChoice, inferenceSettings, VLLM_IMAGE } from "../../cdk/lib/inference-settings.ts";
-import { hourlyDollars } from "../../shared/src/core/cost/prices.ts";
-import { inferenceChoice } from "../support/inference-templates.ts";
+import {
+  type InferenceChoice,
+  inferenceSettings,
+  VLLM_IMAGE,
+} from "../../../shared/src/contracts/inference-settings.ts";
+import { hourlyDollars } from "../../../shared/src/core/cost/prices.ts";
+import { inferenceChoice } from "../../support/inference-templates.ts";
 
 const choose = (choice: InferenceChoice) => inferenceSettings("dev", { ...inferenceChoice(), ...choice });
 const CONTROL = "s3://fedmkt-dev-control-000000000000-us-east-1";
@@ -82,6 +86,7 @@ describe("the settings of an endpoint", () => {
     ["inferenceLoraRank: expected a whole number", { loraRank: "1024" }],
     ["inferenceContextTokens: expected a whole number", { contextTokens: "1e3" }],
   ])("refuse with %j", (message, choice) => {
+    expect(() => choose(choice)).toThrow(expect.objectContaining({ code: "INFERENCE_INVALID" }));
     expect(() => choose(choice)).toThrow(message);
   });
 });

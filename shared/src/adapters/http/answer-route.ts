@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { readChatRequest } from "../../contracts/openai/chat.ts";
-import { countPrompts, readCompletionRequest } from "../../contracts/openai/completion.ts";
+import { readCompletionRequest } from "../../contracts/openai/completion.ts";
 import { PostponedRequest, RefusedRequest } from "../../contracts/openai/errors.ts";
+import { countPrompts } from "../../contracts/openai/prompt.ts";
 import { InvariantError } from "../../core/errors.ts";
 import type { FairQueue } from "../../core/serving/fair-queue.ts";
 import { StreamFold, writeChatCompletion, writeCompletion } from "../../core/serving/fold-chunks.ts";

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { boundedList } from "./bounded-list.ts";
 import { NEUTRAL_OF_CHATS } from "./neutral-fields.ts";
 import { type OtherFields, readRequest } from "./read-request.ts";
 import { MAX_ANSWERS, MAX_MESSAGES, MAX_NEUTRAL_TEXT, MAX_PARTS, MAX_TOP_LOG_PROBS } from "./request-limits.ts";
@@ -9,14 +10,14 @@ const textPart = z.strictObject({ type: z.literal("text"), text: z.string() });
 
 const message = z.strictObject({
   role: z.enum(["system", "developer", "user", "assistant"]),
-  content: z.union([z.string(), z.array(textPart).min(1).max(MAX_PARTS)]),
+  content: z.union([z.string(), boundedList(textPart, 1, MAX_PARTS)]),
   name: z.string().max(MAX_NEUTRAL_TEXT).optional(),
   // an answer that is handed back as it came has them
   refusal: z.null().optional(),
-  annotations: z.array(z.unknown()).max(0).nullish(),
+  annotations: boundedList(z.never(), 0, 0).nullish(),
   audio: z.null().optional(),
   function_call: z.null().optional(),
-  tool_calls: z.array(z.unknown()).max(0).nullish(),
+  tool_calls: boundedList(z.never(), 0, 0).nullish(),
 });
 export type ChatMessage = z.infer<typeof message>;
 
@@ -25,7 +26,7 @@ const passingMessage = z.looseObject({ role: z.string().max(64) });
 
 const fields = {
   ...samplingFields,
-  messages: z.array(message).min(1).max(MAX_MESSAGES),
+  messages: boundedList(message, 1, MAX_MESSAGES),
   /** the older name of the next one, which goes first where both are there */
   max_tokens: tokenCount.optional(),
   max_completion_tokens: tokenCount.optional(),
@@ -53,7 +54,7 @@ export const chatRequest = z.strictObject(fields).superRefine(contradictions);
 export type ChatRequest = z.infer<typeof chatRequest>;
 
 const passingChatRequest = z
-  .looseObject({ ...fields, messages: z.array(passingMessage).min(1).max(MAX_MESSAGES) })
+  .looseObject({ ...fields, messages: boundedList(passingMessage, 1, MAX_MESSAGES) })
   .superRefine(contradictions);
 
 /** @throws RefusedRequest */

@@ -1,21 +1,15 @@
 import { z } from "zod";
 import { NEUTRAL_OF_COMPLETIONS } from "./neutral-fields.ts";
+import { countPrompts, type Prompt, prompt } from "./prompt.ts";
 import { type OtherFields, readRequest } from "./read-request.ts";
-import { MAX_ANSWERS, MAX_PROMPTS, MAX_TOKENS, MAX_TOP_LOG_PROBS } from "./request-limits.ts";
+import { MAX_ANSWERS, MAX_TOKENS, MAX_TOP_LOG_PROBS } from "./request-limits.ts";
 import { samplingFields } from "./sampling-fields.ts";
 import { usage } from "./usage.ts";
-
-const tokenIds = z.array(z.int().min(0).max(0x7fff_ffff)).min(1).max(MAX_TOKENS);
 
 const fields = {
   ...samplingFields,
   /** a text, tokens, or several of either: each is answered `n` times, and choice i·n + j is the j-th answer to prompt i */
-  prompt: z.union([
-    z.string(),
-    z.array(z.string()).min(1).max(MAX_PROMPTS),
-    tokenIds,
-    z.array(tokenIds).min(1).max(MAX_PROMPTS),
-  ]),
+  prompt,
   /** absent: 16, as OpenAI; 0 only with `echo` */
   max_tokens: z.int().min(0).max(MAX_TOKENS).optional(),
   /** likeliest tokens told at every position, beside the one that was taken */
@@ -25,17 +19,12 @@ const fields = {
 };
 
 interface Asked {
-  prompt: unknown;
+  prompt: Prompt;
   n?: number;
   stream?: boolean;
   stream_options?: unknown;
   max_tokens?: number;
   echo?: boolean;
-}
-
-/** How many prompts a request has. */
-export function countPrompts(prompt: unknown): number {
-  return Array.isArray(prompt) && typeof prompt[0] !== "number" ? prompt.length : 1;
 }
 
 const contradictions = (asked: Asked, context: z.RefinementCtx) => {

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { describeIssues } from "../spec-issues.ts";
+import { firstIssue } from "./bounded-list.ts";
 import { RefusedRequest } from "./errors.ts";
 
 /**
@@ -33,10 +34,10 @@ export function readRequest<T>(kind: RequestKind<T>, value: unknown, others: Oth
   const body = Object.fromEntries(others === "pass" ? given : given.filter((field) => !isNeutral(kind, field)));
   const result = (others === "pass" ? kind.passing : kind.schema).safeParse(body);
   if (result.success) return result.data;
-  const [{ code }] = result.error.issues;
-  const [{ path, message }] = describeIssues(result.error.issues, body);
+  const issue = firstIssue(result.error.issues);
+  const [{ path, message }] = describeIssues([issue], body);
   const param = writePath(path);
-  throw new RefusedRequest(codeOf(code, message), `${param}: ${message}`, { param });
+  throw new RefusedRequest(codeOf(issue.code, message), `${param}: ${message}`, { param });
 }
 
 /** @throws RefusedRequest where the field is neither the engine's nor asks for nothing */

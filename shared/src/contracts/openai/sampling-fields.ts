@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { boundedList } from "./bounded-list.ts";
 import { MAX_ANSWERS, MAX_MODEL_NAME, MAX_STOP_LENGTH, MAX_STOPS, MAX_TOKENS } from "./request-limits.ts";
 
 const stopText = z.string().min(1).max(MAX_STOP_LENGTH);
@@ -26,5 +27,5 @@ export const samplingFields = {
   /** equal requests with equal seeds have equal answers */
   seed: z.int().optional(),
   /** the answer ends before the first of them */
-  stop: z.union([stopText, z.array(stopText).max(MAX_STOPS)]).optional(),
+  stop: z.union([stopText, boundedList(stopText, 0, MAX_STOPS)]).optional(),
 };

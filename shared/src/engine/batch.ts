@@ -1,7 +1,6 @@
 import { answerPositions } from "../core/samples/answer-positions.ts";
 import type { EncodedSample } from "../ports/engine.ts";
 import type { Architecture } from "./architectures/architecture.ts";
-import { wholeText } from "./layers/attention-mask.ts";
 import { positionalFeeds } from "./layers/positional.ts";
 import type { HostTensor } from "./session.ts";
 
@@ -46,7 +45,7 @@ export function createPacker({ positional: spec, attention }: Architecture): Pac
   let keptBytes = 0;
   const positional = (tokens: number): Record<string, HostTensor> => {
     const known = byLength.get(tokens);
-    const feeds = known ?? positionalFeeds(spec, attention, wholeText(tokens));
+    const feeds = known ?? positionalFeeds(spec, attention, tokens);
     byLength.delete(tokens);
     byLength.set(tokens, feeds);
     if (!known) keptBytes += bytesOf(feeds);

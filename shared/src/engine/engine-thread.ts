@@ -1,11 +1,12 @@
 import { Worker } from "node:worker_threads";
 import { InvariantError } from "../core/errors.ts";
 import { programUrl } from "../core/program-url.ts";
-import type { Device, OpenModel } from "../ports/engine.ts";
+import type { Device, GenerationState, OpenModel } from "../ports/engine.ts";
+import type { TextNews } from "./generation-scheduler.ts";
 import type { LanguageModel } from "./language-model.ts";
 import type { Placement } from "./node-placement.ts";
 import { packError, unpackError } from "./thread-error.ts";
-import type { ThreadAnswer, ThreadData, ThreadQuestion, ThreadReply, ThreadRequest } from "./worker.ts";
+import type { TextMessage, ThreadAnswer, ThreadData, ThreadQuestion, ThreadReply, ThreadRequest } from "./worker.ts";
 
 /** Who hears of a request's progress and answers what the thread asks meanwhile. */
 interface Listener {
@@ -21,6 +22,13 @@ interface Waiting {
   failed: { error: unknown } | null;
 }
 
+/** Who hears of the texts that the thread's model generates. */
+export interface TextListener {
+  hear(news: readonly TextNews[], state: GenerationState): void;
+  /** The thread takes no more texts, and nothing more comes of those that it has. */
+  lose(error: Error): void;
+}
+
 /** The caller's end of a thread that holds one model at a time. Requests are answered one after the other, in their order. */
 export class EngineThread {
   readonly #worker: Worker;
@@ -33,6 +41,7 @@ export class EngineThread {
   readonly exited: Promise<void>;
   readonly #stop = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   #isClosing = false;
+  #texts: TextListener | null = null;
 
   constructor(device: Device, onPlacement: (graph: string, placement: Placement) => void) {
     this.#onPlacement = onPlacement;
@@ -57,6 +66,15 @@ export class EngineThread {
     Atomics.store(this.#stop, 0, 0);
     this.#worker.ref();
     return this.ask("open", [options]);
+  }
+
+  /** Tells of texts from now on; what comes of them goes to the listener. */
+  tellOfTexts(message: TextMessage, listener: TextListener): void {
+    this.#texts = listener;
+    const failed =
+      this.#ended ?? (this.#isClosing ? new InvariantError("ENGINE_CLOSED", "the model has been closed") : null);
+    if (failed) listener.lose(failed);
+    else this.#worker.postMessage(message);
   }
 
   /** @throws what the thread throws: the same class, code and message */
@@ -84,6 +102,7 @@ export class EngineThread {
     if (!this.#isClosing) {
       this.#isClosing = true;
       Atomics.store(this.#stop, 0, 1);
+      this.#loseTexts(new InvariantError("ENGINE_CLOSED", "the model was closed while it generated"));
       this.#closed = this.#last
         .then(() => (this.#ended ? undefined : this.ask<void>("close")))
         .finally(() => this.#worker.unref());
@@ -99,15 +118,24 @@ export class EngineThread {
     await this.exited;
   }
 
+  #loseTexts(error: Error): void {
+    this.#texts?.lose(error);
+    this.#texts = null;
+  }
+
   #receive(reply: ThreadReply): void {
-    const waiting = this.#waiting;
-    if (!waiting) return;
-    if (reply.kind === "progress") {
-      this.#tell(waiting, reply.progress);
+    if (reply.kind === "texts") {
+      this.#texts?.hear(reply.news, reply.state);
       return;
     }
     if (reply.kind === "placement") {
       this.#onPlacement(reply.graph, reply.placement);
+      return;
+    }
+    const waiting = this.#waiting;
+    if (!waiting) return;
+    if (reply.kind === "progress") {
+      this.#tell(waiting, reply.progress);
       return;
     }
     if (reply.kind === "question") {
@@ -144,6 +172,7 @@ export class EngineThread {
 
   #end(error: Error): void {
     this.#ended ??= error;
+    this.#loseTexts(this.#ended);
     this.#waiting?.reject(this.#ended);
     this.#waiting = null;
   }

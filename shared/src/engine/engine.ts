@@ -1,4 +1,3 @@
-import { checkGeneration } from "../core/check-generation.ts";
 import { checkSamples, checkTargets } from "../core/check-model-input.ts";
 import { InvariantError } from "../core/errors.ts";
 import { answerPositions, tokensToRead } from "../core/samples/answer-positions.ts";
@@ -6,7 +5,6 @@ import type {
   Device,
   EncodedSample,
   Engine,
-  GeneratedToken,
   Model,
   SampleKnowledge,
   TrainCheckpoint,
@@ -14,12 +12,11 @@ import type {
 } from "../ports/engine.ts";
 import { batchesByLength, windowsByLength } from "./batches-by-length.ts";
 import { EngineThread } from "./engine-thread.ts";
+import { GenerationClient } from "./generation-client.ts";
+import { generationLost } from "./generation-lost.ts";
 import type { LanguageModel } from "./language-model.ts";
 import type { Placement } from "./node-placement.ts";
 import type { ThreadQuestion, TrainRequest } from "./worker.ts";
-
-/** Tokens that come faster than this travel between the threads together; the first one comes alone. */
-const GENERATED_AT_ONCE_MS = 20;
 
 /**
  * The engine on ONNX Runtime: each open model has a worker thread to itself. Threads are kept for the next model, since starting
@@ -72,10 +69,10 @@ function modelIn(
   release: () => Promise<void>,
 ): Model {
   let closed = false;
-  let generations = 0;
+  const texts = new GenerationClient(thread, description);
   // the thread may hold another's model by then
   const ask: EngineThread["ask"] = async (...request) => {
-    if (closed) throw new InvariantError("ENGINE_CLOSED", "the model has been closed");
+    if (closed) throw closedError();
     return thread.ask(...request);
   };
   return {
@@ -83,6 +80,7 @@ function modelIn(
     async train({ onProgress, checkpoint, ...rest }: TrainOptions) {
       checkSamples(rest.samples, description);
       checkTargets(rest, description);
+      texts.lose(generationLost());
       const record = checkpoint ? { resume: checkpoint.resume, note: checkpoint.note } : null;
       return ask("train", [{ ...rest, record } satisfies TrainRequest], {
         onProgress,
@@ -121,29 +119,21 @@ function modelIn(
       return nats;
     },
     async *generate(options) {
-      checkGeneration(options, description);
-      const generation = generations++;
-      await ask("startGeneration", [generation, options]);
-      try {
-        for (let milliseconds = 0; ; milliseconds = GENERATED_AT_ONCE_MS) {
-          const tokens = await ask<GeneratedToken[]>("continueGeneration", [generation, milliseconds]);
-          if (tokens.length === 0) return;
-          yield* tokens;
-        }
-      } finally {
-        // a thread that has ended keeps nothing
-        await ask("endGeneration", [generation]).catch(() => {});
-      }
+      if (closed) throw closedError();
+      yield* texts.generate(options);
     },
+    async loadAdapter(name, adapter) {
+      if (closed) throw closedError();
+      return texts.loadAdapter(name, adapter);
+    },
+    async unloadAdapter(name) {
+      if (!closed) await texts.unloadAdapter(name);
+    },
+    generationState: () => texts.state,
     async logits(ids) {
       checkSamples([{ ids, answer: new Uint8Array(ids.length) }], description);
       return ask("logits", [ids]);
     },
-    async loadAdapter() {
-      throw new InvariantError("ENGINE_FAILED", "adapters at run time are not there yet");
-    },
-    async unloadAdapter() {},
-    generationState: () => ({ running: 0, waiting: 0, keptTokens: 0, prefixTokens: 0, reusedTokens: 0 }),
     adapter: () => ask("adapter"),
     weights: () => ask("weights"),
     close() {
@@ -152,6 +142,8 @@ function modelIn(
     },
   };
 }
+
+const closedError = () => new InvariantError("ENGINE_CLOSED", "the model has been closed");
 
 function answerTraining(checkpoint: TrainCheckpoint, question: ThreadQuestion): boolean | Promise<void> {
   return question.about === "due" ? checkpoint.isDue(question.step) : checkpoint.save(question.state);

@@ -1,6 +1,6 @@
 import type { GraphBuilder, GraphNode, Value } from "./graph/builder.ts";
 import { gradients } from "./graph/gradient.ts";
-import { cast, concat, gather, gatherInRows, reshape, subtract } from "./graph/operators.ts";
+import { cast, concat, gather, gatherInRows, reduce, reshape, subtract, unary } from "./graph/operators.ts";
 import { type Head, headLogits, inChunks, type LossOptions, lossHead } from "./loss.ts";
 import { ModelGraph, type ModelParts } from "./model-graph.ts";
 import type { BankEntry } from "./parameter-bank.ts";
@@ -84,15 +84,42 @@ export function scoringGraph(parts: ModelParts, kept: number, chunks: number): G
   return graph;
 }
 
-/** Gives "logits" [positions, V]. @param keeps - whether it goes on with a text whose keys and values are kept */
-export function logitsGraph(parts: ModelParts, keeps = false): GraphBuilder {
-  const { graph, hidden, head } = forward(parts, false, keeps);
+/** Gives "logits" [positions, V]. */
+export function logitsGraph(parts: ModelParts): GraphBuilder {
+  const { graph, hidden, head } = forward(parts, false);
   graph.output("logits", headLogits(graph, hidden, head));
   return graph;
 }
 
-function forward(parts: ModelParts, trains: boolean, keeps = false) {
-  const model = new ModelGraph(parts, trains, keeps);
+/**
+ * Goes on with texts whose keys and values are kept: {@link ModelGraph}. Gives "logits" [positions, V] and what is needed of them
+ * most, so that they need not be looked at on the host: "likeliest" [positions], ties to the lower id, "largest" [positions, 1]
+ * its logit, "logTotal" [positions, 1] such that a log-probability is logit − largest − logTotal. "fresh" are the new tokens' keys
+ * and values, [blocks × 2 × batch, keyValueHeads, tokens, headSize].
+ *
+ * @param adapted - names of the linear layers that take LoRA
+ */
+export function continuationGraph(parts: ModelParts, adapted: ReadonlySet<string>): GraphBuilder {
+  const { graph, hidden, head, fresh } = forward(parts, false, adapted);
+  const logits = headLogits(graph, hidden, head);
+  const largest = reduce(graph, "ReduceMax", logits, [1]);
+  const total = reduce(graph, "ReduceSum", unary(graph, "Exp", subtract(graph, logits, largest)), [1]);
+  const likeliest = graph.apply(
+    "ArgMax",
+    [logits],
+    { type: "int64", shape: [logits.shape[0]] },
+    { axis: 1, keepdims: 0, select_last_index: 0 },
+  );
+  graph.output("logits", logits);
+  graph.output("likeliest", cast(graph, likeliest, "int32"));
+  graph.output("largest", largest);
+  graph.output("logTotal", unary(graph, "Log", total));
+  graph.output("fresh", concat(graph, fresh, 0, "fresh"));
+  return graph;
+}
+
+function forward(parts: ModelParts, trains: boolean, adapted: ReadonlySet<string> | null = null) {
+  const model = new ModelGraph(parts, trains, adapted);
   const { graph, architecture, trainable } = model;
   let hidden = architecture.embed(model);
   const inBlocks = new Set<GraphNode>();
@@ -104,5 +131,5 @@ function forward(parts: ModelParts, trains: boolean, keeps = false) {
   const last = architecture.finish(model, gather(graph, hidden, model.rows));
   const head: Head = { weight: model.weight(architecture.head.weight), softcap: architecture.head.softcap };
   /** inBlocks: the blocks' nodes but those that give what the next block takes */
-  return { graph, trainable, hidden: last, head, inBlocks };
+  return { graph, trainable, hidden: last, head, inBlocks, fresh: model.fresh };
 }

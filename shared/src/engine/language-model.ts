@@ -1,10 +1,9 @@
 import { InvalidInputError, invariant } from "../core/errors.ts";
 import { answerPositions } from "../core/samples/answer-positions.ts";
 import type {
+  AdapterToLoad,
   Device,
   EncodedSample,
-  GeneratedToken,
-  GenerateOptions,
   OpenModel,
   SampleKnowledge,
   TrainProgress,
@@ -12,14 +11,18 @@ import type {
 import { choosesCheckpointing } from "./activation-checkpointing.ts";
 import { chunksFor, createPacker, type Packer } from "./batch.ts";
 import { openCheckpoint } from "./checkpoint.ts";
-import { type Generation, startGeneration } from "./generation.ts";
+import type { TextRequest } from "./continued-text.ts";
+import { generationLost } from "./generation-lost.ts";
+import { GENERATION_LIMITS, GenerationScheduler } from "./generation-scheduler.ts";
 import type { GraphBuilder } from "./graph/builder.ts";
-import { logitsGraph, scoringGraph, trainingGraph } from "./graphs.ts";
+import { continuationGraph, logitsGraph, scoringGraph, trainingGraph } from "./graphs.ts";
+import type { LinearSpec } from "./layers/layer-context.ts";
 import { adaptedLinears, saveBank } from "./lora-bank.ts";
 import { type LoraDropout, seededMasks } from "./lora-dropout.ts";
 import type { ModelParts } from "./model-graph.ts";
 import type { Placement } from "./node-placement.ts";
 import { openBank, wholeBank } from "./open-bank.ts";
+import { type RunTimeAdapter, readRunTimeAdapter, runTimeAdapterOf } from "./run-time-adapter.ts";
 import { createSession, type GraphSession, type HostTensor, type WeightLayout } from "./session.ts";
 import type { Trainee, TrainInput, TrainingRecord } from "./trainee.ts";
 import { train } from "./training.ts";
@@ -33,8 +36,13 @@ export class LanguageModel {
   readonly #threads: number;
   readonly #pack: Packer;
   #session: { key: string; session: GraphSession } | null = null;
-  /** by the caller's number */
-  readonly #generations = new Map<number, Generation>();
+  readonly #scheduler: GenerationScheduler;
+  /** those that were loaded, by the caller's number */
+  readonly #adapters = new Map<number, RunTimeAdapter>();
+  /** the bank's, as it is now; null: not yet asked for */
+  #ownAdapter: RunTimeAdapter | null = null;
+  /** the layers at which generation's graph takes adapters */
+  #adapted: readonly LinearSpec[] = [];
 
   readonly #device: Device;
   readonly #onPlacement: (graph: string, placement: Placement) => void;
@@ -58,6 +66,16 @@ export class LanguageModel {
     this.#parts = { checkpoint, bank: openBank(checkpoint, options), lora: options.lora, device };
     this.#threads = options.threads;
     this.#pack = createPacker(checkpoint.architecture);
+    this.#scheduler = new GenerationScheduler(
+      {
+        architecture: checkpoint.architecture,
+        folder: checkpoint.folder,
+        trainable: () => (options.lora ? {} : this.#trainable()),
+        continuation: () => this.#continuation(),
+        checkGoingOn: () => invariant(!this.#isStopped(), "ENGINE_CLOSED", "the model was closed while it generated"),
+      },
+      options.generation ?? GENERATION_LIMITS,
+    );
   }
 
   describe() {
@@ -74,7 +92,8 @@ export class LanguageModel {
     const { checkpoint, bank } = this.#parts;
     if (bank.values.length === 0)
       throw new InvalidInputError("MODEL_OPTIONS_INVALID", "expected a LoRA or full training, got a frozen model");
-    this.#generations.clear(); // their keys and values are those of other weights
+    this.#scheduler.lose(generationLost()); // keys and values are those of other weights
+    this.#ownAdapter = null;
     const trainee: Trainee = {
       vocabularySize: checkpoint.architecture.vocabularySize,
       values: bank.values,
@@ -136,38 +155,31 @@ export class LanguageModel {
     return results.logits.data as Float32Array;
   }
 
-  /** @param generation - a number of the caller's */
-  startGeneration(generation: number, options: GenerateOptions): void {
-    const { checkpoint } = this.#parts;
-    const started = startGeneration(
-      {
-        architecture: checkpoint.architecture,
-        folder: checkpoint.folder,
-        trainable: () => this.#trainable(),
-        session: () => this.#sessionFor("generate", () => logitsGraph(this.#parts, true), "packed"),
-        checkGoingOn: () => invariant(!this.#isStopped(), "ENGINE_CLOSED", "the model was closed while it generated"),
-      },
-      options,
-    );
-    this.#generations.set(generation, started);
+  /** Of texts that are generated: the thread runs {@link GenerationScheduler.step} while there are any. */
+  get texts(): Pick<GenerationScheduler, "hasTexts" | "state" | "cancel" | "step" | "takeNews"> {
+    return this.#scheduler;
   }
 
-  /** @returns the tokens that come within that time, at least one; none where the text has ended */
-  async continueGeneration(generation: number, milliseconds: number): Promise<GeneratedToken[]> {
-    const text = this.#generations.get(generation);
-    invariant(text, "GENERATION_LOST", "expected a text that is being generated; the model was trained meanwhile");
-    const tokens: GeneratedToken[] = [];
-    const begun = performance.now();
-    do {
-      const token = await text.next();
-      if (!token) break;
-      tokens.push(token);
-    } while (performance.now() - begun < milliseconds);
-    return tokens;
+  /**
+   * @param text - a number of the caller's
+   * @param adapter - that of a loaded one; "own": the LoRA that the model was opened with; null: none
+   */
+  startText(text: number, request: TextRequest, adapter: number | "own" | null): void {
+    const used = adapter === "own" ? this.#own() : adapter === null ? null : (this.#adapters.get(adapter) ?? null);
+    invariant(used || typeof adapter !== "number", "ADAPTER_LOST", `no adapter was loaded under ${adapter}`);
+    this.#scheduler.start(text, request, used);
   }
 
-  endGeneration(generation: number): void {
-    this.#generations.delete(generation);
+  /** @param adapter - a number of the caller's @throws InvalidInputError `ADAPTER_INVALID` */
+  loadAdapter(adapter: number, name: string, weights: AdapterToLoad): void {
+    this.#adapters.set(adapter, readRunTimeAdapter(this.#parts.checkpoint.architecture, name, weights));
+  }
+
+  /** To be asked once no text uses it. */
+  unloadAdapter(adapter: number): void {
+    const loaded = this.#adapters.get(adapter);
+    if (loaded) this.#scheduler.forget(loaded);
+    this.#adapters.delete(adapter);
   }
 
   adapter(): Uint8Array {
@@ -183,7 +195,7 @@ export class LanguageModel {
   }
 
   async close(): Promise<void> {
-    this.#generations.clear();
+    this.#scheduler.lose(generationLost());
     await this.#closeSession();
   }
 
@@ -216,6 +228,31 @@ export class LanguageModel {
       linears: adaptedLinears(checkpoint.architecture, lora),
       masks: (seed) => seededMasks(dropout, seed),
     };
+  }
+
+  #own(): RunTimeAdapter | null {
+    const { checkpoint, lora, bank } = this.#parts;
+    if (lora) this.#ownAdapter ??= runTimeAdapterOf(checkpoint.architecture, lora, bank);
+    return this.#ownAdapter;
+  }
+
+  /** A graph without LoRA while there is no adapter, else one that takes it wherever one was; it is not made anew for fewer. */
+  async #continuation() {
+    const own = this.#own();
+    const adapters = [...this.#adapters.values(), ...(own ? [own] : [])];
+    const isAdapted = ({ name }: LinearSpec) => adapters.some(({ layers }) => layers.has(name));
+    const { linears } = this.#parts.checkpoint.architecture;
+    const wanted = linears.filter(isAdapted);
+    if (
+      (wanted.length === 0) !== (this.#adapted.length === 0) ||
+      wanted.some((linear) => !this.#adapted.includes(linear))
+    )
+      this.#adapted = wanted;
+    const adapted = this.#adapted;
+    const names = new Set(adapted.map(({ name }) => name));
+    const key = `generate ${[...names].join(" ")}`;
+    const session = await this.#sessionFor(key, () => continuationGraph(this.#parts, names), "packed");
+    return { session, adapted };
   }
 
   #trainable(): Record<string, HostTensor> {

@@ -1,12 +1,12 @@
 import type { Device, OpenModel } from "../ports/engine.ts";
+import { stackNames } from "./adapter-stack.ts";
 import type { Architecture } from "./architectures/architecture.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { type Dimension, GraphBuilder, type Value } from "./graph/builder.ts";
-import { concat } from "./graph/operators.ts";
-import { type Kept, keptName, newName } from "./key-value-cache.ts";
-import type { LayerContext, LinearSpec } from "./layers/layer-context.ts";
-import { type LoraMask, type LoraPair, linearWithLora } from "./layers/linear-with-lora.ts";
-import { declarePositional, type PositionalInputs } from "./layers/positional.ts";
+import { keptName } from "./key-value-rows.ts";
+import type { KeysAndValues, LayerContext, LinearSpec } from "./layers/layer-context.ts";
+import { type LoraMask, type LoraPair, type LoraStack, linearWithLora } from "./layers/linear-with-lora.ts";
+import { declareContinuedPositional, declarePositional, type PositionalInputs } from "./layers/positional.ts";
 import { loraNames } from "./lora-bank.ts";
 import { maskInput } from "./lora-dropout.ts";
 import { declareBank, type ParameterBank } from "./parameter-bank.ts";
@@ -33,25 +33,34 @@ export class ModelGraph implements LayerContext {
   readonly #frozen = new Map<string, Value>();
   readonly #masks = new Map<string, LoraMask>();
   readonly #trains: boolean;
-  readonly #keeps: boolean;
+  readonly #adapted: ReadonlySet<string> | null;
+  readonly #fresh: Value[] = [];
   readonly #widening: "here" | "in the graph";
 
   /**
    * @param trains - whether gradients are asked for
-   * @param keeps - whether it goes on with a text: each block takes what is kept of the text so far, keys and values [batch,
-   *   keyValueHeads, slots, headSize] by {@link keptName}, and gives those of the new tokens by {@link newName}
+   * @param adapted - given where it goes on with texts: each block takes what is kept of the texts so far, keys and values [batch,
+   *   keyValueHeads, slots, headSize] by {@link keptName}, and {@link fresh} are those of the new tokens. LoRA comes in from
+   *   outside, for these layers, by {@link stackNames}; null: texts are whole, and LoRA is the bank's
    */
-  constructor(parts: ModelParts, trains: boolean, keeps = false) {
+  constructor(parts: ModelParts, trains: boolean, adapted: ReadonlySet<string> | null = null) {
     const { positional, attention } = parts.checkpoint.architecture;
     this.#parts = parts;
     this.#trains = trains;
     this.ids = this.graph.input("ids", "int32", ["batch", "tokens"]);
     this.rows = this.graph.input("rows", "int32", ["positions"]);
-    this.positional = declarePositional(this.graph, positional, attention, keeps ? "keys" : "tokens");
-    this.#keeps = keeps;
+    const keeps = adapted !== null;
+    const declare = keeps ? declareContinuedPositional : declarePositional;
+    this.positional = declare(this.graph, positional, attention);
+    this.#adapted = adapted;
     // generation's weights are packed, and those of a GPU are moved there once: both by ONNX Runtime
     this.#widening = keeps || (parts.device ?? "cpu") !== "cpu" ? "in the graph" : "here";
-    this.trainable = declareBank(this.graph, parts.bank, trains);
+    this.trainable = keeps && parts.lora ? new Map() : declareBank(this.graph, parts.bank, trains);
+  }
+
+  /** Each block's new keys, then its new values: [batch, keyValueHeads, tokens, headSize] each. */
+  get fresh(): readonly Value[] {
+    return this.#fresh;
   }
 
   get architecture(): Architecture {
@@ -66,35 +75,45 @@ export class ModelGraph implements LayerContext {
     return value;
   }
 
-  linear(x: Value, { name, bias, layout }: LinearSpec): Value {
+  linear(x: Value, spec: LinearSpec): Value {
+    const { name, bias, layout } = spec;
     return linearWithLora(this.graph, x, {
       weight: this.weight(`${name}.weight`),
       transposed: layout === "out-in",
       bias: bias ? this.weight(`${name}.bias`) : null,
-      lora: this.#lora(name),
+      lora: this.#lora(spec),
     });
   }
 
-  withKept(layer: number, keys: Value, values: Value): { keys: Value; values: Value } {
-    const { graph } = this;
-    if (!this.#keeps) return { keys, values };
-    const extend = (kind: Kept, fresh: Value) => {
-      const [batch, heads, , size] = fresh.shape;
-      graph.output(newName(kind, layer), fresh);
-      const kept = graph.input(keptName(kind, layer), "float32", [batch, heads, "slots", size]);
-      return concat(graph, [kept, fresh], 2, "keys");
-    };
-    return { keys: extend("keys", keys), values: extend("values", values) };
+  keep(layer: number, { keys, values }: KeysAndValues): KeysAndValues | null {
+    if (!this.#adapted) return null;
+    this.#fresh.push(keys, values);
+    const [batch, heads, , size] = keys.shape;
+    const kept = (kind: keyof KeysAndValues) =>
+      this.graph.input(keptName(kind, layer), "float32", [batch, heads, "slots", size]);
+    return { keys: kept("keys"), values: kept("values") };
   }
 
-  #lora(linear: string): LoraPair | null {
+  #lora({ name: linear, ...sizes }: LinearSpec): LoraPair | LoraStack | null {
     const { lora } = this.#parts;
+    if (this.#adapted) return this.#adapted.has(linear) ? this.#stack(linear, sizes) : null;
     const names = loraNames(linear);
     const down = this.trainable.get(names.down);
     const up = this.trainable.get(names.up);
     if (!down || !up || !lora) return null;
     const dropout = this.#trains && lora.dropout > 0 ? this.#mask(linear, down.shape[1], lora.dropout) : null;
     return { down, up, scale: lora.alpha / lora.rank, dropout };
+  }
+
+  #stack(linear: string, sizes: { in: number; out: number }): LoraStack {
+    const { graph } = this;
+    const names = stackNames(linear);
+    const ranks = `ranks:${linear}`;
+    return {
+      down: graph.input(names.down, "float32", [ranks, sizes.in]),
+      up: graph.input(names.up, "float32", [ranks, sizes.out]),
+      scales: graph.input(names.scales, "float32", ["rows", ranks]),
+    };
   }
 
   /** A block that is computed a second time sees what it saw the first time. */

@@ -1,6 +1,8 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { invariant } from "../core/errors.ts";
-import type { Device, OpenModel } from "../ports/engine.ts";
+import type { Device, GenerationState, OpenModel } from "../ports/engine.ts";
+import type { TextRequest } from "./continued-text.ts";
+import type { TextNews } from "./generation-scheduler.ts";
 import { LanguageModel } from "./language-model.ts";
 import type { Placement } from "./node-placement.ts";
 import { packError, type ThreadError, unpackError } from "./thread-error.ts";
@@ -25,11 +27,15 @@ export interface ThreadRequest {
     | "adapter"
     | "weights"
     | "close"
-    | "startGeneration"
-    | "continueGeneration"
-    | "endGeneration";
+    | "loadAdapter"
+    | "unloadAdapter";
   arguments: unknown[];
 }
+
+/** What an engine's thread is told about texts that are generated. It does not answer: tokens come as they come. */
+export type TextMessage =
+  | { kind: "start text"; text: number; request: TextRequest; adapter: number | "own" | null }
+  | { kind: "cancel text"; text: number };
 
 /** What the thread asks while it works on a request, which waits until the answer is there. */
 export type ThreadQuestion = { about: "due"; step: number } | { about: "save"; state: Uint8Array };
@@ -41,6 +47,7 @@ export type ThreadReply =
   | { kind: "result"; result: unknown }
   | { kind: "progress"; progress: unknown }
   | { kind: "question"; question: ThreadQuestion }
+  | { kind: "texts"; news: readonly TextNews[]; state: GenerationState }
   | { kind: "placement"; graph: string; placement: Placement }
   | { kind: "error"; error: ThreadError };
 
@@ -64,14 +71,58 @@ function ask(question: ThreadQuestion, transferred: ArrayBuffer[] = []): Promise
   });
 }
 
-port.on("message", async (request: ThreadRequest | ThreadAnswer) => {
+let turn: Promise<unknown> = Promise.resolve();
+let isGenerating = false;
+
+/** One thing at a time: requests come between two runs of generation. */
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const done = turn.then(work);
+  turn = done.catch(() => {});
+  return done;
+}
+
+async function generate(): Promise<void> {
+  if (isGenerating) return;
+  isGenerating = true;
+  while (model?.texts.hasTexts) {
+    await inTurn(async () => model?.texts.step());
+    const news = model?.texts.takeNews();
+    if (news) tellOfTexts(news);
+  }
+  isGenerating = false;
+  tellOfTexts([]);
+}
+
+function tellOfTexts(news: readonly TextNews[]): void {
+  if (model) reply({ kind: "texts", news, state: model.texts.state });
+}
+
+function takeTextMessage(message: TextMessage): void {
+  if (!model) return;
+  if (message.kind === "cancel text") {
+    model.texts.cancel(message.text);
+    tellOfTexts([]);
+    return;
+  }
+  const { text, request, adapter } = message;
+  try {
+    model.startText(text, request, adapter);
+  } catch (error) {
+    tellOfTexts([{ id: text, tokens: [], end: packError(error) }]);
+    return;
+  }
+  void generate();
+}
+
+port.on("message", async (request: ThreadRequest | ThreadAnswer | TextMessage) => {
   if ("kind" in request) {
     if (request.kind === "answer") asked?.resolve(request.answer);
-    else asked?.reject(unpackError(request.error));
+    else if (request.kind === "failure") asked?.reject(unpackError(request.error));
+    else takeTextMessage(request);
     return;
   }
   try {
-    reply({ kind: "result", result: await answer(request) });
+    reply({ kind: "result", result: await inTurn(() => answer(request)) });
   } catch (error) {
     reply({ kind: "error", error: packError(error) });
   }

@@ -37,7 +37,7 @@ function positionsOf(architecture: Architecture, index: number) {
     positional: inputs,
     weight: (name) => value(name, weights.find((weight) => weight.name === name)!.shape),
     linear: (_, { name, out }) => value(name, ["rows", out]),
-    withKept: (_, keys, values) => ({ keys, values }),
+    keep: () => null,
   };
   architecture.block(model, graph.input("hidden", "float32", ["rows", architecture.hiddenSize]), index);
   const isTaken = (input: Value) =>

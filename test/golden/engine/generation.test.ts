@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { describe, expect, it } from "@jest/globals";
-import { tokenLogProb } from "../../../shared/src/core/numeric/token-sampler.ts";
 import type { GeneratedToken, GenerateOptions, Model, OpenModel } from "../../../shared/src/ports/engine.ts";
 import { itWithMaterial, itWithSmolLm2, material, smolLm2 } from "../../support/material.ts";
 import { engine } from "../../support/shared-engine.ts";
@@ -83,6 +82,13 @@ async function expectAsWithoutCache(
     expect(Math.abs(logProb - tokenLogProb(row, id))).toBeLessThan(TOLERANCE);
     if (greedy) expect(row[id]).toBeGreaterThanOrEqual(row.reduce((most, one) => Math.max(most, one)) - TOLERANCE);
   });
+}
+
+/** A token's natural log-probability, its sum taken in float64. */
+function tokenLogProb(logits: Float32Array, id: number): number {
+  const largest = logits.reduce((most, one) => Math.max(most, one));
+  const mass = logits.reduce((sum, logit) => sum + Math.exp(logit - largest), 0);
+  return logits[id] - largest - Math.log(mass);
 }
 
 describe("generation", () => {

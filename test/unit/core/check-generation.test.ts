@@ -11,6 +11,7 @@ const ASKED = {
   topP: null as number | null,
   seed: 0,
   stop: [0, 28],
+  topLogProbs: undefined as number | undefined,
 };
 
 describe("what is asked of a model's generation", () => {
@@ -18,6 +19,8 @@ describe("what is asked of a model's generation", () => {
     ["the least of everything", {}],
     ["the most of everything", { prompt: new Int32Array(4), topP: 1, maxTokens: Number.MAX_SAFE_INTEGER }],
     ["one token of the likeliest, however small their mass", { topK: 1, topP: Number.MIN_VALUE, temperature: 2.5 }],
+    ["the likeliest tokens beside each", { topLogProbs: 20 }],
+    ["no token beside each", { topLogProbs: 0 }],
     ["a prompt of one token", { prompt: Int32Array.of(5), stop: [] }],
   ])("may be %s", (_, change) => {
     expect(() => checkGeneration({ ...ASKED, ...change }, BOUNDS)).not.toThrow();
@@ -40,6 +43,9 @@ describe("what is asked of a model's generation", () => {
     [{ topP: 0 }, "topP: expected null or a number above 0 and at most 1, got 0"],
     [{ topP: 1.01 }, "topP: expected null or a number above 0 and at most 1, got 1.01"],
     [{ seed: -1 }, "seed: expected a whole number from 0, got -1"],
+    [{ topLogProbs: -1 }, "topLogProbs: expected a whole number from 0 to 20, got -1"],
+    [{ topLogProbs: 0.5 }, "topLogProbs: expected a whole number from 0 to 20, got 0.5"],
+    [{ topLogProbs: 21 }, "topLogProbs: expected a whole number from 0 to 20, got 21"],
     [{ seed: 2 ** 53 }, "seed: expected a whole number from 0, got 9007199254740992"],
   ])("is refused by field: %j", (change, message) => {
     expect(() => checkGeneration({ ...ASKED, ...change }, BOUNDS)).toThrow(

@@ -1,10 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import { createRandom } from "../../../shared/src/core/numeric/random.ts";
-import {
-  createTokenSampler,
-  type SamplingOptions,
-  tokenLogProb,
-} from "../../../shared/src/core/numeric/token-sampler.ts";
+import { createTokenSampler, type SamplingOptions, topTokens } from "../../../shared/src/core/numeric/token-sampler.ts";
 
 const PLAIN: SamplingOptions = { temperature: 1, topK: null, topP: null, seed: 3 };
 const DRAWS = 20_000;
@@ -130,11 +126,21 @@ describe("a sampler of tokens", () => {
   });
 });
 
-describe("a token's log-probability", () => {
-  it("is that of the whole vocabulary, and stays finite for large logits", () => {
-    softmax(LOGITS, 1).forEach((probability, id) => {
-      expect(tokenLogProb(LOGITS, id)).toBeCloseTo(Math.log(probability), 12);
-    });
-    expect(tokenLogProb(Float32Array.of(3e38, 0), 0)).toBe(0);
+describe("the likeliest tokens", () => {
+  it("come in descending order, of equal ones the lower id first, and at most so many", () => {
+    const logits = Float32Array.of(0.5, 3, -2, 3, 7, 0.5, Number.NEGATIVE_INFINITY, 3);
+    expect([...topTokens(logits, 8)]).toEqual([4, 1, 3, 7, 0, 5, 2, 6]);
+    for (let count = 0; count <= 8; count++)
+      expect([...topTokens(logits, count)]).toEqual([4, 1, 3, 7, 0, 5, 2, 6].slice(0, count));
+    expect([...topTokens(logits, 20)]).toHaveLength(8);
+  });
+
+  it("are those that sorting gives, for many random rows", () => {
+    const random = createRandom(3);
+    for (let round = 0; round < 50; round++) {
+      const logits = Float32Array.from({ length: 40 }, () => Math.round(random.next() * 20));
+      const sorted = [...logits.keys()].sort((a, b) => logits[b] - logits[a] || a - b);
+      for (const count of [1, 3, 20]) expect([...topTokens(logits, count)]).toEqual(sorted.slice(0, count));
+    }
   });
 });

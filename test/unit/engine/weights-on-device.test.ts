@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { openCheckpoint } from "../../../shared/src/engine/checkpoint.ts";
 import type { GraphBuilder } from "../../../shared/src/engine/graph/builder.ts";
-import { logitsGraph, scoringGraph, trainingGraph } from "../../../shared/src/engine/graphs.ts";
+import { continuationGraph, logitsGraph, scoringGraph, trainingGraph } from "../../../shared/src/engine/graphs.ts";
 import { freshLoraBank } from "../../../shared/src/engine/lora-bank.ts";
 import type { ModelParts } from "../../../shared/src/engine/model-graph.ts";
 import { readSafetensors, writeSafetensors } from "../../../shared/src/formats/safetensors.ts";
@@ -29,7 +29,7 @@ const GRAPHS: [string, (parts: ModelParts) => GraphBuilder][] = [
   ["training", (parts) => trainingGraph(parts, { knowledge: "none", temperature: 1, chunks: 1, checkpointing: false })],
   ["scoring", (parts) => scoringGraph(parts, 4, 1)],
   ["logits", (parts) => logitsGraph(parts)],
-  ["generation", (parts) => logitsGraph(parts, true)],
+  ["generation", (parts) => continuationGraph(parts, new Set())],
 ];
 const WEIGHTS = checkpoint.architecture.weights.map(({ name }) => name).sort();
 

@@ -48,12 +48,18 @@ export function likeliestToken(logits: Float32Array): number {
   return best;
 }
 
-/** @returns the natural log-probability of a token, its sum taken in float64 */
-export function tokenLogProb(logits: Float32Array, id: number): number {
-  const largest = logits[likeliestToken(logits)];
-  let mass = 0;
-  for (let other = 0; other < logits.length; other++) mass += Math.exp(logits[other] - largest);
-  return logits[id] - largest - Math.log(mass);
+/** @returns the ids of the largest logits, descending by logit, ties by lower id; at most so many */
+export function topTokens(logits: Float32Array, count: number): Int32Array {
+  const kept = Math.min(count, logits.length);
+  const ids = new Int32Array(kept);
+  let found = 0;
+  for (let id = 0; id < logits.length; id++) {
+    if (found === kept && (kept === 0 || logits[id] <= logits[ids[kept - 1]])) continue;
+    let at = found < kept ? found++ : kept - 1;
+    for (; at > 0 && logits[ids[at - 1]] < logits[id]; at--) ids[at] = ids[at - 1];
+    ids[at] = id;
+  }
+  return ids;
 }
 
 /** @returns at most so many ids, ascending */

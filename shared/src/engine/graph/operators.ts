@@ -152,12 +152,12 @@ export function concat(graph: GraphBuilder, values: readonly Value[], axis: numb
 }
 
 /** Parts of these sizes along an axis, one after the other. */
-export function split(graph: GraphBuilder, a: Value, sizes: readonly number[], axis: number): Value[] {
-  const part = (size: number) => ({
+export function split(graph: GraphBuilder, a: Value, sizes: readonly Dimension[], axis: number): Value[] {
+  const part = (size: Dimension) => ({
     type: a.type,
     shape: a.shape.map((dimension, at) => (at === axis ? size : dimension)),
   });
-  return graph.applyMany("Split", [a, graph.list(sizes)], sizes.map(part), { axis });
+  return graph.applyMany("Split", [a, graph.shapeTensor(sizes)], sizes.map(part), { axis });
 }
 
 export function cast(graph: GraphBuilder, a: Value, type: ElementType): Value {

@@ -38,14 +38,22 @@ export const wholeText = (tokens: number): TextPart => ({ tokens, first: 0, slot
  * @returns [queries × K], or [keyValueHeads × queries × K] with slopes: query q of a group sees the kept tokens, of the new ones
  *   those up to q modulo tokens, and no more of them all than the window
  */
-export function maskValues(
+export function maskValues(spec: MaskSpec, shape: AttentionShape, part: TextPart): Float32Array {
+  const rows = (spec.slopes ? shape.heads : shape.heads / shape.keyValueHeads) * part.tokens;
+  const mask = new Float32Array(rows * (part.slots + part.tokens));
+  fillMask(mask, spec, shape, part);
+  return mask;
+}
+
+/** Writes what {@link maskValues} gives into zeros. */
+export function fillMask(
+  mask: Float32Array,
   { window, slopes }: MaskSpec,
   shape: AttentionShape,
   { tokens, first, slots }: TextPart,
-): Float32Array {
-  const rows = ((slopes ? shape.heads : shape.heads / shape.keyValueHeads) * tokens) | 0;
+): void {
+  const rows = (slopes ? shape.heads : shape.heads / shape.keyValueHeads) * tokens;
   const keys = slots + tokens;
-  const mask = new Float32Array(rows * keys);
   for (let row = 0; row < rows; row++) {
     const token = row % tokens;
     const begin = row * keys;
@@ -60,7 +68,6 @@ export function maskValues(
     mask.fill(HIDDEN, begin + first, begin + slots + Math.max(0, oldest - first));
     mask.fill(HIDDEN, begin + slots + token + 1, begin + keys);
   }
-  return mask;
 }
 
 /** Far below any score, and far enough from float32's end that adding a score stays finite. */

@@ -1,7 +1,7 @@
-import type { Value } from "../graph/builder.ts";
-import { add, batchedMatmul, reshape, transpose } from "../graph/operators.ts";
+import type { GraphBuilder, Value } from "../graph/builder.ts";
+import { add, batchedMatmul, concat, reshape, split, transpose } from "../graph/operators.ts";
 import { type AttentionShape, queriesDimension } from "./attention-mask.ts";
-import type { LayerContext } from "./layer-context.ts";
+import type { KeysAndValues, LayerContext } from "./layer-context.ts";
 import { type RotaryTables, rotary } from "./rotary.ts";
 import { softcapped } from "./softcap.ts";
 
@@ -39,11 +39,20 @@ export function attention(
     transpose(graph, reshape(graph, x, ["batch", "tokens", count, headSize]), [0, 2, 1, 3]);
   const queries = queriesDimension(options);
   const grouped = reshape(graph, turn(byHead(query, heads)), ["batch", keyValueHeads, queries, headSize]);
-  const seen = model.withKept(options.layer, turn(byHead(key, keyValueHeads)), byHead(value, keyValueHeads));
-  const scores = batchedMatmul(graph, grouped, seen.keys, { transposeB: true, scale });
+  const fresh = { keys: turn(byHead(key, keyValueHeads)), values: byHead(value, keyValueHeads) };
+  const kept = model.keep(options.layer, fresh);
+  const scoresOf = (keys: Value) => batchedMatmul(graph, grouped, keys, { transposeB: true, scale });
+  // what is kept is read where it lies: joined with the new it would have to be copied
+  const scores = kept ? concat(graph, [scoresOf(kept.keys), scoresOf(fresh.keys)], 3, "keys") : scoresOf(fresh.keys);
   const masked = add(graph, softcap === null ? scores : softcapped(graph, scores, softcap), options.mask);
   const weights = graph.apply("Softmax", [masked], { shape: masked.shape }, { axis: -1 });
-  const mixed = batchedMatmul(graph, weights, seen.values);
+  const mixed = kept ? mixBoth(graph, weights, kept, fresh) : batchedMatmul(graph, weights, fresh.values);
   const byToken = transpose(graph, reshape(graph, mixed, ["batch", heads, "tokens", headSize]), [0, 2, 1, 3]);
   return reshape(graph, byToken, ["rows", heads * headSize]);
+}
+
+/** @param weights - [batch, keyValueHeads, queries, slots + tokens] */
+function mixBoth(graph: GraphBuilder, weights: Value, kept: KeysAndValues, fresh: KeysAndValues): Value {
+  const [ofKept, ofFresh] = split(graph, weights, ["slots", "tokens"], 3);
+  return add(graph, batchedMatmul(graph, ofKept, kept.values), batchedMatmul(graph, ofFresh, fresh.values));
 }

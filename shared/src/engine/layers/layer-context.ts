@@ -12,6 +12,11 @@ export interface LinearSpec {
   layout: "out-in" | "in-out";
 }
 
+export interface KeysAndValues {
+  keys: Value;
+  values: Value;
+}
+
 /** A graph in which a model is being written: its inputs, and where its layers take their tensors from. */
 export interface LayerContext {
   readonly graph: GraphBuilder;
@@ -23,10 +28,10 @@ export interface LayerContext {
   /** @param x - [rows, in] @returns [rows, out], with LoRA where the layer is adapted */
   linear(x: Value, spec: LinearSpec): Value;
   /**
-   * What a block's queries look at: in generation the keys and values of the text so far come before the new ones.
+   * In generation: hands a block's new keys and values to whoever keeps them. Else nothing is kept: texts are whole.
    * @param layer - the block's index
-   * @param keys - [batch, keyValueHeads, tokens, headSize], turned by their positions, and values likewise
-   * @returns [batch, keyValueHeads, tokens, headSize] each, or "keys" for "tokens" in generation
+   * @param fresh - [batch, keyValueHeads, tokens, headSize] each, keys turned by their positions
+   * @returns those of the texts so far, [batch, keyValueHeads, slots, headSize] each, which queries look at before the new ones
    */
-  withKept(layer: number, keys: Value, values: Value): { keys: Value; values: Value };
+  keep(layer: number, fresh: KeysAndValues): KeysAndValues | null;
 }

@@ -1,5 +1,5 @@
 import type { GraphBuilder, Value } from "../graph/builder.ts";
-import { gemm, where } from "../graph/operators.ts";
+import { gemm, multiply, where } from "../graph/operators.ts";
 
 /** A low-rank addition to a linear layer (Hu et al., "LoRA", 2021): x → scale·x·Aᵀ·Bᵀ, scale = α / rank. */
 export interface LoraPair {
@@ -20,19 +20,36 @@ export interface LoraMask {
   probability: number;
 }
 
+/**
+ * The pairs of several adapters, one below the other: R is the sum of their ranks. Each row uses its own adapter alone, since
+ * its scales are 0 in the others' ranks.
+ */
+export interface LoraStack {
+  /** A: [R, in] */
+  down: Value;
+  /** Bᵀ: [R, out] */
+  up: Value;
+  /** [rows, R]: α / rank of the row's adapter, and 0 */
+  scales: Value;
+}
+
 export interface LinearLayer {
   /** [out, in] where transposed, as in torch.nn.Linear; else [in, out] */
   weight: Value;
   transposed: boolean;
   /** [out] */
   bias: Value | null;
-  lora: LoraPair | null;
+  lora: LoraPair | LoraStack | null;
 }
 
-/** x [rows, in] → x·Wᵀ + b, with a LoRA pair plus scale·x·Aᵀ·Bᵀ: [rows, out]. */
+/** x [rows, in] → x·Wᵀ + b, with LoRA plus scale·x·Aᵀ·Bᵀ: [rows, out]. */
 export function linearWithLora(graph: GraphBuilder, x: Value, { weight, transposed, bias, lora }: LinearLayer): Value {
   const y = gemm(graph, x, weight, { transposeB: transposed, ...(bias ? { c: bias } : {}) });
   if (!lora) return y;
+  if ("scales" in lora) {
+    const low = multiply(graph, gemm(graph, x, lora.down, { transposeB: true }), lora.scales);
+    return gemm(graph, low, lora.up, { c: y });
+  }
   const { down, up, dropout } = lora;
   const seen = dropout ? where(graph, dropout.kept, x, graph.scalar(0)) : x;
   const low = gemm(graph, seen, down, { transposeB: true });

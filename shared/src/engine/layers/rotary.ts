@@ -12,8 +12,10 @@ export function rotaryFrequencies(dimensions: number, theta: number): number[] {
   return Array.from({ length: dimensions / 2 }, (_, index) => theta ** ((-2 * index) / dimensions));
 }
 
-/** Cosines and sines of every position's angles, [tokens, dimensions / 2] each. */
+/** Cosines and sines of angles, [angles, dimensions / 2] each, and where in them the tokens' stand. */
 export interface RotaryTables {
+  /** int64: [1] the first token's, in every text; or [batch, tokens] */
+  positions: Value;
   cosines: Value;
   sines: Value;
 }
@@ -23,23 +25,21 @@ export interface RotaryTables {
  * Where the tables have fewer frequencies than half a head, its last coordinates stay as they are.
  */
 export function rotary(graph: GraphBuilder, x: Value, tables: RotaryTables): Value {
-  const firstPosition = graph.list([0]);
   const turned = 2 * (tables.cosines.shape[1] as number);
   const partial: Attributes =
     turned < (x.shape[3] as number) ? { rotary_embedding_dim: turned, num_heads: x.shape[1] as number } : {};
   return graph.apply(
     "RotaryEmbedding",
-    [x, firstPosition, tables.cosines, tables.sines],
+    [x, tables.positions, tables.cosines, tables.sines],
     { shape: x.shape },
     { interleaved: 0, ...partial },
     MICROSOFT,
   );
 }
 
-/** @returns [tokens × frequencies] cosines and sines of the positions from `first` on, row by row */
+/** @returns [tokens × frequencies] cosines and sines of the positions from 0 on, row by row */
 export function rotaryAngles(
   { frequencies }: RotarySpec,
-  first: number,
   tokens: number,
 ): { cosines: Float32Array; sines: Float32Array } {
   const half = frequencies.length;
@@ -47,7 +47,7 @@ export function rotaryAngles(
   const sines = new Float32Array(tokens * half);
   for (let token = 0; token < tokens; token++)
     for (let index = 0; index < half; index++) {
-      const angle = (first + token) * frequencies[index];
+      const angle = token * frequencies[index];
       cosines[token * half + index] = Math.cos(angle);
       sines[token * half + index] = Math.sin(angle);
     }

@@ -4,13 +4,19 @@ import {
   type InferenceChoice,
   type InferenceSettings,
   inferenceSettings,
+  VLLM_WITHOUT_LORA,
 } from "@fedmkt/shared/contracts/inference-settings.ts";
 import { endpointCost } from "@fedmkt/shared/core/cost/endpoint-cost.ts";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
+import { parseWholeJson } from "@fedmkt/shared/formats/whole-json.ts";
+import { MAX_CONFIG_BYTES } from "@fedmkt/shared/use-cases/party-tokenizer.ts";
 import type { ArgsDef } from "citty";
 import type { CommandContext } from "../command.ts";
 import type { CdkContext } from "./cdk-program.ts";
 import type { Cloud } from "./cloud.ts";
+
+/** Hugging Face's have lists of settings in objects. */
+const MAX_CONFIG_DEPTH = 32;
 
 /** What Fargate's tasks are priced as. */
 const FARGATE = "fargate-4vcpu-16gb";
@@ -72,10 +78,20 @@ export function readEndpoint({ args }: Pick<CommandContext, "args">, cloud: Clou
 }
 
 /** The endpoint that a load balancer would never find ready: a model that is not there is told now, not after half an hour. */
-export async function requireModel({ settings: { model } }: EndpointToDeploy, { objects }: Cloud): Promise<void> {
+export async function requireModel(
+  { settings: { model, service } }: EndpointToDeploy,
+  { objects }: Cloud,
+): Promise<void> {
   const key = `${model.prefix}/config.json`;
-  if ((await objects.head(model.bucket, key)) !== null) return;
-  throw refused("model", "a model's folder with its config.json", model.location);
+  if ((await objects.head(model.bucket, key)) === null)
+    throw refused("model", "a model's folder with its config.json", model.location);
+  const config = await objects.get(model.bucket, key, MAX_CONFIG_BYTES);
+  const parsed = parseWholeJson(config, MAX_CONFIG_DEPTH, (reason) =>
+    refused("model", `a config.json that can be read (${reason})`, model.location),
+  );
+  const { model_type: type } = Object(parsed) as { model_type?: unknown };
+  if (service === "gpu" && VLLM_WITHOUT_LORA.includes(String(type)))
+    throw refused("service", `cpu: vLLM has no LoRA for ${type} models, which the engine has`, service);
 }
 
 /** In one line. */

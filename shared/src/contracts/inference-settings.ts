@@ -56,6 +56,9 @@ export interface InferenceChoice {
  */
 export const VLLM_IMAGE = "vllm/vllm-openai:v0.27.1";
 
+/** Of the architectures that runs train, those that vLLM serves without adapters alone (no `SupportsLoRA` in its model). */
+export const VLLM_WITHOUT_LORA: readonly string[] = ["gpt2", "bloom", "gpt_neox"];
+
 /** What vLLM's `--max-lora-rank` takes (its `LoRAConfig.max_lora_rank`, a closed set). */
 export const VLLM_RANKS = [1, 8, 16, 32, 64, 128, 256, 320, 512] as const;
 

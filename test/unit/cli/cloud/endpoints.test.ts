@@ -18,6 +18,7 @@ describe("inference endpoints of a deployment", () => {
       ...options,
     });
   const commands = () => programs.map(({ args }) => args.slice(1, -2).join(" "));
+  const configOf = (modelType: string) => new TextEncoder().encode(JSON.stringify({ model_type: modelType }));
   const model = () => `s3://${cloud.bucket("public")}/models/smollm2`;
   const certificate = (region = "eu-central-1") =>
     `arn:aws:acm:${region}:111122223333:certificate/0f3c0f3c-0f3c-0f3c-0f3c-0f3c0f3c0f3c`;
@@ -28,7 +29,7 @@ describe("inference endpoints of a deployment", () => {
     cloud = new FakeCloud();
     cloud.addStack("CDKToolkit");
     programs = [];
-    await cloud.objects.put(cloud.bucket("public"), "models/smollm2/config.json", new Uint8Array([1]));
+    await cloud.objects.put(cloud.bucket("public"), "models/smollm2/config.json", configOf("llama"));
   });
   afterEach(() => remove(folder));
 
@@ -96,6 +97,16 @@ describe("inference endpoints of a deployment", () => {
     const { exitCode, stderr } = await call([...argv(), "--yes"]);
     expect([exitCode, programs]).toEqual([2, []]);
     expect(stderr).toContain(`InvalidInputError (INFERENCE_INVALID): ${message}`);
+  });
+
+  it("with adapters of a kind of model that vLLM has none for are sent to the engine", async () => {
+    await cloud.objects.put(cloud.bucket("public"), "models/smollm2/config.json", configOf("gpt2"));
+    const { exitCode, stderr } = await call([...wanted(), "--yes"]);
+    expect([exitCode, stderr]).toEqual([
+      2,
+      expect.stringContaining("--inference-service: expected cpu: vLLM has no LoRA for gpt2 models"),
+    ]);
+    expect((await call([...wanted(), "--inference-service", "cpu", "--yes"])).exitCode).toBe(0);
   });
 
   describe("are taken away", () => {

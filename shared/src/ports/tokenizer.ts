@@ -11,9 +11,14 @@ export interface Tokenizer {
    *   the token is read, ascending; startEnd: the end before the first token, 0, or −1 where the tokenizer first writes a
    *   space that is not in the text (SentencePiece's prefix), so that "nothing read" and "only the added space read" differ.
    * @param marks - texts that are read as special tokens where the tokenizer has such; it reads none in a text unless told
+   * @param most - reading may end once there are more tokens than so many, which then are the text's first; all are read unless given
    * @throws InvalidInputError `UNREPRESENTABLE_TEXT` where the tokens cannot be laid over the text
    */
-  encode(text: string, marks?: readonly string[]): { ids: Int32Array; ends: Int32Array; startEnd: -1 | 0 };
+  encode(
+    text: string,
+    marks?: readonly string[],
+    most?: number,
+  ): { ids: Int32Array; ends: Int32Array; startEnd: -1 | 0 };
   decode(ids: ArrayLike<number>): string;
 }
 

@@ -103,10 +103,16 @@ export async function* continueTokens(
 
 /**
  * @param marks - special tokens that may stand in the prompt
+ * @param most - reading may end once there are more tokens than so many
  * @returns the prompt's tokens after the opening one
  * @throws InvalidInputError `TOKENIZER_WITHOUT_BOS`; the tokenizer's own
  */
-export function promptTokens(tokenizer: Tokenizer, prompt: string, marks?: readonly string[]): Int32Array {
+export function promptTokens(
+  tokenizer: Tokenizer,
+  prompt: string,
+  marks?: readonly string[],
+  most?: number,
+): Int32Array {
   const { bos, eos } = tokenizer.vocabulary.roles;
   const opening = bos ?? eos;
   if (opening === null)
@@ -114,7 +120,7 @@ export function promptTokens(tokenizer: Tokenizer, prompt: string, marks?: reado
       "TOKENIZER_WITHOUT_BOS",
       "the prompt: the tokenizer has neither a BOS nor an EOS token to begin with; name one in config.json (bos_token_id)",
     );
-  const { ids } = tokenizer.encode(prompt, marks);
+  const { ids } = tokenizer.encode(prompt, marks, most);
   const opened = new Int32Array(1 + ids.length);
   opened[0] = opening;
   opened.set(ids, 1);

@@ -2,9 +2,11 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, it } from "@jest/globals";
 import { openTemplate } from "../../../shared/src/adapters/templates/open-template.ts";
+import type { ChatRequest } from "../../../shared/src/contracts/openai/chat.ts";
 import { encodeSample } from "../../../shared/src/core/alignment/encode-sample.ts";
 import type { ChatMessage } from "../../../shared/src/core/tasks/write-chat.ts";
 import { openChatTemplate, readChatRows } from "../../../shared/src/use-cases/chat-rows.ts";
+import { readChatPrompt } from "../../../shared/src/use-cases/serving/asked-prompt.ts";
 import { material } from "../../support/material.ts";
 import { openMaterialTokenizer } from "../../support/open-material-tokenizer.ts";
 
@@ -103,6 +105,17 @@ describe("a chat template", () => {
       };
       // transformers writes a newline after the last message's end, which is EOS
       expect([...encodeSample(sample, tokenizer, 8192).ids]).toEqual(one.wholeIds!.slice(0, -1));
+    },
+  );
+
+  itWithTokenizer.each(cases.filter(({ beforeIds }) => beforeIds !== undefined))(
+    "of its own model has the endpoint answer the tokens that transformers gives $messages",
+    async (one) => {
+      const tokenizer = openMaterialTokenizer("smollm2", { bos_token_id: 1, eos_token_id: 2 });
+      const template = await open(one.template);
+      const messages = one.messages.slice(0, -1) as ChatRequest["messages"];
+      const reader = { tokenizer, template, contextTokens: 8192, longestToken: 128 };
+      expect([...readChatPrompt(reader, { model: "smollm2", messages }).tokens]).toEqual(one.beforeIds);
     },
   );
 });

@@ -66,7 +66,7 @@ export function openTokenizer(tokenizerJson: Uint8Array, configJson: Uint8Array,
   return {
     hash: sha256(tokenizerJson),
     vocabulary,
-    encode(text, marks = []) {
+    encode(text, marks = [], most = Number.POSITIVE_INFINITY) {
       if (!text.isWellFormed())
         throw unrepresentable(what, 0, "expected well-formed Unicode, got half a surrogate pair");
       const placer = new TokenPlacer(text, preTokenizer.rewrites);
@@ -84,6 +84,7 @@ export function openTokenizer(tokenizerJson: Uint8Array, configJson: Uint8Array,
           const whole = part.from === 0 && part.to === normalized.text.length;
           const words = whole ? normalized.text : normalized.text.slice(part.from, part.to);
           for (const piece of preTokenizer.split(words, section.from + part.from === 0)) {
+            if (placer.count > most) break;
             piece.from += part.from;
             placer.place(piece, writeWord(piece.text), normalized, section.from);
           }

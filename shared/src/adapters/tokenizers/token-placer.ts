@@ -30,6 +30,11 @@ export class TokenPlacer {
     this.#byteOfUnit = this.#bytes === text.length ? null : byteOffsets(text);
   }
 
+  /** How many tokens there are. */
+  get count(): number {
+    return this.#ids.length;
+  }
+
   /** @param to - the unit of the normalised text at which the added token ends */
   placeAdded(id: number, normalized: MappedText, offset: number, to: number): void {
     this.#push(id, this.#byteAt(offset + endOf(normalized, to)));

@@ -7,6 +7,11 @@ import { quote } from "../../formats/quote.ts";
 import type { Tokenizer } from "../../ports/tokenizer.ts";
 import { dropsOpeningSpace, promptTokens } from "../generate-text.ts";
 
+/** A word this long is none: 32,768 characters without an end take half a second to read. */
+const LONG_RUN = 1024;
+const MOST_IN_LONG_RUNS = 32_768;
+const RUNS = /\p{L}+|\s+|[^\p{L}\s]+/gu;
+
 /** A prompt in the model's tokens. */
 export interface AskedPrompt {
   /** [T] */
@@ -49,6 +54,7 @@ export function readChatPrompt(reader: PromptReader, { messages }: ChatRequest):
   if ("refusal" in written) throw refuse("CHAT_REFUSED", written.refusal);
   const { prompt, marks } = written;
   refuseLong(reader, prompt.length, "messages");
+  refuseEndless(prompt, "messages");
   return asked(reader, "messages", {
     tokens: tokensOf(reader, prompt, "messages", marks),
     text: prompt,
@@ -73,6 +79,7 @@ export function readCompletionPrompts(reader: PromptReader, { prompt }: Completi
 
 function readText(reader: PromptReader, text: string, param: string): AskedPrompt {
   refuseLong(reader, text.length, param);
+  refuseEndless(text, param);
   const tokens = tokensOf(reader, text, param);
   return asked(reader, param, { tokens, text, dropsSpace: text === "" && dropsOpeningSpace(reader.tokenizer) });
 }
@@ -90,9 +97,14 @@ function readTokens(reader: PromptReader, ids: readonly number[], param: string)
   return asked(reader, param, { tokens, text: reader.tokenizer.decode(tokens), dropsSpace: false });
 }
 
-function tokensOf({ tokenizer }: PromptReader, text: string, param: string, marks?: readonly string[]): Int32Array {
+function tokensOf(
+  { tokenizer, contextTokens }: PromptReader,
+  text: string,
+  param: string,
+  marks?: readonly string[],
+): Int32Array {
   try {
-    return promptTokens(tokenizer, text, marks);
+    return promptTokens(tokenizer, text, marks, contextTokens);
   } catch (error) {
     if (!(error instanceof InvalidInputError) || error.code !== "UNREPRESENTABLE_TEXT") throw error;
     throw new RefusedRequest("INVALID_VALUE", `${param}: ${error.message}`, { param }, { cause: error });
@@ -105,9 +117,24 @@ function refuseLong({ contextTokens, longestToken }: PromptReader, length: numbe
   if (least > contextTokens) throw contextExceeded(contextTokens, `at least ${least}`, param);
 }
 
+/** What is written without an end takes far longer to read than words do, and holds up everybody else. */
+function refuseEndless(text: string, param: string): void {
+  let endless = 0;
+  for (const [run] of text.matchAll(RUNS)) if (run.length > LONG_RUN) endless += run.length;
+  if (endless > MOST_IN_LONG_RUNS)
+    throw new RefusedRequest(
+      "INVALID_VALUE",
+      `${param}: expected at most ${MOST_IN_LONG_RUNS} characters in words, spaces or signs that go on for more than ${LONG_RUN}, got ${endless}`,
+      { param },
+    );
+}
+
 function asked({ contextTokens }: PromptReader, param: string, prompt: AskedPrompt): AskedPrompt {
   // the answer's first token has to fit, too
-  if (prompt.tokens.length >= contextTokens) throw contextExceeded(contextTokens, `${prompt.tokens.length}`, param);
+  const { length } = prompt.tokens;
+  // of a text that is too long no more is read than that it is
+  if (length > contextTokens) throw contextExceeded(contextTokens, `at least ${length}`, param);
+  if (length === contextTokens) throw contextExceeded(contextTokens, `${length}`, param);
   return prompt;
 }
 

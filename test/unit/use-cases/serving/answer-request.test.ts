@@ -144,7 +144,7 @@ describe("a chat's answer", () => {
       "more than the model can read",
       { messages: [{ role: "user", content: "x".repeat(60) }] },
       "CONTEXT_LENGTH_EXCEEDED",
-      /^This model's maximum context length is 64 tokens. However, your messages resulted in 76 tokens/,
+      /^This model's maximum context length is 64 tokens. However, your messages resulted in at least 7\d tokens/,
     ],
     ["half a character", { messages: [{ role: "user", content: "\ud83e" }] }, "INVALID_VALUE", /half a surrogate pair/],
   ] as [string, Partial<ChatRequest>, string, RegExp][])("is refused for %s", async (_, body, code, message) => {
@@ -176,6 +176,41 @@ describe("a chat's answer", () => {
       message: expect.stringContaining("resulted in at least 65 tokens"),
     });
     expect(read).toBe(0);
+  });
+});
+
+describe("a prompt", () => {
+  it("is read no further than it fits", async () => {
+    const lengths: number[] = [];
+    const counting = {
+      ...tokenizer,
+      encode: (...given: Parameters<typeof tokenizer.encode>) => {
+        const encoded = tokenizer.encode(...given);
+        lengths.push(encoded.ids.length);
+        return encoded;
+      },
+    };
+    const model = open(says("x"), { tokenizer: counting });
+    const words = "x y ".repeat(100);
+    await expect(completionChunks(model, { prompt: words })).rejects.toMatchObject({ code: "CONTEXT_LENGTH_EXCEEDED" });
+    expect(lengths).toHaveLength(1);
+    expect(lengths[0]).toBeLessThan(70);
+  });
+
+  it.each(["x", " ", "7", "字"])("is refused where %j goes on without an end", async (character) => {
+    const model = () => open(scriptedModel(() => [end], 200_000));
+    const endless = { code: "INVALID_VALUE", message: expect.stringContaining("got 32769") };
+    const run = (length: number) => character.repeat(length);
+    await expect(completionChunks(model(), { prompt: run(32_769) })).rejects.toMatchObject({
+      ...endless,
+      param: "prompt",
+    });
+    const other = /[x字]/u.test(character) ? "." : "x";
+    const messages = [{ role: "user" as const, content: `${other}${run(32_769)}${other}` }];
+    await expect(chatChunks(model(), { messages })).rejects.toMatchObject({ ...endless, param: "messages" });
+    await expect(completionChunks(model(), { prompt: run(32_768) })).resolves.toHaveLength(2);
+    const words = Array.from({ length: 33 }, () => run(1024)).join(other);
+    await expect(completionChunks(model(), { prompt: words })).resolves.toHaveLength(2);
   });
 });
 

@@ -144,7 +144,7 @@ describe("a chat's answer", () => {
       "more than the model can read",
       { messages: [{ role: "user", content: "x".repeat(60) }] },
       "CONTEXT_LENGTH_EXCEEDED",
-      /^This model's maximum context length is 64 tokens. However, your messages resulted in at least 7\d tokens/,
+      /^This model's maximum context length is 64 tokens. However, your messages resulted in at least 6\d tokens/,
     ],
     ["half a character", { messages: [{ role: "user", content: "\ud83e" }] }, "INVALID_VALUE", /half a surrogate pair/],
   ] as [string, Partial<ChatRequest>, string, RegExp][])("is refused for %s", async (_, body, code, message) => {

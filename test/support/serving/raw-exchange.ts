@@ -9,19 +9,22 @@ export interface RawExchange {
   withinMs?: number;
   /** cuts the connection after the last byte, without reading */
   cuts?: boolean;
+  /** false: what comes back is left where it is, until this side cuts the connection */
+  reads?: boolean;
 }
 
 /** Bytes over a bare connection, and all that comes back until the other side ends it. */
 export function exchangeRaw(
   url: string,
-  { send, pauseMs = 0, withinMs = 3000, cuts = false }: RawExchange,
+  { send, pauseMs = 0, withinMs = 3000, cuts = false, reads = true }: RawExchange,
 ): Promise<string> {
   const { hostname, port } = new URL(url);
   const { promise, resolve } = Promise.withResolvers<string>();
   const received: Buffer[] = [];
   const socket: Socket = connect(Number(port), hostname);
   const timer = setTimeout(() => socket.destroy(), withinMs);
-  socket.on("data", (bytes) => received.push(bytes));
+  if (reads) socket.on("data", (bytes) => received.push(bytes));
+  else socket.pause();
   // a reset is an end like any other
   socket.on("error", () => {});
   socket.on("end", () => socket.end());

@@ -8,8 +8,7 @@ export interface ServedProcess {
   child: ChildProcess;
   /** what it wrote to standard error so far */
   said(): string;
-  /** a request with its key */
-  ask(path: string, body?: object): Promise<Response>;
+  ask(path: string, body: object | undefined, key: string): Promise<Response>;
   ended: Promise<{ exitCode: number | null; signal: NodeJS.Signals | null; stdout: string }>;
 }
 
@@ -38,13 +37,10 @@ export async function serveInProcess(
   const { ok, data, error } = JSON.parse(said);
   if (!ok) throw new Error(`${error.code}: ${error.message}`);
   const serving = data as ServedProcess["serving"];
-  const ask = (path: string, body?: object) =>
+  const ask = (path: string, body: object | undefined, key: string) =>
     fetch(`${serving.url}${path}`, {
       ...(body !== undefined && { method: "POST", body: JSON.stringify(body) }),
-      headers: {
-        authorization: `Bearer ${serving.key}`,
-        ...(body !== undefined && { "content-type": "application/json" }),
-      },
+      headers: { authorization: `Bearer ${key}`, ...(body !== undefined && { "content-type": "application/json" }) },
     });
   return { serving, child, said: () => stderr, ask, ended };
 }

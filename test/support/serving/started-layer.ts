@@ -104,6 +104,9 @@ const KEYS = holdKeys({
   keys: [keyEntry(KEY, { id: "somebody" }), keyEntry(ADMIN_KEY, { id: "operator", admin: true })],
 });
 
+/** So short that an attack by slowness ends within a test. */
+export const HOSTILE_LIMITS = { headersMs: 1000, requestMs: 2000, checkMs: 100, stallMs: 300, connections: 256 };
+
 export interface StartedLayer extends HttpLayer {
   inference: ScriptedInference;
   names: FixedNames;

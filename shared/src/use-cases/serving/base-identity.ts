@@ -28,14 +28,18 @@ export async function identifyBase(
   };
 }
 
-/** @returns an error to tell, with both hashes of all that differs; null where an adapter of this base fits */
+/** @returns an error to tell, with both hashes' beginnings of all that differs; null where an adapter of this base fits */
 export function differsFromBase(entry: RegistryEntry, served: BaseIdentity): InvalidInputError | null {
   const differing = FILES.filter(([field]) => entry.base[field] !== served[field]).map(
-    ([field, file]) => `${file} (SHA-256 ${served[field]} here, ${entry.base[field]} there)`,
+    ([field, file]) => `${file} (SHA-256 ${begin(served[field])} here, ${begin(entry.base[field])} there)`,
   );
   if (differing.length === 0) return null;
   return new InvalidInputError(
     BASE_DIFFERS,
     `${entry.party}@${entry.run}: expected an adapter of the model that is served, got one of ${entry.base.name}, which differs in ${differing.join(", ")}`,
   );
+}
+
+function begin(hash: string): string {
+  return hash.slice(0, 12);
 }

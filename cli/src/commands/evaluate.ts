@@ -26,7 +26,7 @@ import {
   readWhole,
   SAMPLE_ARGUMENT,
 } from "../model/model-arguments.ts";
-import { readQuestions, readScoredSamples } from "../model/read-local-data.ts";
+import { readPrompts, readQuestions, readScoredSamples } from "../model/read-local-data.ts";
 import { readOnly, requireModelFolder, withLocalModel } from "../model/with-local-model.ts";
 import { showTask } from "../progress/show-task.ts";
 
@@ -134,10 +134,9 @@ async function readTask(context: CommandContext, model: string): Promise<Evaluat
     const questions = (await readQuestions(context, data, sampleBytes)).slice(0, limit);
     return (open, report) => evaluateChoices(open, questions, batchSize, report);
   }
-  const samples = (await readScoredSamples(context, data, model, sampleBytes)).slice(0, limit);
-  if (args.task !== "generation")
-    return (open, report) => evaluateTexts(open, samples, batchSize, report, { tokenAccuracy });
-  if (samples[0].kind === "text")
-    throw new InvalidInputError("NOT_A_PROMPT", `${data}: expected prompts with their completions, got texts`);
-  return (open, report) => evaluateGeneration(open, samples, { ...GREEDY, ...length }, report);
+  const read = args.task === "generation" ? readPrompts : readScoredSamples;
+  const samples = (await read(context, data, model, sampleBytes)).slice(0, limit);
+  if (args.task === "generation")
+    return (open, report) => evaluateGeneration(open, samples, { ...GREEDY, ...length }, report);
+  return (open, report) => evaluateTexts(open, samples, batchSize, report, { tokenAccuracy });
 }

@@ -6,6 +6,7 @@ import { sha256 } from "@fedmkt/shared/formats/sha256.ts";
 import { MAX_CONFIG_BYTES, MAX_TOKENIZER_BYTES } from "@fedmkt/shared/use-cases/party-tokenizer.ts";
 import {
   readHeldOutSet,
+  readPromptSet,
   readQuestionSet,
   readSampleSet,
   type SampleLimits,
@@ -46,6 +47,17 @@ export async function readScoredSamples(
 ): Promise<Sample[]> {
   const limits = sampleBytes ?? (await limitsOf(model));
   return readHeldOutSet(LOCAL_FILES, dataSettings(context, shown), limits, "data");
+}
+
+/** Prompts to be answered, with all that a right answer may be; otherwise as {@link readScoredSamples}. @throws InvalidInputError `NOT_A_PROMPT` */
+export async function readPrompts(
+  context: Pick<CommandContext, "args" | "io">,
+  shown: string,
+  model: string,
+  sampleBytes: number | undefined,
+): Promise<Sample[]> {
+  const limits = sampleBytes ?? (await limitsOf(model));
+  return readPromptSet(LOCAL_FILES, dataSettings(context, shown), limits, "data");
 }
 
 /** Multiple-choice questions, limited by the model's context unless a limit is given. */

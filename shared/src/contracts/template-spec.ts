@@ -11,16 +11,23 @@ export const ownTemplate = z
   .strictObject({
     prompt: jinja.describe("what is read"),
     completion: jinja.optional().describe("what is learned and scored, as it follows the prompt"),
+    references: jinja
+      .optional()
+      .describe(
+        "beside completion: one {{ expression }} that is a text or a list of texts, each as right; what is generated is scored by the best",
+      ),
     choices: jinjaList
       .optional()
       .describe("instead of completion: a text for each choice, or one {{ expression }} that is their list"),
     labels: jinjaList.optional().describe("what correct may call the choices, in their order"),
     correct: jinja.optional().describe("the right choice: its index from 0, its label, or its text"),
   })
-  .superRefine(({ completion, choices, labels, correct }, context) => {
+  .superRefine(({ completion, references, choices, labels, correct }, context) => {
     const issue = (key: string, message: string) => context.addIssue({ code: "custom", path: [key], message });
     if ((completion === undefined) === (choices === undefined))
       issue("completion", "expected one of completion and choices");
+    if (completion === undefined && references !== undefined)
+      issue("references", "expected completion, beside which they are right");
     if ((choices === undefined) !== (correct === undefined))
       issue("correct", "expected choices and correct together, or neither");
     if (choices === undefined && labels !== undefined) issue("labels", "expected choices, which labels name");

@@ -1,4 +1,5 @@
 import { InvalidInputError } from "../core/errors.ts";
+import { placeInFile } from "../core/samples/place-in-file.ts";
 import { describeValue } from "./describe-value.ts";
 import { readJsonLines } from "./jsonl.ts";
 import { parseWholeJson } from "./whole-json.ts";
@@ -25,7 +26,7 @@ export interface RawRow {
  */
 export function* readRawRows(bytes: Uint8Array, name: string, rows: readonly string[]): Generator<RawRow> {
   if (name.endsWith(".jsonl")) {
-    for (const { line, value } of readJsonLines(bytes, name)) yield rowOf(value, line, `${name}, line ${line}`, {});
+    for (const { line, value } of readJsonLines(bytes, name)) yield rowOf(value, line, placeInFile(name, line), {});
     return;
   }
   const refuse = (reason: string) => new InvalidInputError("DATASET_INVALID", `${name}: ${reason}`);
@@ -34,7 +35,7 @@ export function* readRawRows(bytes: Uint8Array, name: string, rows: readonly str
     throw refuse(`expected a .json file of at most ${MAX_JSON_BYTES} bytes, got ${bytes.length}; .jsonl may be longer`);
   const value = parseWholeJson(bytes, MAX_DEPTH, refuse);
   const [list, shared] = listOf(value, rows, refuse);
-  for (const [index, row] of list.entries()) yield rowOf(row, index + 1, `${name}, row ${index + 1}`, shared);
+  for (const [index, row] of list.entries()) yield rowOf(row, index + 1, placeInFile(name, index + 1), shared);
 }
 
 function rowOf(value: unknown, line: number, place: string, shared: Readonly<Record<string, unknown>>): RawRow {

@@ -13,9 +13,10 @@ export function hashSample(bytes: Uint8Array): Uint8Array {
 /** Samples as canonical JSON Lines: the same samples are always the same bytes, so that their hash names the set. */
 export function writeSamples(samples: readonly Sample[]): Uint8Array {
   return writeJsonLines(
-    samples.map(({ id, kind, line, prompt, answer, marks }) => ({
+    samples.map(({ id, kind, line, prompt, answer, marks, references }) => ({
       ...{ id: formatSampleId(id), kind, line, prompt, answer },
       ...(marks !== undefined && { marks }),
+      ...(references !== undefined && { references }),
     })),
   );
 }
@@ -29,8 +30,8 @@ export function readSamples(bytes: Uint8Array, what: string): Sample[] {
   const seen = new Set<string>();
   return Array.from(readJsonLines(bytes, what), ({ line: at, value }) => {
     const place = `${what}, line ${at}`;
-    const keys = ["id", "kind", "line", "prompt", "answer", ...(hasMarks(value) ? ["marks"] : [])];
-    const { id, kind, line, prompt, answer, marks } = checkKeys(value, keys, place);
+    const keys = ["id", "kind", "line", "prompt", "answer", ...OPTIONAL.filter((key) => hasKey(value, key))];
+    const { id, kind, line, prompt, answer, marks, references } = checkKeys(value, keys, place);
     if (kind !== "text" && kind !== "completion") throw invalid(place, 'kind: expected "text" or "completion"', kind);
     if (typeof prompt !== "string" || !prompt.isWellFormed() || (kind === "text" && prompt !== ""))
       throw invalid(place, `prompt: expected ${kind === "text" ? "no text" : "text"}`, prompt);
@@ -43,18 +44,23 @@ export function readSamples(bytes: Uint8Array, what: string): Sample[] {
     if (seen.has(id as string)) throw invalid(place, "id: expected each sample once", id);
     seen.add(id as string);
     const sample: Sample = { id: expected, prompt, answer, kind, line: line as number };
-    if (marks === undefined) return sample;
-    if (!isMarks(marks)) throw invalid(place, "marks: expected a list of texts that are not empty", marks);
-    return { ...sample, marks };
+    for (const [key, texts] of Object.entries({ marks, references })) {
+      if (texts === undefined) continue;
+      if (!isTexts(texts)) throw invalid(place, `${key}: expected a list of texts that are not empty`, texts);
+      Object.assign(sample, { [key]: texts });
+    }
+    return sample;
   });
 }
 
-function hasMarks(value: unknown): boolean {
-  return typeof value === "object" && value !== null && "marks" in value;
+const OPTIONAL = ["marks", "references"] as const;
+
+function hasKey(value: unknown, key: string): boolean {
+  return typeof value === "object" && value !== null && key in value;
 }
 
-function isMarks(marks: unknown): marks is string[] {
-  return Array.isArray(marks) && marks.every((mark) => typeof mark === "string" && mark !== "");
+function isTexts(texts: unknown): texts is string[] {
+  return Array.isArray(texts) && texts.every((text) => typeof text === "string" && text !== "");
 }
 
 /** Multiple-choice questions as canonical JSON Lines. */

@@ -1,5 +1,5 @@
 import { multipleChoiceAccuracy, takeChoice } from "../core/evaluation/multiple-choice.ts";
-import { rougeL } from "../core/evaluation/rouge-l.ts";
+import { bestRougeL } from "../core/evaluation/rouge-l.ts";
 import { bitsPerByte } from "../core/numeric/bits-per-byte.ts";
 import type { MultipleChoice } from "../core/samples/multiple-choice.ts";
 import { formatSampleId, type Sample } from "../core/samples/sample.ts";
@@ -62,7 +62,10 @@ export async function evaluateChoices(
   };
 }
 
-/** What a model answers to prompts, against the completions; white space at both ends of either counts for nothing. */
+/**
+ * What a model answers to prompts, against the completions, and where there are further references against the best of all; white space
+ * at both ends of either counts for nothing.
+ */
 export async function evaluateGeneration(
   open: TokenizedModel,
   samples: readonly Sample[],
@@ -71,17 +74,18 @@ export async function evaluateGeneration(
 ): Promise<Evaluation> {
   const results: AnsweredPrompt[] = [];
   let tokens = 0;
-  for (const { line, id, prompt, marks, answer } of samples) {
+  for (const { line, id, prompt, marks, answer, references = [] } of samples) {
     const given = await answerOf(open, { prompt, marks, ...options });
     tokens += given.tokens;
-    const [text, reference] = [given.text.trim(), answer.trim()];
+    const text = given.text.trim();
+    const right = [answer, ...references].map((one) => one.trim());
     results.push({
       line,
       id: formatSampleId(id),
       text,
       end: given.end,
-      rougeL: rougeL(text, reference),
-      exactMatch: text === reference,
+      rougeL: bestRougeL(text, right),
+      exactMatch: right.includes(text),
     });
     report(results.length, samples.length);
   }

@@ -31,6 +31,17 @@ export async function readSampleSet(
   sampleBytes: number | SampleLimits,
   what: string,
 ): Promise<Sample[]> {
+  const samples = await readWithReferences(deps, data, sampleBytes, what);
+  return samples.map(({ references: _, ...sample }) => sample);
+}
+
+/** As {@link readSampleSet}, with the further answers that generated ones are held against; nobody else needs to have them. */
+async function readWithReferences(
+  deps: DataDependencies,
+  data: DataSpec,
+  sampleBytes: number | SampleLimits,
+  what: string,
+): Promise<Sample[]> {
   const { records: given, preparation, name } = await readRecords(deps, data, what);
   // a raw set's questions are learned by their right answers; a file that says itself what is asked is for evaluation
   const isRaw = data.template !== undefined;
@@ -60,7 +71,8 @@ export async function readHeldOutSet(
 }
 
 /**
- * Reads a set of prompts that are answered, with the answers that are looked for.
+ * Reads a set of prompts that are answered, with the answers that are looked for: a prompt that stands in it twice with the same
+ * first answer is asked once.
  * @throws InvalidInputError `NOT_A_PROMPT` where it holds texts
  */
 export async function readPromptSet(
@@ -69,7 +81,7 @@ export async function readPromptSet(
   sampleBytes: number | SampleLimits,
   what: string,
 ): Promise<Sample[]> {
-  const samples = await readHeldOutSet(deps, data, sampleBytes, what);
+  const { samples } = dropDuplicateSamples(await readWithReferences(deps, data, sampleBytes, what));
   if (samples[0].kind === "text")
     throw new InvalidInputError(
       "NOT_A_PROMPT",

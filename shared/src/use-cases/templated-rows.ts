@@ -29,15 +29,15 @@ export function readTemplatedRows(
       : [{ fields: {}, ...withoutAbsent(template) }];
   const writers = forms.map((form) => ({ form, write: writerOf(openTemplate, form, title) }));
   const lists = forms.flatMap(({ rows }) => rows ?? []);
-  let first: { index: number; line: number } | null = null;
+  let first: { index: number; where: string } | null = null;
   return Array.from(readRawRows(bytes, name, lists), (row) => {
     const refuse: Refuse = (reason) => new InvalidInputError("TEMPLATE_REFUSED", `${row.place}: ${title}: ${reason}`);
     const index = forms.findIndex((form) => Object.keys(form.fields).every((path) => isThere(row, path)));
     if (index < 0) throw refuse(`${describeMissing(row, forms)}`);
-    first ??= { index, line: row.line };
+    first ??= { index, where: row.place.slice(`${name}, `.length) };
     if (index !== first.index)
       throw refuse(
-        `expected the fields ${Object.keys(forms[first.index].fields).join(", ")} as in line ${first.line}, got ${Object.keys(forms[index].fields).join(", ")}; one file holds one form`,
+        `expected the fields ${Object.keys(forms[first.index].fields).join(", ")} as in ${first.where}, got ${Object.keys(forms[index].fields).join(", ")}; one file holds one form`,
       );
     for (const [path, kind] of Object.entries(forms[index].fields)) checkField(row, path, kind, refuse);
     return writers[index].write(row, refuse);
@@ -45,8 +45,9 @@ export function readTemplatedRows(
 }
 
 /** zod gives absent keys as undefined ones or not at all, which are one to a template. */
-function withoutAbsent({ prompt, completion, choices, labels, correct }: Exclude<TemplateSpec, string>): TaskTemplate {
-  return { prompt, completion, choices, labels, correct };
+function withoutAbsent(template: Exclude<TemplateSpec, string>): TaskTemplate {
+  const { prompt, completion, references, choices, labels, correct } = template;
+  return { prompt, completion, references, choices, labels, correct };
 }
 
 function isThere({ fields }: RawRow, path: string): boolean {
@@ -108,12 +109,25 @@ function writerOf(openTemplate: OpenTemplate, template: TaskTemplate, title: str
     if (!text.isWellFormed()) throw refuse(`${field}: expected well-formed Unicode, got half a surrogate pair`);
     return text;
   };
+  /** blank ones are left out: nothing is like them */
+  const textsOf = (of: Template, row: RawRow, field: string, refuse: Refuse): string[] => {
+    const given = inRow(row, () => of.evaluate(row.fields));
+    const texts: readonly JsonValue[] = Array.isArray(given) ? given : [given];
+    const found = texts.map((text) => {
+      if (typeof text === "string" && text.isWellFormed()) return text;
+      throw refuse(`${field}: expected text, or a list of texts, got ${describeValue(text)}`);
+    });
+    return found.filter((text) => text.trim() !== "");
+  };
   if (template.completion !== undefined) {
     const completion = open(template.completion, "completion");
+    const others = template.references === undefined ? null : open(template.references, "references");
     return (row, refuse) => {
       const answer = textOf(completion, row, "completion", refuse);
       if (answer.trim() === "") throw refuse(`completion: expected text, got ${describeValue(answer.trim())}`);
-      return { kind: "completion", line: row.line, prompt: textOf(prompt, row, "prompt", refuse), completion: answer };
+      const asked = textOf(prompt, row, "prompt", refuse);
+      const references = others === null ? {} : { references: textsOf(others, row, "references", refuse) };
+      return { kind: "completion", line: row.line, prompt: asked, completion: answer, ...references };
     };
   }
   const choices = openList(template.choices!, "choices");

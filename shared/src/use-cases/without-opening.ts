@@ -14,7 +14,7 @@ export function withoutOpening(open: TokenizedModel): TokenizedModel {
     if (answer[1] === 1)
       throw new InvalidInputError(
         "NOT_A_PROMPT",
-        `line ${sample.line}: expected a prompt before the answer, got none, and no BOS is read in its place`,
+        `line or row ${sample.line}: expected a prompt before the answer, got none, and no BOS is read in its place`,
       );
     return { ids: ids.subarray(1), ends: ends.subarray(1), answer: answer.subarray(1), answerBytes };
   };

@@ -81,16 +81,19 @@ describe("what is written is read back", () => {
   });
 
   it("as samples, in bytes that do not vary", () => {
+    const texts = fc.array(text.filter((one) => one !== ""));
     const sample = fc
       .record({
         prompt: text,
         answer: text.filter((answer) => answer !== ""),
         kind: fc.constantFrom("text", "completion"),
         line: fc.integer({ min: 1 }),
+        others: fc.record({ marks: texts, references: texts }, { requiredKeys: [] }),
       })
-      .map(({ prompt, answer, kind, line }) => {
+      .map(({ prompt, answer, kind, line, others }) => {
         const read = kind === "text" ? "" : prompt;
-        return { id: identifySample(kind, read, answer, hashSample), prompt: read, answer, kind, line } as Sample;
+        const id = identifySample(kind, read, answer, hashSample);
+        return { id, prompt: read, answer, kind, line, ...others } as Sample;
       });
     fc.assert(
       fc.property(fc.uniqueArray(sample, { selector: ({ id }) => id.join() }), (samples) => {

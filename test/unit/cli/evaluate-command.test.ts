@@ -125,6 +125,22 @@ describe("fedmkt evaluate", () => {
     ]);
   });
 
+  it("scores a generated answer by the best of several references", async () => {
+    const { text } = await dataOf(folder, ["generate", "model", "--prompt", "the ship", "--max-tokens", "8"]);
+    write(
+      folder,
+      "several.jsonl",
+      `${JSON.stringify({ instruction: "the ship", output: ["another answer", `${text}`] })}\n`,
+    );
+    write(
+      folder,
+      "sni.json",
+      JSON.stringify({ prompt: "{{ instruction }}", completion: "{{ output[0] }}", references: "{{ output }}" }),
+    );
+    const task = ["--data", "several.jsonl", "--template", "sni.json", "--task", "generation", "--max-tokens", "8"];
+    expect(await dataOf(folder, evaluate(...task))).toMatchObject({ samples: 1, exactMatch: 1, rougeL: 1 });
+  });
+
   it("takes adapters that other programs saved in 16 bits", async () => {
     const settings = ["--learning-rate", "0.02", "--epochs", "2", "--rank", "2"];
     await dataOf(folder, ["train", "model", "--data", "texts.jsonl", "--out", "adapter", ...settings]);
@@ -310,7 +326,7 @@ describe("fedmkt evaluate, more of it", () => {
     };
     expect(await refused("--data", "texts.jsonl")).toEqual({
       exitCode: 2,
-      stderr: expect.stringContaining("line 1: expected a prompt before the answer, got none"),
+      stderr: expect.stringContaining("line or row 1: expected a prompt before the answer, got none"),
     });
     expect(await refused("--data", "answers.jsonl", "--task", "generation")).toEqual({
       exitCode: 2,

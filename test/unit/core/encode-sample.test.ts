@@ -42,7 +42,7 @@ describe("a text", () => {
     expect(() => encodeSample(text("a"), openJson(json), 10)).toThrow(
       expect.objectContaining({
         code: "TOKENIZER_WITHOUT_BOS",
-        message: expect.stringMatching(/^sample (ab){16} \(line 7\): /),
+        message: expect.stringMatching(/^sample (ab){16} \(line or row 7 of its file\): /),
       }),
     );
   });
@@ -52,7 +52,7 @@ describe("a text", () => {
     expect(() => encodeSample(text("abcd"), byteLevel(), 4)).toThrow(
       expect.objectContaining({
         code: "SAMPLE_EXCEEDS_CONTEXT",
-        message: expect.stringMatching(/sample (ab){16} \(line 7\): expected at most 4 .* got 5/),
+        message: expect.stringMatching(/sample (ab){16} \(line or row 7 of its file\): expected at most 4 .* got 5/),
       }),
     );
   });
@@ -88,7 +88,7 @@ describe("a completion", () => {
       expect.objectContaining({
         name: "InvalidInputError",
         code: "TOKENIZER_WITHOUT_EOS",
-        message: `harbour: sample ${"ab".repeat(16)} (line 7): a completion ends with EOS, but the tokenizer has none; name one in config.json (eos_token_id)`,
+        message: `harbour: sample ${"ab".repeat(16)} (line or row 7 of its file): a completion ends with EOS, but the tokenizer has none; name one in config.json (eos_token_id)`,
       }),
     );
     expect([...encodeSample(text("b"), withoutEos, 10).ids]).toEqual([1, 5]);

@@ -1,8 +1,15 @@
 import { describe, expect, it } from "@jest/globals";
 import { InvalidInputError } from "../../../shared/src/core/errors.ts";
+import { identifySample } from "../../../shared/src/core/samples/sample.ts";
 import { parseDataset } from "../../../shared/src/formats/dataset.ts";
 import { readJsonLines, writeJsonLines } from "../../../shared/src/formats/jsonl.ts";
-import { readQuestions, readSamples, writeQuestions, writeSamples } from "../../../shared/src/formats/samples.ts";
+import {
+  hashSample,
+  readQuestions,
+  readSamples,
+  writeQuestions,
+  writeSamples,
+} from "../../../shared/src/formats/samples.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const NAME = "client harbour: data/private.jsonl";
@@ -203,6 +210,24 @@ describe("canonical samples", () => {
       [{ kind: "text" }, "prompt: expected no text"],
     ] as const)
       expect(() => readSamples(bytes(JSON.stringify({ ...JSON.parse(line), ...change })), "set")).toThrow(
+        `set, line 1: ${message}`,
+      );
+  });
+
+  it("refuse marks and references of a wrong kind, or in another order", () => {
+    const sample = { prompt: "a", answer: "b", kind: "completion", line: 1 } as const;
+    const id = identifySample("completion", "a", "b", hashSample);
+    const written = JSON.parse(new TextDecoder().decode(writeSamples([{ ...sample, id }])));
+    for (const [more, message] of [
+      [{ marks: ["<s>", ""] }, "marks: expected a list of texts that are not empty, got a list of 2"],
+      [{ marks: "<s>" }, "marks: expected a list of texts"],
+      [{ marks: ["<s>"], references: [1] }, "references: expected a list of texts that are not empty, got a list of 1"],
+      [
+        { references: [], marks: [] },
+        "expected an object of id, kind, line, prompt, answer, marks, references, in this",
+      ],
+    ] as const)
+      expect(() => readSamples(bytes(JSON.stringify({ ...written, ...more })), "set")).toThrow(
         `set, line 1: ${message}`,
       );
   });

@@ -3,7 +3,11 @@ import { InvalidInputError } from "../../../shared/src/core/errors.ts";
 import { cutIntoSamples } from "../../../shared/src/core/samples/cut-into-samples.ts";
 import { cutText } from "../../../shared/src/core/samples/cut-text.ts";
 import { prepareQuestions } from "../../../shared/src/core/samples/multiple-choice.ts";
-import { dropDuplicateSamples, prepareSamples } from "../../../shared/src/core/samples/prepare-samples.ts";
+import {
+  dropDuplicateSamples,
+  type Preparation,
+  prepareSamples,
+} from "../../../shared/src/core/samples/prepare-samples.ts";
 import type { RawRecord } from "../../../shared/src/core/samples/raw-record.ts";
 import { formatSampleId } from "../../../shared/src/core/samples/sample.ts";
 import { hashSample } from "../../../shared/src/formats/samples.ts";
@@ -207,5 +211,46 @@ describe("a chat that a template has written", () => {
     const [other] = prepareSamples([plain], cleaning, hashSample, "file");
     expect(other).toMatchObject({ prompt: "a b", answer: "c d" });
     expect(other).not.toHaveProperty("marks");
+  });
+});
+
+describe("further references of a completion", () => {
+  const asked: RawRecord = { kind: "completion", line: 1, prompt: "Who?", completion: " Ann" };
+  const prepared = (references: string[], cleaning: Partial<Preparation> = {}) =>
+    prepareSamples([{ ...asked, references }], { sampleBytes: 8, ...cleaning }, hashSample, "file")[0]!;
+
+  it("are cleaned as it is, and need not fit beside it", () => {
+    expect(prepared(["Ann  Lee of\nYork"], { collapseWhitespace: true }).references).toEqual(["Ann Lee of York"]);
+    expect(prepared(["Änn!"], { keepCharacters: new Set("An Who?") }).references).toEqual(["nn"]);
+    expect(prepared(["Bo"])).toMatchObject({ prompt: "Who?", answer: " Ann" });
+  });
+
+  it("are left out where they say what it says, or another, or nothing", () => {
+    expect(prepared(["Ann", " Ann ", "Bo", "Bo ", " ", ""]).references).toEqual(["Bo"]);
+    expect(prepared(["Ann", "!"], { keepCharacters: new Set("An Who?") })).not.toHaveProperty("references");
+    expect(prepared([])).not.toHaveProperty("references");
+  });
+
+  it("leave its id as it is", () => {
+    expect(prepared(["Bo"]).id).toEqual(prepared([]).id);
+  });
+});
+
+describe("a .json file", () => {
+  it("has rows where others have lines", () => {
+    const long: RawRecord = { kind: "completion", line: 3, prompt: "a", completion: "b" };
+    const question: RawRecord = { kind: "choice", line: 4, prompt: "a", choices: ["b", "c"], answer: 0 };
+    const prepare = (record: RawRecord, name: string) => () =>
+      prepareSamples([record], { sampleBytes: 1 }, hashSample, name);
+    expect(prepare(long, "it.json")).toThrow("it.json, row 3: expected prompt and completion of at most 1 bytes");
+    expect(prepare(long, "it.jsonl")).toThrow("it.jsonl, line 3: expected prompt and completion of at most 1 bytes");
+    expect(prepare({ ...long, completion: "" }, "it.json")).toThrow("it.json, row 3: expected a completion");
+    expect(prepare(question, "it.json")).toThrow("it.json, row 4: expected text or a completion");
+    expect(() => prepareQuestions([long], {}, "it.json")).toThrow(
+      "it.json, row 3: expected a multiple-choice question",
+    );
+    expect(() => prepareQuestions([question], { sampleBytes: 1 }, "it.json")).toThrow(
+      "it.json, row 4: expected the question",
+    );
   });
 });

@@ -1,7 +1,12 @@
 import { describe, expect, it } from "@jest/globals";
 import { openTemplate } from "../../../shared/src/adapters/templates/open-template.ts";
 import type { TemplateSpec } from "../../../shared/src/contracts/template-spec.ts";
-import { readHeldOutSet, readQuestionSet, readSampleSet } from "../../../shared/src/use-cases/prepare-samples.ts";
+import {
+  readHeldOutSet,
+  readPromptSet,
+  readQuestionSet,
+  readSampleSet,
+} from "../../../shared/src/use-cases/prepare-samples.ts";
 import { readTemplatedRows } from "../../../shared/src/use-cases/templated-rows.ts";
 import { readJson, readRows } from "../../support/read-rows.ts";
 
@@ -18,6 +23,37 @@ describe("a raw data set", () => {
       { kind: "completion", line: 1, prompt: "Q: one?\nA:", completion: " YES" },
       { kind: "completion", line: 2, prompt: "Q: two?\nA:", completion: " NO" },
     ]);
+  });
+
+  it("may have further right answers, a text or a list of them", () => {
+    const template = { prompt: "{{ q }}", completion: " {{ a }}", references: "{{ right }}" };
+    const references = (right: unknown) => readRows(template, { q: "?", a: "yes", right })[0];
+    expect(references(["yes", " ", "sure"])).toEqual({
+      ...{ kind: "completion", line: 1, prompt: "?", completion: " yes" },
+      references: ["yes", "sure"],
+    });
+    expect(references("sure")).toMatchObject({ references: ["sure"] });
+    expect(references("")).toMatchObject({ references: [] });
+  });
+
+  it("of Super-NaturalInstructions has all outputs for what is generated, and the first one for what is learned", async () => {
+    const rows = [
+      ["it.jsonl", JSON.stringify({ instruction: "Say A.", output: ["A", "a", " A "] })],
+      ["it.jsonl", JSON.stringify({ definition: "Say A.", inputs: "now", targets: ["A", "a"] })],
+      ["it.json", JSON.stringify({ Definition: ["Say A."], Instances: [{ input: "now", output: ["A", "a"] }] })],
+    ] as const;
+    for (const [path, text] of rows) {
+      const deps = { material: { read: async () => bytes(text) }, openTemplate } as never;
+      const data = { path, template: "sni" as const };
+      const [[asked], [learned], [lost]] = [
+        await readPromptSet(deps, data, 1_000, "it"),
+        await readSampleSet(deps, data, 1_000, "it"),
+        await readHeldOutSet(deps, data, 1_000, "it"),
+      ];
+      expect(asked).toMatchObject({ answer: "A", references: ["a"] });
+      for (const sample of [learned!, lost!]) expect(sample).not.toHaveProperty("references");
+      expect(learned!.id).toEqual(asked!.id);
+    }
   });
 
   it.each([
@@ -135,6 +171,18 @@ describe("a raw data set", () => {
       "template: choices: expected a list of texts, got text of 1 character",
     ],
     [
+      "a further answer that is no text",
+      { prompt: "a", completion: "b", references: "{{ list }}" },
+      { list: ["a", 1] },
+      "template: references: expected text, or a list of texts, got a number",
+    ],
+    [
+      "half a character in a further answer",
+      { prompt: "a", completion: "b", references: "{{ list }}" },
+      { list: "a\ud83d" },
+      "template: references: expected text, or a list of texts, got text of 2 characters",
+    ],
+    [
       "an index beyond the choices",
       QUESTION,
       { q: "?", a: "1", b: "2", right: 2 },
@@ -176,6 +224,13 @@ describe("a raw data set", () => {
         "TEMPLATE_REFUSED",
         "it.jsonl, line 2: template arc: expected the fields question, choices.text, choices.label, answerKey as in line 1, got question.stem, question.choices, answerKey; one file holds one form",
       ),
+    );
+  });
+
+  it("of a .json file is told by its row", () => {
+    const other = { question: { stem: "?", choices: [] }, answerKey: "A" };
+    expect(() => readJson("arc", [arc, other])).toThrow(
+      refusal("TEMPLATE_REFUSED", expect.stringMatching(/^it\.json, row 2: .* as in row 1, got /) as never),
     );
   });
 

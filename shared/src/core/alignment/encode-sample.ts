@@ -45,7 +45,7 @@ export function encodeSample(
 ): EncodedText {
   const { bos, eos } = tokenizer.vocabulary.roles;
   const opening = bos ?? eos;
-  const sample = `${party === undefined ? "" : `${party}: `}sample ${formatSampleId(id)} (line ${line})`;
+  const sample = `${party === undefined ? "" : `${party}: `}sample ${formatSampleId(id)} (line or row ${line} of its file)`;
   if (opening === null)
     throw new InvalidInputError(
       "TOKENIZER_WITHOUT_BOS",

@@ -13,6 +13,17 @@ export function rougeL(text: string, reference: string): number {
   return common === 0 ? 0 : (2 * precision * recall) / (precision + recall);
 }
 
+/**
+ * ROUGE-L of a text against several references: of the one that it is most like, as rouge-score's `score_multi` has it, and the
+ * evaluation of Super-NaturalInstructions' authors.
+ *
+ * @param references - at least one
+ * @see https://github.com/yizhongw/Tk-Instruct/blob/main/src/compute_metrics.py, metric_max_over_ground_truths
+ */
+export function bestRougeL(text: string, references: readonly string[]): number {
+  return Math.max(...references.map((reference) => rougeL(text, reference)));
+}
+
 function wordsOf(text: string): string[] {
   return text.toLowerCase().match(/[a-z0-9]+/g) ?? [];
 }

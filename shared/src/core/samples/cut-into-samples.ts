@@ -1,5 +1,6 @@
 import { InvalidInputError } from "../errors.ts";
 import { cutText } from "./cut-text.ts";
+import { placeInFile } from "./place-in-file.ts";
 import type { CompletionRecord, TextRecord } from "./raw-record.ts";
 import { identifySample, type Sample, type Sha256 } from "./sample.ts";
 import { utf8Length } from "./utf8-length.ts";
@@ -8,7 +9,7 @@ import { utf8Length } from "./utf8-length.ts";
  * A record as samples: a text as its pieces (see {@link cutText}), none where it is only white space; a prompt with its
  * completion as one, as it stands.
  *
- * @param sampleBytes - largest UTF-8 length of prompt and answer together
+ * @param sampleBytes - largest UTF-8 length of prompt and answer together; references may have any
  * @param what - the file as errors name it
  * @throws InvalidInputError `SAMPLE_TOO_LONG`, `EMPTY_COMPLETION`
  */
@@ -27,18 +28,20 @@ export function cutIntoSamples(
       kind,
       line,
     }));
-  const { prompt, completion, marks } = record;
+  const { prompt, completion, marks, references } = record;
+  const place = placeInFile(what, line);
   const bytes = utf8Length(prompt) + utf8Length(completion);
   if (bytes > sampleBytes)
     throw new InvalidInputError(
       "SAMPLE_TOO_LONG",
-      `${what}, line ${line}: expected prompt and completion of at most ${sampleBytes} bytes (sampleBytes) together, got ${bytes}; only texts are cut`,
+      `${place}: expected prompt and completion of at most ${sampleBytes} bytes (sampleBytes) together, got ${bytes}; only texts are cut`,
     );
   if (completion === "")
     throw new InvalidInputError(
       "EMPTY_COMPLETION",
-      `${what}, line ${line}: expected a completion, got none once characters were dropped`,
+      `${place}: expected a completion, got none once characters were dropped`,
     );
   const id = identifySample(kind, prompt, completion, sha256);
-  return [{ id, prompt, answer: completion, kind, line, ...(marks !== undefined && { marks }) }];
+  const others = { ...(marks !== undefined && { marks }), ...(references !== undefined && { references }) };
+  return [{ id, prompt, answer: completion, kind, line, ...others }];
 }

@@ -1,5 +1,6 @@
 import { InvalidInputError } from "../errors.ts";
 import { type Cleaning, cleanText } from "./clean-text.ts";
+import { placeInFile } from "./place-in-file.ts";
 import type { ChoiceRecord, CompletionRecord, RawRecord } from "./raw-record.ts";
 import { type Slice, takeSlice } from "./slice.ts";
 import { utf8Length } from "./utf8-length.ts";
@@ -11,7 +12,7 @@ export interface MultipleChoice {
   answers: string[];
   /** index of the right one */
   correct: number;
-  /** 1-based line of the file it came from */
+  /** 1-based line of the file it came from, in a .json file the row */
   line: number;
 }
 
@@ -31,7 +32,7 @@ export function prepareQuestions(
     if (record.kind === "choice") return record;
     throw new InvalidInputError(
       "NOT_A_QUESTION",
-      `${what}, line ${record.line}: expected a multiple-choice question ({"question", "choices", "answer"}), got a ${record.kind}`,
+      `${placeInFile(what, record.line)}: expected a multiple-choice question ({"question", "choices", "answer"}), got a ${record.kind}`,
     );
   });
   return takeSlice(questions, preparation, what).map((record) => prepareQuestion(record, preparation, what));
@@ -47,7 +48,7 @@ function prepareQuestion(
   { sampleBytes = Infinity, ...cleaning }: Cleaning & { sampleBytes?: number },
   what: string,
 ): MultipleChoice {
-  const place = `${what}, line ${record.line}`;
+  const place = placeInFile(what, record.line);
   const prompt = cleanText(record.prompt, cleaning);
   const answers = record.choices.map((choice, index) => {
     const answer = follow(prompt, cleanText(choice, cleaning));

@@ -1,6 +1,7 @@
 import { InvalidInputError } from "../errors.ts";
 import { type Cleaning, cleanText } from "./clean-text.ts";
 import { cutIntoSamples } from "./cut-into-samples.ts";
+import { placeInFile } from "./place-in-file.ts";
 import type { CompletionRecord, RawRecord, TextRecord } from "./raw-record.ts";
 import { formatSampleId, type Sample, type Sha256 } from "./sample.ts";
 import { type Slice, takeSlice } from "./slice.ts";
@@ -32,16 +33,29 @@ function clean(record: RawRecord, cleaning: Cleaning, what: string): TextRecord 
   if (record.kind === "text") return { ...record, text: cleanText(record.text, cleaning) };
   // a chat's messages were cleaned before its template wrote them
   if (record.kind === "completion" && record.marks !== undefined) return record;
-  if (record.kind === "completion")
+  if (record.kind === "completion") {
+    const { references = [], ...asked } = record;
+    const completion = cleanText(record.completion, cleaning);
+    const others = cleanReferences(references, completion, cleaning);
     return {
-      ...record,
+      ...asked,
       prompt: cleanText(record.prompt, cleaning),
-      completion: cleanText(record.completion, cleaning),
+      completion,
+      ...(others.length > 0 && { references: others }),
     };
+  }
   throw new InvalidInputError(
     "NOT_TRAINING_DATA",
-    `${what}, line ${record.line}: expected text or a completion, got a multiple-choice question, which only an evaluation set of task multiple-choice may hold`,
+    `${placeInFile(what, record.line)}: expected text or a completion, got a multiple-choice question, which only an evaluation set of task multiple-choice may hold`,
   );
+}
+
+/** Those that say something which neither the completion nor one before them says; white space at either end says nothing. */
+function cleanReferences(references: readonly string[], completion: string, cleaning: Cleaning): string[] {
+  const said = new Set(["", completion.trim()]);
+  return references
+    .map((reference) => cleanText(reference, cleaning))
+    .filter((reference) => !said.has(reference.trim()) && said.add(reference.trim()));
 }
 
 /** Joined files may say the same twice: the first stays, so that a sample's id is its name. */

@@ -4,7 +4,7 @@ export type RawRecord = TextRecord | CompletionRecord | ChoiceRecord;
 /** A text to be cut into samples. */
 export interface TextRecord {
   kind: "text";
-  /** 1-based line of its file; 1 where the file is plain text */
+  /** 1-based line of its file, in a .json file the row; 1 where the file is plain text */
   line: number;
   text: string;
 }
@@ -17,6 +17,8 @@ export interface CompletionRecord {
   completion: string;
   /** texts that, wherever they stand in the prompt, are special tokens to whoever has them; then its parts are clean already */
   marks?: readonly string[];
+  /** further texts that are as right as the completion: what is generated is held against them too, and nobody learns them */
+  references?: readonly string[];
 }
 
 /** A question whose answers are scored against each other; for evaluation only. */

@@ -12,7 +12,9 @@ export interface Sample {
   kind: "text" | "completion";
   /** texts that, wherever they stand in the prompt, are special tokens to whoever has them: a chat template's; none unless given */
   marks?: readonly string[];
-  /** 1-based line of the file it came from */
+  /** further texts that are as right as the answer, for scoring what is generated; each says something else; none unless given */
+  references?: readonly string[];
+  /** 1-based line of the file it came from, in a .json file the row */
   line: number;
 }
 

@@ -197,20 +197,23 @@ export const NAMED_TEMPLATES = {
   sni: {
     source:
       "Super-NaturalInstructions as MiniLLM, Hugging Face or a task's own file have it; MiniLLM's prompt, that of Alpaca",
-    note: "FATE-LLM has no template of it. Of several outputs the first one is learned. MiniLLM takes outputs of at least 11 words from its own selection of the set: that choice is the data's",
+    note: "FATE-LLM has no template of it. Of several outputs the first one is learned, and what is generated is scored by the one that it is most like, as the set's authors do. MiniLLM takes outputs of at least 11 words from its own selection of the set: that choice is the data's",
     forms: [
       {
         fields: { instruction: "text", output: "text or texts" },
         ...instruction("instruction", "input", first("output")),
+        references: "{{ output }}",
       },
       {
         fields: { definition: "text or texts", inputs: "text", targets: "text or texts" },
         ...instruction(first("definition"), "inputs", first("targets")),
+        references: "{{ targets }}",
       },
       {
         fields: { Definition: "text or texts", input: "text", output: "text or texts" },
         rows: "Instances",
         ...instruction(first("Definition"), "input", first("output")),
+        references: "{{ output }}",
       },
     ],
   },

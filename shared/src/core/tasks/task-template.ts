@@ -3,6 +3,8 @@ export interface TaskTemplate {
   prompt: string;
   /** what should follow the prompt, as it stands */
   completion?: string;
+  /** beside it: one `{{ expression }}` that is a text or a list of texts, each of which would be as right */
+  references?: string;
   /** instead of it: a question's choices, one text each, or one `{{ expression }}` that is their list */
   choices?: string | readonly string[];
   /** what `correct` may call the choices, in their order; as `choices` */

@@ -83,10 +83,14 @@ const COMPLETION_ROWS: TemplateRow[] = [
 
 describe("the template", () => {
   it.each(COMPLETION_ROWS)("$template writes a row of $of", ({ template, row, prompt, answer }) => {
-    expect(readRows(template, row)).toEqual([{ kind: "completion", line: 1, prompt, completion: answer }]);
+    const { output, targets } = row as { output?: string | string[]; targets?: string };
+    const references = template === "sni" ? { references: [output ?? targets].flat() } : {};
+    expect(readRows(template, row)).toEqual([
+      { kind: "completion", line: 1, prompt, completion: answer, ...references },
+    ]);
   });
 
-  it("sni reads a task's own file: its definition, and of each instance the first output", () => {
+  it("sni reads a task's own file: its definition, and of each instance the first output, beside all of them", () => {
     const task = {
       ...{ Contributors: ["A"], Definition: ["Add."], "Positive Examples": [{ input: "1 1", output: "2" }] },
       Instances: [
@@ -100,8 +104,13 @@ describe("the template", () => {
         line: index + 1,
         prompt: `${ALPACA_WITH_INPUT}### Instruction:\nAdd.\n\n### Input:\n${input}\n\n### Response:\n`,
         completion: ["4", "5"][index],
+        references: [["4", "four"], ["5"]][index],
       })),
     );
+  });
+
+  it("asks for no input where the set has none", () => {
+    expect(NAMED_TEMPLATES["math-instruct"].forms[0].prompt).not.toContain("{%");
   });
 
   it("is tried in every form that it has", () => {

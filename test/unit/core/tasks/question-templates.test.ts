@@ -21,6 +21,8 @@ describe("the template", () => {
   it("says of every slip of FATE-LLM what is done otherwise", () => {
     for (const name of ["boolq", "arc", "commonsenseqa", "openbookqa", "sciq", "piqa"] as const)
       expect(NAMED_TEMPLATES[name].note).toMatch(/offsite-tuning.*[Hh]ere/);
+    for (const name of ["sst2", "cola", "mrpc", "qqp", "qnli", "mnli"] as const)
+      expect(NAMED_TEMPLATES[name].source).toMatch(/ of GLUE; .*lm-evaluation-harness'/);
   });
 
   it("knownDivergence (FATE-LLM's BoolQ): a space stands before no as before yes", () => {

@@ -5,13 +5,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { makeKey } from "../../../shared/src/adapters/keys/make-key.ts";
+import { FileMaterial } from "../../../shared/src/adapters/material/file-material.ts";
 import { encodeJson } from "../../../shared/src/contracts/json-document.ts";
 import { registryKeys } from "../../../shared/src/contracts/keys.ts";
 import type { ModelObject } from "../../../shared/src/contracts/openai/models.ts";
 import { registryEntry } from "../../../shared/src/contracts/registry-entry.ts";
+import { sha256 as hashOf } from "../../../shared/src/formats/sha256.ts";
+import { type BaseIdentity, identifyBase } from "../../../shared/src/use-cases/serving/base-identity.ts";
 import { EMBEDDED, type EmbeddedStores, startEmbeddedStores } from "../../support/embedded-stores.ts";
 import { buildInference, deployInference, inferenceChoice, resourcesOf } from "../../support/inference-templates.ts";
-import { adapterPlace } from "../../support/published-adapter.ts";
+import { publishedAdapter } from "../../support/published-adapter.ts";
+import { writeServedAdapter } from "../../support/served-model.ts";
 import {
   containersOf,
   onMachine,
@@ -20,7 +24,7 @@ import {
   type TaskContainer,
   type TaskMachine,
 } from "../../support/serving/task-container.ts";
-import { freePort, makeServedFolder, publishTinyAdapter, remove } from "../../support/serving/tiny-endpoint.ts";
+import { freePort, makeServedFolder, remove } from "../../support/serving/tiny-endpoint.ts";
 
 const MINUTES = 60_000;
 const bucket = (name: string) => `fedmkt-dev-${name}-000000000000-us-east-1`;
@@ -73,25 +77,19 @@ describe("the deployed task of an endpoint", () => {
   const put = (name: string, Key: string, Body: Uint8Array) =>
     stores.s3.send(new PutObjectCommand({ Bucket: bucket(name), Key, Body }));
 
-  /** As publish-run leaves it: the folder first, then the entry. */
-  async function publish(
-    party: string,
-    run: string,
-    second: number,
-    weight: number,
-    change: object = {},
-  ): Promise<void> {
-    await publishTinyAdapter(folder, { party, run, second, weight });
-    const place = adapterPlace(join(folder, "runs"), { party, run });
-    const written = JSON.parse(readFileSync(join(place, "registry-entry.json"), "utf8"));
-    const entry = registryEntry.parse({
-      ...written,
-      ...change,
-      adapter: { ...written.adapter, bucket: bucket("artefacts") },
-    });
-    for (const { name } of entry.adapter.files)
-      await put("artefacts", `${entry.adapter.folder}/${name}`, readFileSync(join(place, name)));
-    await put("registry", registryKeys.entry(party, run), encodeJson(entry));
+  /** As publish-run leaves it: the folder first, then the entry. Seeds make adapters that say different things. */
+  async function publish(run: string, second: number, seed: number, base: Partial<BaseIdentity> = {}): Promise<void> {
+    const served = await identifyBase(new FileMaterial(), join(folder, "model"));
+    const { entry } = publishedAdapter({ party: "harbour", run, second, base: { ...served, ...base } });
+    const place = writeServedAdapter(join(folder, "published", run), seed);
+    const files = readdirSync(place).map((name) => ({ name, content: readFileSync(join(place, name)) }));
+    for (const { name, content } of files) await put("artefacts", `${entry.adapter.folder}/${name}`, content);
+    const adapter = {
+      ...entry.adapter,
+      bucket: bucket("artefacts"),
+      files: files.map(({ name, content }) => ({ name, bytes: content.length, sha256: hashOf(content) })),
+    };
+    await put("registry", registryKeys.entry("harbour", run), encodeJson(registryEntry.parse({ ...entry, adapter })));
   }
 
   beforeAll(async () => {
@@ -119,7 +117,7 @@ describe("the deployed task of an endpoint", () => {
     const prefix = inferenceChoice().model.split("/").slice(3).join("/");
     for (const file of readdirSync(join(folder, "model")))
       await put("public", `${prefix}/${file}`, readFileSync(join(folder, "model", file)));
-    await publish("harbour", "first", 1, 40);
+    await publish("first", 1, 7);
   });
   afterAll(async () => {
     await Promise.all(running.map((container) => container.stop()));
@@ -174,17 +172,11 @@ describe("the deployed task of an endpoint", () => {
     "takes up what is published, and keeps what it has where that does not fit the model",
     async () => {
       const before = await story("harbour");
-      await publish("harbour", "second", 2, -40);
+      await publish("second", 2, 11);
       await until("the newer one is served", async () => (await models())[1].lineage?.run === "second");
       const after = await story("harbour");
       expect(after).not.toBe(before);
-      const base = {
-        name: "another",
-        configHash: "0".repeat(64),
-        tokenizerHash: "0".repeat(64),
-        weightsFingerprint: "0".repeat(64),
-      };
-      await publish("harbour", "third", 3, 80, { base });
+      await publish("third", 3, 13, { weightsFingerprint: "0".repeat(64) });
       await until("the misfit is refused", async () => {
         const registry = (await (await ask("/v1/registry")).json()) as { refused: { run: string }[] };
         return JSON.stringify(registry).includes("third");

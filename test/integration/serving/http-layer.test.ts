@@ -1,5 +1,7 @@
+import { get } from "node:https";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { holdKeys } from "../../../shared/src/adapters/keys/held-keys.ts";
+import { makeCertificate } from "../../support/certificate.ts";
 import { bodyOf, exchangeRaw, statusesOf, writeRequest } from "../../support/serving/raw-exchange.ts";
 import { sayAndWait } from "../../support/serving/scripted-inference.ts";
 import { ADMIN_KEY, KEY, keyEntry, type StartedLayer, startLayer, until } from "../../support/serving/started-layer.ts";
@@ -319,6 +321,27 @@ describe("vLLM's calls", () => {
     for (const name of ["load", "unload"])
       expect((await call(without, name, { lora_name: "a", lora_path: "b" })).status).toBe(404);
     expect(layer.adapters.folders.size).toBe(0);
+  });
+});
+
+describe("with a certificate", () => {
+  const read = (url: string, ca: string) =>
+    new Promise<number>((resolve, reject) => {
+      get(`${url}/health`, { ca, agent: false }, (response) => resolve(response.resume().statusCode!)).on(
+        "error",
+        reject,
+      );
+    });
+
+  it("it speaks TLS alone, and takes up a renewed one without an end", async () => {
+    const [first, second] = [makeCertificate(), makeCertificate()];
+    const layer = await start({ tls: { certificate: first.cert, key: first.key } });
+    expect(layer.url).toMatch(/^https:/);
+    expect(await read(layer.url, first.cert)).toBe(200);
+    expect(await exchangeRaw(layer.url, { send: [writeRequest("GET", "/health", {})] })).toBe("");
+    layer.renewCertificate({ certificate: second.cert, key: second.key });
+    expect(await read(layer.url, second.cert)).toBe(200);
+    await expect(read(layer.url, first.cert)).rejects.toThrow();
   });
 });
 

@@ -30,7 +30,7 @@ const model = (id: string, more: Partial<ModelObject> = {}): ModelObject => ({
 });
 
 /** A base model, an adapter with lineage, and one whose id has a slash; counts who holds what. */
-export class FixedNames implements ServedNames {
+class FixedNames implements ServedNames {
   held = 0;
   readonly #models = [
     model("base"),
@@ -65,7 +65,7 @@ export class FixedNames implements ServedNames {
 }
 
 /** Keeps what it is told; refuses as the port says. */
-export class RememberedAdapters implements RuntimeAdapters {
+class RememberedAdapters implements RuntimeAdapters {
   readonly folders = new Map<string, string>();
 
   async load(name: string, folder: string, inPlace: boolean): Promise<void> {

@@ -32,9 +32,9 @@ export function makeServedFolder(): string {
   return folder;
 }
 
-/** A PEFT folder for that model. @returns its files */
+/** A PEFT folder for that model, whose texts it changes at the first token. @returns its files */
 export function writeTinyAdapter(folder: string, weight: number): Record<string, Uint8Array> {
-  const layer = "base_model.model.model.layers.0.self_attn.q_proj";
+  const layer = "base_model.model.model.layers.0.self_attn.o_proj";
   const half = (shape: number[]) => ({
     ...{ dtype: "F32" as const, shape },
     data: Float32Array.from({ length: 2 * HIDDEN_SIZE }, (_, at) => weight * Math.sin(at + 1)),
@@ -42,7 +42,7 @@ export function writeTinyAdapter(folder: string, weight: number): Record<string,
   const files = {
     "adapter_config.json": adapterConfig({
       baseModel: "model",
-      lora: { rank: 2, alpha: 4, dropout: 0, targets: ["q_proj"] },
+      lora: { rank: 2, alpha: 4, dropout: 0, targets: ["o_proj"] },
     }),
     "adapter_model.safetensors": writeSafetensors({
       [`${layer}.lora_A.weight`]: half([2, HIDDEN_SIZE]),

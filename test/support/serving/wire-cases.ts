@@ -15,7 +15,7 @@ export interface WireExchange {
   answer: string;
 }
 
-export const SCRIPTS = {
+const SCRIPTS = {
   words: sayWords,
   breaksOff: async function* () {
     yield "Once";

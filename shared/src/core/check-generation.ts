@@ -1,5 +1,6 @@
 import type { ModelBounds } from "./check-model-input.ts";
 import { InvalidInputError } from "./errors.ts";
+import type { TokenBias } from "./numeric/logit-changes.ts";
 
 /** What is asked, as `GenerateOptions` of ports/engine.ts has it. */
 interface Request {
@@ -10,6 +11,9 @@ interface Request {
   topP: number | null;
   seed: number;
   stop: readonly number[];
+  bias?: readonly TokenBias[];
+  presencePenalty?: number;
+  frequencyPenalty?: number;
   topLogProbs?: number;
 }
 
@@ -19,6 +23,7 @@ const MAX_TOP_LOG_PROBS = 20;
 /** @throws InvalidInputError `GENERATION_INVALID` naming field, expected and got */
 export function checkGeneration(request: Request, { vocabularySize, contextTokens }: ModelBounds): void {
   const { prompt, maxTokens, temperature, topK, topP, seed, stop, topLogProbs = 0 } = request;
+  const { bias = [], presencePenalty = 0, frequencyPenalty = 0 } = request;
   const expect = (holds: boolean, field: string, expected: string, got: unknown) => {
     if (!holds)
       throw new InvalidInputError("GENERATION_INVALID", `generation: ${field}: expected ${expected}, got ${got}`);
@@ -34,6 +39,12 @@ export function checkGeneration(request: Request, { vocabularySize, contextToken
   );
   for (const id of prompt) expect(known(id), "prompt", ids, id);
   for (const id of stop) expect(known(id), "stop", ids, id);
+  for (const { id, bias: added } of bias) {
+    expect(known(id), "bias", ids, id);
+    expect(Number.isFinite(added), "bias", "finite numbers", added);
+  }
+  expect(Number.isFinite(presencePenalty), "presencePenalty", "a finite number", presencePenalty);
+  expect(Number.isFinite(frequencyPenalty), "frequencyPenalty", "a finite number", frequencyPenalty);
   expect(Number.isSafeInteger(maxTokens) && maxTokens >= 0, "maxTokens", "a whole number from 0", maxTokens);
   expect(Number.isFinite(temperature) && temperature >= 0, "temperature", "a number from 0", temperature);
   expect(topK === null || (Number.isSafeInteger(topK) && topK >= 1), "topK", "null or a whole number from 1", topK);

@@ -1,3 +1,4 @@
+import { LogitChanges } from "../core/numeric/logit-changes.ts";
 import { createTokenSampler, topTokens } from "../core/numeric/token-sampler.ts";
 import type { GeneratedToken, GenerateOptions } from "../ports/engine.ts";
 import type { RunTimeAdapter } from "./run-time-adapter.ts";
@@ -23,6 +24,7 @@ export class ContinuedText {
   readonly needsLogits: boolean;
   /** Nobody wants it any more. */
   isCancelled = false;
+  readonly #changes: LogitChanges;
   readonly #sample: (logits: Float32Array) => number;
   readonly #request: TextRequest;
   readonly #generated: number[] = [];
@@ -34,7 +36,8 @@ export class ContinuedText {
     this.id = id;
     this.adapter = adapter;
     this.prompt = prompt;
-    this.needsLogits = temperature > 0 || topLogProbs > 0;
+    this.#changes = new LogitChanges(request);
+    this.needsLogits = temperature > 0 || topLogProbs > 0 || !this.#changes.isNothing;
     this.#request = request;
     this.#sample = createTokenSampler(request);
     this.#left = Math.min(maxTokens, contextTokens - prompt.length);
@@ -65,19 +68,25 @@ export class ContinuedText {
 
   /** @returns the token that comes next; null where it ends the text, and is not given out */
   take(next: NextToken): GeneratedToken | null {
-    const { temperature, topLogProbs = 0, stop } = this.#request;
-    const id = temperature === 0 ? next.likeliest : this.#sample(next.logits());
+    const { topLogProbs = 0, stop } = this.#request;
+    const id = this.#choose(next);
     if (stop.includes(id)) {
       this.end();
       return null;
     }
     this.#left--;
     this.#generated.push(id);
+    this.#changes.count(id);
     const logProbOf = (logit: number) => logit - next.largest - next.logTotal;
     const logProb = logProbOf(id === next.likeliest ? next.largest : next.logits()[id]);
     if (topLogProbs === 0) return { id, logProb };
     const logits = next.logits();
     const top = [...topTokens(logits, topLogProbs)].map((other) => ({ id: other, logProb: logProbOf(logits[other]) }));
     return { id, logProb, top };
+  }
+
+  #choose(next: NextToken): number {
+    if (!this.#changes.isNothing) return this.#sample(this.#changes.apply(next.logits()));
+    return this.#request.temperature === 0 ? next.likeliest : this.#sample(next.logits());
   }
 }

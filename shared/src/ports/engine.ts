@@ -1,5 +1,6 @@
 import type { LoraSpec, TrainingSpec } from "../contracts/run-spec.ts";
 import type { KnowledgeMean } from "../core/distillation/step-loss.ts";
+import type { TokenBias } from "../core/numeric/logit-changes.ts";
 
 /** What models are computed on: this machine's processor, or its Nvidia GPU. */
 export type Device = "cpu" | "cuda";
@@ -122,6 +123,12 @@ export interface GenerateOptions {
   seed: number;
   /** tokens that end generation, such as EOS; they are not given out */
   stop: readonly number[];
+  /** added to the logits of tokens before one is chosen, divided by no temperature yet; none unless given */
+  bias?: readonly TokenBias[];
+  /** taken from the logit of every token that has been generated; 0 unless given */
+  presencePenalty?: number;
+  /** taken from it once for each time; 0 unless given */
+  frequencyPenalty?: number;
   /** an adapter given to `loadAdapter`; null: the base model alone. Absent: the LoRA that the model was opened with, if any */
   adapter?: string | null;
   /** how many of the likeliest tokens are told with each token: 0 to 20; 0 unless given */

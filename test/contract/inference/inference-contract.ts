@@ -113,6 +113,24 @@ export function inferenceContract(what: string, open: (model: string, root: stri
       expect(other).not.toBe(one);
     });
 
+    it("says something else where tokens are forbidden, wanted, or not to come again", async () => {
+      const told = async (body: Partial<CompletionRequest>) => {
+        const chunks = await chunksOf({ max_tokens: 16, ...body, logprobs: 0 });
+        return chunks.flatMap(({ choices }) => choices.flatMap(({ logprobs }) => logprobs?.tokens ?? []));
+      };
+      const wanted = await told({ logit_bias: { 65: 100 } });
+      expect(new Set(wanted).size).toBe(1);
+      const both = await told({ logit_bias: { 65: 100, 66: 100 }, frequency_penalty: 2 });
+      expect(new Set(both).size).toBe(2);
+      const free = await told({});
+      expect(free).not.toContain(wanted[0]);
+      expect(await told({ logit_bias: { 65: -100 } })).toEqual(free);
+      // nothing comes again that has come once
+      const once = await told({ frequency_penalty: 2, presence_penalty: 2 });
+      expect(once).not.toEqual(free);
+      expect(new Set(once).size).toBeGreaterThan(new Set(free).size);
+    });
+
     it("ends before a stop text", async () => {
       const whole = await say({ max_tokens: 16 });
       const stop = whole.slice(3, 5);

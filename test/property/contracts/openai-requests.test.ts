@@ -58,7 +58,7 @@ const completion = fc.record(
   { requiredKeys: ["model", "prompt"] },
 );
 
-const NEUTRAL = { user: "me", frequency_penalty: 0, presence_penalty: 0, logit_bias: {} };
+const NEUTRAL = { user: "me" };
 const NEUTRAL_OF_CHATS = {
   ...NEUTRAL,
   store: false,
@@ -252,9 +252,9 @@ describe("whatever else is sent", () => {
     for (const [name, value] of Object.entries({
       tools: [{}],
       response_format: { type: "json_object" },
-      logit_bias: { 5: 1 },
+      functions: [{}],
       store: true,
-      presence_penalty: 1,
+      prediction: {},
     }))
       expect(refusal(() => readChatRequest({ ...chatBody, [name]: value }))).toMatchObject({
         code: "UNSUPPORTED_PARAMETER",
@@ -265,6 +265,35 @@ describe("whatever else is sent", () => {
         code: "UNKNOWN_PARAMETER",
         param: name,
       });
+  });
+
+  it("is refused for a bias of what is no token, or out of its range, or of too many", () => {
+    const body = { model: "m", prompt: "x" };
+    const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, id) => [id, 1]));
+    for (const taken of [{}, { 0: -100, 49151: 100 }, many(1024)])
+      expect(readCompletionRequest({ ...body, logit_bias: taken }).logit_bias).toEqual(taken);
+    for (const [bias, param] of [
+      [{ a: 1 }, "logit_bias"],
+      [{ "01": 1 }, "logit_bias"],
+      [{ "-1": 1 }, "logit_bias"],
+      [{ 5: 100.5 }, "logit_bias.5"],
+      [{ 5: "1" }, "logit_bias.5"],
+      [[1], "logit_bias"],
+      ["5", "logit_bias"],
+      [many(1025), "logit_bias"],
+      [many(500_000), "logit_bias"],
+    ] as const)
+      expect(refusal(() => readCompletionRequest({ ...body, logit_bias: bias }))).toMatchObject({
+        code: "INVALID_VALUE",
+        param,
+      });
+    for (const penalty of [-2.1, 2.1, "1"])
+      expect(refusal(() => readCompletionRequest({ ...body, presence_penalty: penalty }))).not.toBeNull();
+  });
+
+  it("is refused for a stop text with half a character", () => {
+    for (const stop of ["\ud83e", ["a", "\udd8a"]])
+      expect(refusal(() => readCompletionRequest({ model: "m", prompt: "x", stop }))).not.toBeNull();
   });
 
   it("counts prompts whatever they are written as", () => {

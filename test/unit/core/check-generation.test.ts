@@ -12,6 +12,9 @@ const ASKED = {
   seed: 0,
   stop: [0, 28],
   topLogProbs: undefined as number | undefined,
+  bias: undefined as { id: number; bias: number }[] | undefined,
+  presencePenalty: undefined as number | undefined,
+  frequencyPenalty: undefined as number | undefined,
 };
 
 describe("what is asked of a model's generation", () => {
@@ -21,6 +24,7 @@ describe("what is asked of a model's generation", () => {
     ["one token of the likeliest, however small their mass", { topK: 1, topP: Number.MIN_VALUE, temperature: 2.5 }],
     ["the likeliest tokens beside each", { topLogProbs: 20 }],
     ["no token beside each", { topLogProbs: 0 }],
+    ["other logits than the model's", { bias: [{ id: 28, bias: -100 }], presencePenalty: -2, frequencyPenalty: 2 }],
     ["a prompt of one token", { prompt: Int32Array.of(5), stop: [] }],
   ])("may be %s", (_, change) => {
     expect(() => checkGeneration({ ...ASKED, ...change }, BOUNDS)).not.toThrow();
@@ -46,6 +50,18 @@ describe("what is asked of a model's generation", () => {
     [{ topLogProbs: -1 }, "topLogProbs: expected a whole number from 0 to 20, got -1"],
     [{ topLogProbs: 0.5 }, "topLogProbs: expected a whole number from 0 to 20, got 0.5"],
     [{ topLogProbs: 21 }, "topLogProbs: expected a whole number from 0 to 20, got 21"],
+    [
+      {
+        bias: [
+          { id: 0, bias: 1 },
+          { id: 29, bias: 1 },
+        ],
+      },
+      `bias: expected ${ids}, got 29`,
+    ],
+    [{ bias: [{ id: 0, bias: Number.NaN }] }, "bias: expected finite numbers, got NaN"],
+    [{ presencePenalty: Number.POSITIVE_INFINITY }, "presencePenalty: expected a finite number, got Infinity"],
+    [{ frequencyPenalty: Number.NaN }, "frequencyPenalty: expected a finite number, got NaN"],
     [{ seed: 2 ** 53 }, "seed: expected a whole number from 0, got 9007199254740992"],
   ])("is refused by field: %j", (change, message) => {
     expect(() => checkGeneration({ ...ASKED, ...change }, BOUNDS)).toThrow(

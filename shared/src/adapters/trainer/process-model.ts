@@ -2,6 +2,7 @@ import type { TrainedTensor, TrainerAnswer, TrainerReply, TrainerRequest } from 
 import { checkGeneration } from "../../core/check-generation.ts";
 import { checkSamples, checkTargets } from "../../core/check-model-input.ts";
 import { InvalidInputError, InvariantError } from "../../core/errors.ts";
+import { LogitChanges } from "../../core/numeric/logit-changes.ts";
 import { answerPositions } from "../../core/samples/answer-positions.ts";
 import type {
   Device,
@@ -153,6 +154,7 @@ export class ProcessModel implements Model {
     const { prompt, stop, maxTokens, temperature, topK, topP, seed, signal } = options;
     if (options.adapter !== undefined) throw unsupported("adapters at run time");
     if (options.topLogProbs) throw unsupported("the likeliest tokens beside each");
+    if (!new LogitChanges(options).isNothing) throw unsupported("a bias of tokens, and penalties");
     signal?.throwIfAborted();
     const samples = writeSamples([{ ids: prompt, answer: new Uint8Array(prompt.length) }]);
     this.#generating++;

@@ -13,9 +13,6 @@ const never = () => false;
 /** Of both kinds of request. */
 const EITHER: NeutralFields = {
   user: isText,
-  frequency_penalty: is(0),
-  presence_penalty: is(0),
-  logit_bias: isEmpty,
 };
 
 /** OpenAI's fields of chats that the engine lacks, by its API reference of 2026. */

@@ -1,6 +1,7 @@
 import type { ChatRequest } from "../../contracts/openai/chat.ts";
 import type { CompletionRequest } from "../../contracts/openai/completion.ts";
 import { RefusedRequest } from "../../contracts/openai/errors.ts";
+import type { TokenBias } from "../../core/numeric/logit-changes.ts";
 import type { InferenceChunk, InferenceRequest } from "../../ports/inference.ts";
 import type { GeneratingModel } from "../generate-text.ts";
 import { type ChunkWriter, chatChunks, completionChunks } from "./answer-chunks.ts";
@@ -57,6 +58,7 @@ export async function* answerRequest(
   signal.throwIfAborted();
   const { prompts, writer, maxTokens, tellsTokens, topLogProbs } = planOf(open, sources, request);
   const { n = 1, temperature = 1, top_p: topP = 1, seed = sources.newSeed(), stop = [] } = request.body;
+  const bias = biasOf(open, request.body.logit_bias);
   const ending = new AbortController();
   const answers = prompts.flatMap((prompt, place) =>
     Array.from({ length: n }, (_, answer) => {
@@ -71,6 +73,9 @@ export async function* answerRequest(
         seed: Number(BigInt.asUintN(SEED_BITS, BigInt(seed) + BigInt(answer))),
         stop: typeof stop === "string" ? [stop] : stop,
         ends: open.ends,
+        bias,
+        presencePenalty: request.body.presence_penalty,
+        frequencyPenalty: request.body.frequency_penalty,
         adapter,
         topLogProbs,
         signal: AbortSignal.any([signal, ending.signal]),
@@ -85,6 +90,20 @@ export async function* answerRequest(
   }
   const read = prompts.reduce((sum, { tokens }) => sum + tokens.length, 0);
   yield writer.finish({ prompt_tokens: read, completion_tokens: generated, total_tokens: read + generated });
+}
+
+/** @throws RefusedRequest `INVALID_VALUE` */
+function biasOf({ tokenizer }: AnsweringModel, given: Record<string, number> = {}): TokenBias[] {
+  const { strings } = tokenizer.vocabulary;
+  return Object.entries(given).map(([key, bias]) => {
+    const id = Number(key);
+    if ((strings[id] ?? null) !== null) return { id, bias };
+    throw new RefusedRequest(
+      "INVALID_VALUE",
+      `logit_bias: expected ids of the model's ${strings.length} tokens, got ${key}`,
+      { param: "logit_bias" },
+    );
+  });
 }
 
 async function* numbered(index: number, parts: AsyncGenerator<AnswerPart, void>) {

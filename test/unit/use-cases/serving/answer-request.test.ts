@@ -309,6 +309,28 @@ describe("drawing", () => {
     expect(await drawn({ top_p: 0, temperature: 0 })).toMatchObject([{ topP: Number.MIN_VALUE, temperature: 0 }]);
   });
 
+  it("is with other logits than the model's where the request has a bias, or penalties", async () => {
+    const model = says("");
+    await completionChunks(open(model), {
+      logit_bias: { 5: -100, 0: 1.5 },
+      presence_penalty: 1,
+      frequency_penalty: -2,
+    });
+    expect(model.asked[0]).toMatchObject({
+      bias: [
+        { id: 0, bias: 1.5 },
+        { id: 5, bias: -100 },
+      ],
+      presencePenalty: 1,
+      frequencyPenalty: -2,
+    });
+    await expect(completionChunks(open(says("")), { logit_bias: { 4000: 1 } })).rejects.toMatchObject({
+      code: "INVALID_VALUE",
+      param: "logit_bias",
+      message: expect.stringContaining("got 4000"),
+    });
+  });
+
   it("has a seed of its own for each answer to a prompt, whatever else is asked for", async () => {
     const seeds = async (body: Partial<CompletionRequest>) => (await drawn(body)).map(({ seed }) => seed);
     expect(await seeds({ seed: 3, n: 3 })).toEqual([3, 4, 5]);

@@ -81,6 +81,10 @@ describe("the template of a data set", () => {
     ["{ prompt: a, choices: [b, c] }", "correct: expected choices and correct together, or neither"],
     ["{ prompt: a, completion: b, correct: c }", "correct: expected choices and correct together, or neither"],
     ["{ prompt: a, completion: b, labels: [c, d] }", "labels: expected choices, which labels name"],
+    [
+      "{ prompt: a, choices: [b, c], correct: d, references: e }",
+      "references: expected completion, beside which they are right",
+    ],
     ["{ completion: b }", "prompt: missing; expected a text"],
     ["{ prompt: a, completions: b }", /completions: unknown key/],
   ])("refuses %s", (template, mistake) => {

@@ -3,30 +3,18 @@
     generate.py FOLDER --threads N [--tuned]
 
 A request is one line of JSON on standard input: {"prompt": [ids], "tokens": N}; the answer gives the token ids, the seconds to
-the first token and the seconds of all that follow, and the peak memory so far. --tuned is torch at its best on an AMD host: MKL
-told to take its fast path (a preloaded one-line library, built with gcc), and malloc kept from returning memory.
+the first token and the seconds of all that follow, and the peak memory so far. --tuned: see tuned_torch.py.
 """
 
 import argparse
 import json
-import os
 import resource
-import subprocess
 import sys
-import tempfile
 import time
 
-if "--tuned" in sys.argv and "PEER_TUNED" not in os.environ:
-    library = os.path.join(tempfile.mkdtemp(), "mkl_fast_path.so")
-    source = b"int mkl_serv_intel_cpu_true(){return 1;}"
-    subprocess.run(["gcc", "-shared", "-fPIC", "-x", "c", "-o", library, "-"], input=source, check=True)
-    malloc = {"MMAP_THRESHOLD_": 8 << 30, "TRIM_THRESHOLD_": 16 << 30, "TOP_PAD_": 256 << 20}
-    environment = {f"MALLOC_{name}": str(size) for name, size in malloc.items()}
-    os.execve(
-        sys.executable,
-        [sys.executable, *sys.argv],
-        {**os.environ, **environment, "PEER_TUNED": "1", "LD_PRELOAD": library},
-    )
+from tuned_torch import restart_tuned
+
+restart_tuned()
 
 import torch
 import transformers

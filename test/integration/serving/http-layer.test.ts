@@ -427,6 +427,7 @@ describe("the metrics", () => {
       "fedmkt_requests_waiting 1",
       'fedmkt_adapters{state="served"} 2',
       'fedmkt_adapters{state="refused"} 1',
+      `fedmkt_registry_read_timestamp_seconds ${Date.UTC(2026, 10, 2) / 1000}`,
     ])
       expect(text.split("\n")).toContain(line);
     expect(text).toContain("process_resident_memory_bytes");

@@ -43,6 +43,9 @@ export class ServingMetrics {
       this.set({ state: "served" }, names.list().filter(({ parent }) => parent !== null).length);
       this.set({ state: "refused" }, names.registry().refused.length);
     });
+    gauge("registry_read_timestamp_seconds", "When the registry was read last, or 0", [], function () {
+      this.set(Date.parse(names.registry().readAt ?? new Date(0).toISOString()) / 1000);
+    });
     collectDefaultMetrics({ register: this.registry });
   }
 

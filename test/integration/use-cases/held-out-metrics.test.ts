@@ -38,7 +38,9 @@ describe("a held-out set's metrics", () => {
     const read = (name: string) => new FileMaterial().read(join(spec.clients[0].model, name), 1 << 24);
     tokenizer = openTokenizer(await read("tokenizer.json"), await read("config.json"), "ships");
     ROWS[0].after = await answerTo(ROWS[0].before);
-    writeFileSync(file, ROWS.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    const others = ["no such thing", await answerTo(ROWS[1].before)];
+    const rows = ROWS.map((row, index) => (index === 1 ? { ...row, others } : { ...row, others: [] }));
+    writeFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
     const data = { path: file, template: TEMPLATE };
     const choices = { prompt: "{{ before }}", choices: ["{{ after }}", " a", " the crew sings"], correct: "{{ 0 }}" };
     spec = {
@@ -47,6 +49,10 @@ describe("a held-out set's metrics", () => {
         { name: "usual", data },
         { name: "loss", data, metrics: ["token-accuracy", "nats-per-token", "bits-per-byte"] },
         { name: "answers", data, task: "generation", maxTokens: MAX_TOKENS },
+        {
+          ...{ name: "several", task: "generation", maxTokens: MAX_TOKENS },
+          data: { path: file, template: { ...TEMPLATE, references: "{{ others }}" } },
+        },
         { name: "stopped", data, task: "generation", maxTokens: MAX_TOKENS, stop: "e", metrics: ["rouge-l"] },
         {
           ...{ name: "choices", task: "multiple-choice", data: { path: file, template: choices } },
@@ -86,6 +92,8 @@ describe("a held-out set's metrics", () => {
       "loss: bits-per-byte",
       "answers: rouge-l",
       "answers: exact-match",
+      "several: rouge-l",
+      "several: exact-match",
       "stopped: rouge-l",
       "choices: accuracy",
       "choices: accuracy-by-characters",
@@ -138,6 +146,13 @@ describe("a held-out set's metrics", () => {
     expect(rouge).toBeGreaterThan(0);
     expect(scoreOf(set, "rouge-l")).toBe(rouge / ROWS.length);
     if (set === "answers") expect(scoreOf(set, "exact-match")).toBe(exact / ROWS.length);
+  });
+
+  it("score an answer by the best of several references, of which one is the model's own here", async () => {
+    const [second, third] = [await answerTo(ROWS[1].before), await answerTo(ROWS[2].before)];
+    expect(rougeL(second.trim(), ROWS[1].after.trim())).toBeLessThan(1);
+    expect(scoreOf("several", "rouge-l")).toBe((2 + rougeL(third.trim(), ROWS[2].after.trim())) / ROWS.length);
+    expect(scoreOf("several", "exact-match")).toBe(2 / ROWS.length);
   });
 });
 

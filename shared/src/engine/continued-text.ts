@@ -24,6 +24,8 @@ export class ContinuedText {
   readonly needsLogits: boolean;
   /** Nobody wants it any more. */
   isCancelled = false;
+  /** tokens of its prompt that were not read, since what was kept began alike */
+  reusedTokens = 0;
   readonly #changes: LogitChanges;
   readonly #sample: (logits: Float32Array) => number;
   readonly #request: TextRequest;
@@ -79,10 +81,11 @@ export class ContinuedText {
     this.#changes.count(id);
     const logProbOf = (logit: number) => logit - next.largest - next.logTotal;
     const logProb = logProbOf(id === next.likeliest ? next.largest : next.logits()[id]);
-    if (topLogProbs === 0) return { id, logProb };
+    const reused = this.#generated.length === 1 && this.reusedTokens > 0 ? { reusedTokens: this.reusedTokens } : {};
+    if (topLogProbs === 0) return { id, logProb, ...reused };
     const logits = next.logits();
     const top = [...topTokens(logits, topLogProbs)].map((other) => ({ id: other, logProb: logProbOf(logits[other]) }));
-    return { id, logProb, top };
+    return { id, logProb, top, ...reused };
   }
 
   #choose(next: NextToken): number {

@@ -174,6 +174,7 @@ export class GenerationScheduler {
       const known = this.#prefixes.find(text.adapter, text.prompt.subarray(0, -1));
       this.#rows.reserve(row, row + 1, known.tokens);
       for (const { data, tokens } of known.parts) this.#rows.write(row, data, tokens);
+      text.reusedTokens = known.tokens;
       this.#reusedTokens += known.tokens;
     }
   }

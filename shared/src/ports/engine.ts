@@ -144,6 +144,8 @@ export interface GeneratedToken {
   logProb: number;
   /** where `topLogProbs` asks for it: the likeliest tokens, descending by log-probability, ties by lower id */
   top?: readonly TokenLogProb[];
+  /** with a text's first token: how many of the prompt's tokens were not read, since what was kept began alike; absent: none */
+  reusedTokens?: number;
 }
 
 /** A token that might have come, and its natural log-probability as above. */

@@ -113,6 +113,20 @@ export function inferenceContract(what: string, open: (model: string, root: stri
       expect(other).not.toBe(one);
     });
 
+    it("tells how much of a prompt it knew before", async () => {
+      const prompt = "the user and the other user";
+      const known = async (adapter: string | null = null) =>
+        (await chunksOf({ prompt }, adapter)).at(-1)!.usage!.prompt_tokens_details!.cached_tokens;
+      const [first, second] = [await known(), await known()];
+      const read = (await chunksOf({ prompt })).at(-1)!.usage!.prompt_tokens;
+      expect(second).toBeGreaterThan(first!);
+      expect(second).toBeLessThan(read);
+      await load("reading@run-1", 6);
+      // what the base model has read is another matter
+      expect(await known("reading@run-1")).toBe(0);
+      await inference.unloadAdapter("reading@run-1");
+    });
+
     it("says something else where tokens are forbidden, wanted, or not to come again", async () => {
       const told = async (body: Partial<CompletionRequest>) => {
         const chunks = await chunksOf({ max_tokens: 16, ...body, logprobs: 0 });

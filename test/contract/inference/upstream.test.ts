@@ -7,7 +7,7 @@ import { openInference } from "../../support/open-inference.ts";
 import { inferenceContract } from "./inference-contract.ts";
 
 inferenceContract("a server of the same protocol behind", async (folder, root) => {
-  const { inference: behind, model } = await openInference(folder);
+  const { inference: behind, model } = await openInference(folder, { concurrent: 8, prefixBytes: 1024 ** 2 });
   const names = new NameTable(behind, await behind.describe(), Date.now);
   const log = { info() {}, warn() {}, error() {} };
   const http = await startHttpLayer(

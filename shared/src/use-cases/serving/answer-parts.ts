@@ -9,6 +9,8 @@ export interface AnswerPart {
   tokens: GeneratedTold[];
   /** tokens that were generated for it */
   generated: number;
+  /** tokens of the prompt that were not read for it, since what was kept began alike */
+  reused: number;
   /** why the answer has ended; null before its last part */
   end: GenerationEnd | null;
 }
@@ -40,12 +42,12 @@ export async function* answerParts(
       if (next.done) {
         const { end, cut, text } = next.value;
         const tokens = take(text);
-        yield { text, tokens: cut ? tokens : [...tokens, ...waiting], generated: 0, end };
+        yield { text, tokens: cut ? tokens : [...tokens, ...waiting], generated: 0, reused: 0, end };
         return;
       }
       const { token, begins, text } = next.value;
       if (tellsTokens) waiting.push(tellToken(vocabulary, token, begins));
-      yield { text, tokens: take(text), generated: 1, end: null };
+      yield { text, tokens: take(text), generated: 1, reused: token.reusedTokens ?? 0, end: null };
     }
   } finally {
     await pieces.return(LEFT);

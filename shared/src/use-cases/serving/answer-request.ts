@@ -84,12 +84,20 @@ export async function* answerRequest(
     }),
   );
   let generated = 0;
+  let reused = 0;
   for await (const { index, part } of interleave(answers, () => ending.abort())) {
     generated += part.generated;
+    // a prompt is counted once, as its first answer reads it
+    if (index % n === 0) reused += part.reused;
     yield* writer.write(index, part);
   }
   const read = prompts.reduce((sum, { tokens }) => sum + tokens.length, 0);
-  yield writer.finish({ prompt_tokens: read, completion_tokens: generated, total_tokens: read + generated });
+  yield writer.finish({
+    prompt_tokens: read,
+    completion_tokens: generated,
+    total_tokens: read + generated,
+    prompt_tokens_details: { cached_tokens: reused },
+  });
 }
 
 /** @throws RefusedRequest `INVALID_VALUE` */

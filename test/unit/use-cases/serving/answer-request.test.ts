@@ -65,12 +65,16 @@ describe("a chat's answer", () => {
       ...head,
       choices: [{ index: 0, delta, logprobs: null, finish_reason }],
     });
+    const USAGE = {
+      ...{ prompt_tokens: 17, completion_tokens: 2, total_tokens: 19 },
+      prompt_tokens_details: { cached_tokens: 0 },
+    };
     expect(chunks).toEqual([
       choice({ role: "assistant", content: "" }),
       choice({ content: "H" }),
       choice({ content: "i" }),
       choice({}, "stop"),
-      { ...head, choices: [], usage: { prompt_tokens: 17, completion_tokens: 2, total_tokens: 19 } },
+      { ...head, choices: [], usage: USAGE },
     ]);
   });
 
@@ -240,7 +244,23 @@ describe("a completion", () => {
     const model = scriptedModel(({ prompt, seed }) => [...bytesOf(`${tokenizer.decode(prompt)}${seed} `), end]);
     const chunks = await completionChunks(open(model), { prompt: ["a", "b"], n: 2, seed: 5 });
     expect([0, 1, 2, 3].map((index) => textOf(chunks, index))).toEqual(["a5 ", "a6 ", "b5 ", "b6 "]);
-    expect(chunks.at(-1)!.usage).toEqual({ prompt_tokens: 4, completion_tokens: 12, total_tokens: 16 });
+    expect(chunks.at(-1)!.usage).toMatchObject({ prompt_tokens: 4, completion_tokens: 12, total_tokens: 16 });
+  });
+
+  it("tells how much of its prompts was known before, each counted once", async () => {
+    const model = scriptedModel(({ prompt }) => [
+      { ...bytesOf("x")[0], reusedTokens: prompt.length - 1 },
+      ...bytesOf("y"),
+      end,
+    ]);
+    const chunks = await completionChunks(open(model), {
+      prompt: [
+        [1, 2, 3],
+        [4, 5],
+      ],
+      n: 2,
+    });
+    expect(chunks.at(-1)!.usage).toMatchObject({ prompt_tokens: 5, prompt_tokens_details: { cached_tokens: 3 } });
   });
 
   it("begins with its prompt where that is to be echoed, and may be nothing else", async () => {

@@ -1,135 +1,36 @@
-import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { PutObjectCommand } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { makeKey } from "../../../shared/src/adapters/keys/make-key.ts";
-import { FileMaterial } from "../../../shared/src/adapters/material/file-material.ts";
-import { encodeJson } from "../../../shared/src/contracts/json-document.ts";
-import { registryKeys } from "../../../shared/src/contracts/keys.ts";
-import type { ModelObject } from "../../../shared/src/contracts/openai/models.ts";
-import { registryEntry } from "../../../shared/src/contracts/registry-entry.ts";
-import { sha256 as hashOf } from "../../../shared/src/formats/sha256.ts";
-import { type BaseIdentity, identifyBase } from "../../../shared/src/use-cases/serving/base-identity.ts";
-import { EMBEDDED, type EmbeddedStores, startEmbeddedStores } from "../../support/embedded-stores.ts";
-import { buildInference, deployInference, inferenceChoice, resourcesOf } from "../../support/inference-templates.ts";
-import { publishedAdapter } from "../../support/published-adapter.ts";
-import { writeServedAdapter } from "../../support/served-model.ts";
-import {
-  containersOf,
-  onMachine,
-  type RunningContainer,
-  startContainer,
-  type TaskContainer,
-  type TaskMachine,
-} from "../../support/serving/task-container.ts";
-import { freePort, makeServedFolder, remove } from "../../support/serving/tiny-endpoint.ts";
+import { writeServedModel } from "../../support/served-model.ts";
+import { type DeployedEndpoint, deployEndpoint } from "../../support/serving/deployed-endpoint.ts";
+import { onMachine, type RunningContainer, type TaskContainer } from "../../support/serving/task-container.ts";
+import { makeServedFolder, remove } from "../../support/serving/tiny-endpoint.ts";
 
 const MINUTES = 60_000;
-const bucket = (name: string) => `fedmkt-dev-${name}-000000000000-us-east-1`;
 
-/**
- * The task of an endpoint on GPU machines as the template has it, its containers as processes of this machine. `vllm` is the one that is
- * another program: in its place stands our own server, under the name, the address and the folder that vLLM is started with. Secrets
- * Manager and S3 are stand-ins at the task's network.
- */
-describe("the deployed task of an endpoint", () => {
-  const deployed = deployInference(buildInference());
-  const { gateway, model, vllm } = containersOf(deployed, "fedmkt-dev-inference");
-  const [secret] = resourcesOf(deployed, "AWS::SecretsManager::Secret");
-  const { key, sha256 } = makeKey();
-  const asked: string[] = [];
-
+/** One container is another program, vLLM: in its place stands our own server, under the name, the address and the folders that vLLM is given. */
+describe("the deployed task of an endpoint on a GPU machine", () => {
   let folder: string;
-  let stores: EmbeddedStores;
-  let machine: TaskMachine;
-  const running: RunningContainer[] = [];
+  let endpoint: DeployedEndpoint;
   let front: RunningContainer;
-
-  const start = (container: TaskContainer, more?: Record<string, string>) => {
-    running.push(startContainer(container, machine, more));
-    return running.at(-1)!;
-  };
-  const url = () => `http://127.0.0.1:${machine.ports[8080]}`;
-  const ask = (path: string, body?: object) =>
-    fetch(`${url()}${path}`, {
-      ...(body && { method: "POST", body: JSON.stringify(body) }),
-      headers: { authorization: `Bearer ${key}`, ...(body && { "content-type": "application/json" }) },
-    });
-  const story = async (of: string, more: object = {}) => {
-    const answer = await ask("/v1/completions", {
-      model: of,
-      prompt: "the ship",
-      temperature: 0,
-      max_tokens: 12,
-      ...more,
-    });
-    expect(answer.status).toBe(200);
-    return ((await answer.json()) as { choices: { text: string }[] }).choices[0].text;
-  };
-  const models = async () => ((await (await ask("/v1/models")).json()) as { data: ModelObject[] }).data;
-  const until = async (what: string, holds: () => Promise<boolean>) => {
-    for (const end = Date.now() + MINUTES; !(await holds().catch(() => false)); await sleep(50))
-      if (Date.now() > end)
-        throw new Error(`${what}: not within a minute\n${running.map(({ output }) => output()).join("\n")}`);
-  };
-  const put = (name: string, Key: string, Body: Uint8Array) =>
-    stores.s3.send(new PutObjectCommand({ Bucket: bucket(name), Key, Body }));
-
-  /** As publish-run leaves it: the folder first, then the entry. Seeds make adapters that say different things. */
-  async function publish(run: string, second: number, seed: number, base: Partial<BaseIdentity> = {}): Promise<void> {
-    const served = await identifyBase(new FileMaterial(), join(folder, "model"));
-    const { entry } = publishedAdapter({ party: "harbour", run, second, base: { ...served, ...base } });
-    const place = writeServedAdapter(join(folder, "published", run), seed);
-    const files = readdirSync(place).map((name) => ({ name, content: readFileSync(join(place, name)) }));
-    for (const { name, content } of files) await put("artefacts", `${entry.adapter.folder}/${name}`, content);
-    const adapter = {
-      ...entry.adapter,
-      bucket: bucket("artefacts"),
-      files: files.map(({ name, content }) => ({ name, bytes: content.length, sha256: hashOf(content) })),
-    };
-    await put("registry", registryKeys.entry("harbour", run), encodeJson(registryEntry.parse({ ...entry, adapter })));
-  }
 
   beforeAll(async () => {
     folder = makeServedFolder();
-    stores = await startEmbeddedStores([bucket("public"), bucket("artefacts"), bucket("registry")], {
-      secretsmanager: (operation, { SecretId }) => {
-        asked.push(`${operation} ${SecretId}`);
-        return {
-          ARN: SecretId,
-          VersionId: "1",
-          SecretString: JSON.stringify({ version: 1, keys: [{ id: "ward", sha256 }] }),
-        };
-      },
-    });
-    machine = {
-      volumes: mkdtempSync(join(tmpdir(), "fedmkt-task-")),
-      ports: { 8080: await freePort(), 8000: await freePort(), 9090: await freePort() },
-      environment: {
-        AWS_ENDPOINT_URL: stores.url,
-        AWS_REGION: EMBEDDED.region,
-        AWS_ACCESS_KEY_ID: EMBEDDED.credentials.accessKeyId,
-        AWS_SECRET_ACCESS_KEY: EMBEDDED.credentials.secretAccessKey,
-      },
-    };
-    const prefix = inferenceChoice().model.split("/").slice(3).join("/");
-    for (const file of readdirSync(join(folder, "model")))
-      await put("public", `${prefix}/${file}`, readFileSync(join(folder, "model", file)));
-    await publish("first", 1, 7);
+    endpoint = await deployEndpoint("gpu", join(folder, "model"));
+    await endpoint.publish("first", 1, 7);
   });
   afterAll(async () => {
-    await Promise.all(running.map((container) => container.stop()));
-    await stores?.stop();
-    for (const place of [folder, machine?.volumes]) if (place) remove(place);
+    await endpoint?.close();
+    remove(folder);
   });
 
   it(
     "fetches the model into the folder that the others read, and ends",
     async () => {
-      expect(await start(model).ended).toBe(0);
-      const there = onMachine(vllm, machine, vllm.Command![0]);
+      const { containers, machine, start } = endpoint;
+      expect(await start(containers.model).ended).toBe(0);
+      const there = onMachine(containers.vllm, machine, containers.vllm.Command![0]);
       expect(readdirSync(there).sort()).toEqual(readdirSync(join(folder, "model")).sort());
       for (const file of readdirSync(there))
         expect(readFileSync(join(there, file))).toEqual(readFileSync(join(folder, "model", file)));
@@ -140,15 +41,15 @@ describe("the deployed task of an endpoint", () => {
   it(
     "is alive before the server behind is there, ready once it is, and lets in who has a key of the secret",
     async () => {
-      front = start(gateway, { FEDMKT_SERVE_METRICS_PORT: String(machine.ports[9090]) });
-      await until("the gateway listens", async () => (await fetch(`${url()}/health`)).status === 200);
-      expect((await fetch(`${url()}/ready`)).status).toBe(503);
+      const { containers, machine, secretArn, secretsAsked, start, look, until } = endpoint;
+      front = start(containers.gateway, { FEDMKT_SERVE_METRICS_PORT: String(machine.ports[9090]) });
+      await until("the gateway listens", async () => (await look("/health")).status === 200);
+      expect((await look("/ready")).status).toBe(503);
       expect(await front.health()).toBe(0);
-      start(ourServerAs(vllm));
-      await until("the gateway is ready", async () => (await fetch(`${url()}/ready`)).status === 200);
-      expect((await fetch(`${url()}/v1/models`)).status).toBe(401);
-      expect(asked).toContain(`GetSecretValue ${secret.arn}`);
-      expect(asked.every((one) => one.endsWith(secret.arn))).toBe(true);
+      start(ourServerAs(containers));
+      await until("the gateway is ready", async () => (await look("/ready")).status === 200);
+      expect((await look("/v1/models")).status).toBe(401);
+      expect(new Set(secretsAsked)).toEqual(new Set([`GetSecretValue ${secretArn}`]));
     },
     2 * MINUTES,
   );
@@ -156,6 +57,7 @@ describe("the deployed task of an endpoint", () => {
   it(
     "answers with the base model under its name, and with what the registry has, each with its lineage",
     async () => {
+      const { models, story, until } = endpoint;
       await until("the adapter is served", async () => (await models()).length === 2);
       expect((await models()).map(({ id, lineage }) => [id, lineage?.run ?? null])).toEqual([
         ["smollm2-135m", null],
@@ -171,16 +73,14 @@ describe("the deployed task of an endpoint", () => {
   it(
     "takes up what is published, and keeps what it has where that does not fit the model",
     async () => {
+      const { ask, models, publish, story, until } = endpoint;
       const before = await story("harbour");
       await publish("second", 2, 11);
       await until("the newer one is served", async () => (await models())[1].lineage?.run === "second");
       const after = await story("harbour");
       expect(after).not.toBe(before);
       await publish("third", 3, 13, { weightsFingerprint: "0".repeat(64) });
-      await until("the misfit is refused", async () => {
-        const registry = (await (await ask("/v1/registry")).json()) as { refused: { run: string }[] };
-        return JSON.stringify(registry).includes("third");
-      });
+      await until("the misfit is refused", async () => (await (await ask("/v1/registry")).text()).includes("third"));
       expect(await story("harbour")).toBe(after);
     },
     MINUTES,
@@ -189,7 +89,7 @@ describe("the deployed task of an endpoint", () => {
   it(
     "ends its answers within its time when it is stopped, and has written what CloudWatch is to know",
     async () => {
-      const long = story("harbour", { max_tokens: 400 });
+      const long = endpoint.story("harbour", { max_tokens: 400 });
       await sleep(200);
       expect(await front.stop()).toBe(0);
       expect((await long).length).toBeGreaterThan(20);
@@ -197,29 +97,63 @@ describe("the deployed task of an endpoint", () => {
       for (const line of measured) expect(line).toMatchObject({ service: "fedmkt", endpoint: "fedmkt-dev-inference" });
       expect(measured.flatMap(({ QueueSeconds }) => QueueSeconds ?? []).length).toBeGreaterThan(4);
       expect(measured.flatMap(({ AdaptersRefused }) => AdaptersRefused ?? [])).toEqual([1]);
-      // names and numbers: no prompt, no answer, no key
-      for (const line of [front.output()]) for (const said of ["the ship", key]) expect(line).not.toContain(said);
+      // names and numbers: neither a prompt nor a key
+      for (const said of ["the ship", endpoint.key]) expect(front.output()).not.toContain(said);
     },
     3 * MINUTES,
   );
-
-  /** vLLM's address, name and folders, with our own server in its place, which answers vLLM's calls for adapters. */
-  function ourServerAs(container: TaskContainer): TaskContainer {
-    const option = (name: string) => container.Command![container.Command!.indexOf(name) + 1];
-    const adapters = gateway.Environment.find(({ Name }) => Name === "FEDMKT_SERVE_ADAPTER_FOLDER")!.Value;
-    const environment = {
-      FEDMKT_SERVE_MODEL: container.Command![0],
-      FEDMKT_SERVE_NAME: option("--served-model-name"),
-      FEDMKT_SERVE_HOST: option("--host"),
-      FEDMKT_SERVE_PORT: option("--port"),
-      FEDMKT_SERVE_RUNTIME_ADAPTERS: adapters,
-      ...{ FEDMKT_SERVE_KEYS: "none", FEDMKT_SERVE_METRICS_PORT: "0", FEDMKT_SERVE_THREADS: "1" },
-    };
-    return {
-      ...container,
-      ...{ EntryPoint: undefined, Command: undefined },
-      Environment: Object.entries(environment).map(([Name, Value]) => ({ Name, Value })),
-      MountPoints: [...container.MountPoints, { SourceVolume: "scratch", ContainerPath: "/tmp", ReadOnly: false }],
-    };
-  }
 });
+
+describe("the deployed task of an endpoint on Fargate", () => {
+  let folder: string;
+  let endpoint: DeployedEndpoint;
+
+  beforeAll(async () => {
+    folder = makeServedFolder();
+    endpoint = await deployEndpoint("cpu", writeServedModel(join(folder, "chat")));
+    await endpoint.publish("first", 1, 7);
+  });
+  afterAll(async () => {
+    await endpoint?.close();
+    remove(folder);
+  });
+
+  it(
+    "is one container, which fetches its model and answers chats by the model's template, with adapters of the registry",
+    async () => {
+      const { ask, containers, machine, models, start, story, look, until } = endpoint;
+      expect(Object.keys(containers)).toEqual(["gateway"]);
+      const front = start(containers.gateway, { FEDMKT_SERVE_METRICS_PORT: String(machine.ports[9090]) });
+      await until("it is ready", async () => (await look("/ready")).status === 200);
+      expect((await models()).map(({ id }) => id)).toEqual(["smollm2-135m", "harbour"]);
+      expect(await story("harbour")).not.toBe(await story("smollm2-135m"));
+      const chat = await ask("/v1/chat/completions", {
+        ...{ model: "harbour", max_tokens: 4, temperature: 0 },
+        messages: [{ role: "user", content: "the ship" }],
+      });
+      expect([chat.status, await chat.json()]).toMatchObject([200, { usage: { completion_tokens: 4 } }]);
+      expect(await front.stop()).toBe(0);
+    },
+    3 * MINUTES,
+  );
+});
+
+/** vLLM's address, name and folders, with our own server in its place, which answers vLLM's calls for adapters. */
+function ourServerAs({ vllm, gateway }: Record<string, TaskContainer>): TaskContainer {
+  const option = (name: string) => vllm.Command![vllm.Command!.indexOf(name) + 1];
+  const environment = {
+    FEDMKT_SERVE_MODEL: vllm.Command![0],
+    FEDMKT_SERVE_NAME: option("--served-model-name"),
+    FEDMKT_SERVE_HOST: option("--host"),
+    FEDMKT_SERVE_PORT: option("--port"),
+    FEDMKT_SERVE_RUNTIME_ADAPTERS: gateway.Environment.find(({ Name }) => Name === "FEDMKT_SERVE_ADAPTER_FOLDER")!
+      .Value,
+    ...{ FEDMKT_SERVE_KEYS: "none", FEDMKT_SERVE_METRICS_PORT: "0", FEDMKT_SERVE_THREADS: "1" },
+  };
+  return {
+    ...vllm,
+    ...{ EntryPoint: undefined, Command: undefined },
+    Environment: Object.entries(environment).map(([Name, Value]) => ({ Name, Value })),
+    MountPoints: [...vllm.MountPoints, { SourceVolume: "scratch", ContainerPath: "/tmp", ReadOnly: false }],
+  };
+}

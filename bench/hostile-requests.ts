@@ -14,6 +14,8 @@ const READINGS = 9;
 interface Reading {
   residentMib: number;
   heapMib: number;
+  /** beyond the heap: buffers */
+  externalMib: number;
   running: number;
   waiting: number;
   held: number;
@@ -67,7 +69,9 @@ export async function run(argv: string[]): Promise<object> {
       await Promise.all(Array.from({ length: AT_ONCE }, attack));
       const reading = await read(server);
       readings.push(reading);
-      console.log(`${sent} requests: ${reading.residentMib} MiB resident, ${reading.heapMib} MiB of heap`);
+      console.log(
+        `${sent} requests: ${reading.residentMib} MiB resident, ${reading.heapMib} MiB of heap, ${reading.externalMib} MiB of buffers`,
+      );
     }
     const last = await settled(server);
     const first = readings[0];

@@ -8,11 +8,13 @@ let failures = 0;
 process.on("message", () => {
   globalThis.gc?.();
   failures += layer.log.filter((line) => line.includes('"level":"error"')).length;
-  // a real log is written away
+  // a real log is written away, and a real inference remembers nobody
   layer.log.length = 0;
+  layer.inference.asked.length = 0;
   process.send!({
     residentMib: Math.round(process.memoryUsage.rss() / 2 ** 20),
     heapMib: Math.round(process.memoryUsage().heapUsed / 2 ** 20),
+    externalMib: Math.round(process.memoryUsage().external / 2 ** 20),
     ...layer.state(),
     held: layer.names.held,
     failures,

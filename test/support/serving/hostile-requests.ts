@@ -66,7 +66,9 @@ const KINDS: Readonly<Record<string, (random: Random) => Attempt>> = {
       "-1",
       "18446744073709551616",
     ]);
-    return { send: [completion(`{"model":"base","prompt":"x","${field}":${number}}`)], statuses: [400] };
+    // of all of them only this is in range
+    const fits = field === "seed" && number === "-1";
+    return { send: [completion(`{"model":"base","prompt":"x","${field}":${number}}`)], statuses: [fits ? 200 : 400] };
   },
   "no UTF-8": (random) => {
     const body = Buffer.from(JSON.stringify({ ...VALID, prompt: "____" }));

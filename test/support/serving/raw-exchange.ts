@@ -16,7 +16,7 @@ export interface RawExchange {
 /** Bytes over a bare connection, and all that comes back until the other side ends it. */
 export function exchangeRaw(
   url: string,
-  { send, pauseMs = 0, withinMs = 3000, cuts = false, reads = true }: RawExchange,
+  { send, pauseMs = 0, withinMs = 20_000, cuts = false, reads = true }: RawExchange,
 ): Promise<string> {
   const { hostname, port } = new URL(url);
   const { promise, resolve } = Promise.withResolvers<string>();

@@ -122,7 +122,9 @@ port.on("message", async (request: ThreadRequest | ThreadAnswer | TextMessage) =
     return;
   }
   try {
-    reply({ kind: "result", result: await inTurn(() => answer(request)) });
+    const result = await inTurn(() => answer(request));
+    if (request.method === "unloadAdapter" || request.method === "train") tellOfTexts([]);
+    reply({ kind: "result", result });
   } catch (error) {
     reply({ kind: "error", error: packError(error) });
   }

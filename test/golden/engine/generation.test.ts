@@ -105,6 +105,26 @@ describe("generation", () => {
     });
   });
 
+  it.each(folders)("gives several texts at once what it gives each alone: %s", async (name) => {
+    const options = { folder: resolve(fixtures, name), generation: { concurrent: 3, prefixBytes: 0 } };
+    await withModel(options, async (model) => {
+      const asked = [6, 1, 11, 3, 8].map((length, text) => ({
+        prompt: Int32Array.from({ length }, (_, index) => (index * (7 + text) + 1) % model.vocabularySize),
+        maxTokens: 6 + 5 * text,
+        temperature: text % 2,
+        seed: text,
+      }));
+      const together = await Promise.all(asked.map((each) => continued(model, each)));
+      for (const [text, each] of asked.entries()) {
+        const alone = await continued(model, each);
+        expect(together[text].map(({ id }) => id)).toEqual(alone.map(({ id }) => id));
+        together[text].forEach(({ logProb }, index) => {
+          expect(Math.abs(logProb - alone[index].logProb)).toBeLessThan(TOLERANCE);
+        });
+      }
+    });
+  });
+
   itWithMaterial("continues 200 tokens of stories260k as transformers does", async () => {
     await expectContinuations(resolve(material!, "models/stories260k"), fixture.stories260k);
   });

@@ -230,6 +230,7 @@ const CASES: RuleCase[] = [
     build: (graph, [a]) => {
       const angles = [0, 0, 1, 0.1, 2, 0.2];
       return rotary(graph, a, {
+        positions: graph.list([0]),
         cosines: graph.constant("float32", [3, 2], angles.map(Math.cos)),
         sines: graph.constant("float32", [3, 2], angles.map(Math.sin)),
       });
@@ -242,6 +243,7 @@ const CASES: RuleCase[] = [
     build: (graph, [a]) => {
       const angles = [0, 1, 2];
       return rotary(graph, a, {
+        positions: graph.list([0]),
         cosines: graph.constant("float32", [3, 1], angles.map(Math.cos)),
         sines: graph.constant("float32", [3, 1], angles.map(Math.sin)),
       });

@@ -100,7 +100,7 @@ describe("an inference endpoint", () => {
   });
 
   it("follows a folder of runs: what is there is served at once, what comes and goes soon after", async () => {
-    await publishTinyAdapter(folder, { party: "ward", run: "first", second: 1, seed: 1 });
+    await publishTinyAdapter(folder, { party: "ward", run: "first", second: 1, weight: 1 });
     const { ask, adapters } = await start({
       FEDMKT_SERVE_REGISTRY: join(folder, "runs"),
       FEDMKT_SERVE_REGISTRY_SECONDS: "0.1",
@@ -112,7 +112,7 @@ describe("an inference endpoint", () => {
       return data.find(({ id }) => id === "ward")?.lineage.run;
     };
     expect(await lineage()).toBe("first");
-    await publishTinyAdapter(folder, { party: "ward", run: "second", second: 2, seed: 2 });
+    await publishTinyAdapter(folder, { party: "ward", run: "second", second: 2, weight: 2 });
     await until(async () => (await lineage()) === "second");
     remove(join(folder, "runs/second"));
     await until(async () => (await lineage()) === "first");

@@ -33,11 +33,11 @@ export function makeServedFolder(): string {
 }
 
 /** A PEFT folder for that model, whose texts it changes at the first token. @returns its files */
-export function writeTinyAdapter(folder: string, seed: number): Record<string, Uint8Array> {
+export function writeTinyAdapter(folder: string, weight: number): Record<string, Uint8Array> {
   const layer = "base_model.model.model.layers.0.self_attn.o_proj";
   const half = (shape: number[]) => ({
     ...{ dtype: "F32" as const, shape },
-    data: Float32Array.from({ length: 2 * HIDDEN_SIZE }, (_, at) => 3 * Math.sin(seed * (at + 1))),
+    data: Float32Array.from({ length: 2 * HIDDEN_SIZE }, (_, at) => 3 * Math.sin(weight * (at + 1))),
   });
   const files = {
     "adapter_config.json": adapterConfig({
@@ -57,13 +57,13 @@ export function writeTinyAdapter(folder: string, seed: number): Record<string, U
 /** Puts an adapter for that model into a folder of runs, as a finished run leaves it there. */
 export async function publishTinyAdapter(
   folder: string,
-  { party, run, second, seed }: { party: string; run: string; second: number; seed: number },
+  { party, run, second, weight }: { party: string; run: string; second: number; weight: number },
 ): Promise<void> {
   const runs = join(folder, "runs");
   const base = await identifyBase(new FileMaterial(), join(folder, "model"));
   const { entry } = publishedAdapter({ party, run, second, base });
   const place = adapterPlace(runs, { party, run });
-  const written = Object.entries(writeTinyAdapter(place, seed));
+  const written = Object.entries(writeTinyAdapter(place, weight));
   const files = written.map(([name, bytes]) => ({ name, bytes: bytes.length, sha256: sha256(bytes) }));
   writeEntry(place, encodeJson({ ...entry, adapter: { ...entry.adapter, files } }));
 }

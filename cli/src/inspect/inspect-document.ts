@@ -1,6 +1,7 @@
 import type { DocumentSchema } from "@fedmkt/shared/contracts/json-document.ts";
 import { manifest } from "@fedmkt/shared/contracts/manifest.ts";
 import { plan } from "@fedmkt/shared/contracts/plan.ts";
+import { registryEntry } from "@fedmkt/shared/contracts/registry-entry.ts";
 import { runState } from "@fedmkt/shared/contracts/run-state.ts";
 import { runStatus } from "@fedmkt/shared/contracts/run-status.ts";
 import { selection } from "@fedmkt/shared/contracts/selection.ts";
@@ -94,6 +95,17 @@ const DOCUMENTS = [
     facts: { round, scores: scores.length, transfers: transfers.length, selections: selections.length },
     lines: scores.map(({ party, set, metric, value }) => `${party} on ${set}: ${formatValue(value)} ${metric}`),
   })),
+  documentOf(
+    "registry entry",
+    registryEntry,
+    ({ party, run, rounds, specHash, publishedAt, base, adapter, scores }) => ({
+      facts: { party, run, rounds, spec: specHash, published: publishedAt ?? "not said", "base model": base.name },
+      lines: [
+        ...adapter.files.map(({ name, bytes, sha256 }) => `${name}: ${formatBytes(bytes)}, SHA-256 ${sha256}`),
+        ...scores.map(({ set, metric, value }) => `on ${set}: ${formatValue(value)} ${metric}`),
+      ],
+    }),
+  ),
   documentOf("run status", runStatus, ({ run, status, error = "", cause = "" }) => ({
     facts: { run, status, ...(error === "" ? {} : { error }) },
     lines: cause === "" ? [] : cause.split("\n"),
@@ -127,6 +139,6 @@ export function inspectDocument(bytes: Uint8Array, what: string, context: Inspec
   }
   throw new InvalidInputError(
     "FILE_UNKNOWN",
-    `${what}: expected a plan, manifest, selection, summary, status or vocabulary map; it is JSON of another form`,
+    `${what}: expected a plan, manifest, selection, summary, status, registry entry or vocabulary map; it is JSON of another form`,
   );
 }

@@ -3,6 +3,7 @@ import { encodeJson } from "../../../shared/src/contracts/json-document.ts";
 import { writeSafetensors } from "../../../shared/src/formats/safetensors.ts";
 import { callCli, makeToyFolder, remove, write } from "../../support/cli.ts";
 import { inspectIn } from "../../support/inspect-file.ts";
+import { publishedAdapter } from "../../support/published-adapter.ts";
 import { SUMMARY } from "../../support/summary.ts";
 
 const HASH = "cd".repeat(32);
@@ -39,6 +40,22 @@ describe("fedmkt inspect", () => {
         lines: [`scores.json: 2.0 KiB, SHA-256 ${HASH}`],
       },
     );
+  });
+
+  it("knows an adapter's registry entry, also one that says no time", async () => {
+    const { entry } = publishedAdapter({ party: "ward", run: "toy", second: 5, losses: { texts: 2.25 } });
+    const [readme] = entry.adapter.files;
+    expect((await inspect(encodeJson(entry))).data).toMatchObject({
+      kind: "registry entry",
+      facts: { party: "ward", run: "toy", rounds: 2, published: "2026-01-01T00:00:05.000Z", "base model": "model" },
+      lines: [
+        `README.md: 11 B, SHA-256 ${readme.sha256}`,
+        ...Array(2).fill(expect.any(String)),
+        "on texts: 2.250 bits-per-byte",
+      ],
+    });
+    const { publishedAt: _, ...older } = entry;
+    expect((await inspect(encodeJson(older))).data.facts.published).toBe("not said");
   });
 
   it.each([

@@ -235,6 +235,28 @@ describe("a reader", () => {
   });
 });
 
+describe("an answer behind another on one connection", () => {
+  it("may take longer than a reader may", async () => {
+    const layer = await start({ limits: { stallMs: 100 } });
+    const { say, script } = spoken();
+    layer.inference.script(script);
+    const keepAlive = { ...headers, connection: "keep-alive" };
+    const body = JSON.stringify({ model: "base", prompt: "x" });
+    const answering = exchangeRaw(layer.url, {
+      send: [
+        Buffer.concat([
+          writeRequest("GET", "/v1/models", keepAlive),
+          writeRequest("POST", "/v1/completions", headers, body),
+        ]),
+      ],
+    });
+    await until(() => layer.state().running === 1);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    for (const piece of ["late", null]) say(piece);
+    expect(statusesOf(await answering)).toEqual([200, 200]);
+  });
+});
+
 describe("an endpoint that ends", () => {
   it("says that it is not ready, takes requests still, and closes each connection with its answer", async () => {
     const layer = await start();

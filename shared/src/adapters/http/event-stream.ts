@@ -1,6 +1,9 @@
 import { once } from "node:events";
 import type { FastifyReply } from "fastify";
 
+/** What Node takes for no limit. */
+export const NEVER = 0;
+
 export interface EventStreamOptions {
   signal: AbortSignal;
   /** as `HttpLimits` has them */
@@ -40,7 +43,7 @@ export class EventStream {
     if (raw.write(`data: ${data}\n\n`)) return;
     limitStall(this.#reply, this.#options.stallMs);
     await once(raw, "drain", { signal: this.#options.signal });
-    raw.socket?.setTimeout(0);
+    limitStall(this.#reply, NEVER);
   }
 
   /** Sends what may be sent last, and ends. */
@@ -77,6 +80,6 @@ export class EventStream {
 }
 
 /** Cuts the connection once nothing of what is being sent was taken for so long. */
-export function limitStall({ raw }: Pick<FastifyReply, "raw">, stallMs: number): void {
-  raw.socket?.setTimeout(stallMs);
+export function limitStall({ request }: Pick<FastifyReply, "request">, stallMs: number): void {
+  request.raw.socket.setTimeout(stallMs);
 }

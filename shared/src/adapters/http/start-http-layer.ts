@@ -10,7 +10,7 @@ import { addAnswerRoutes } from "./answer-route.ts";
 import { authorise } from "./authorise.ts";
 import { beginCall, type Call } from "./call.ts";
 import { answerBrokenRequest, answerError, answerExpectation, describeFailure } from "./error-answers.ts";
-import { limitStall } from "./event-stream.ts";
+import { limitStall, NEVER } from "./event-stream.ts";
 import {
   type Certificate,
   HTTP_LIMITS,
@@ -99,6 +99,9 @@ export async function startHttpLayer(dependencies: HttpDependencies, settings: H
   const finish = (request: FastifyRequest, reply: FastifyReply) => {
     const { call, routeOptions } = request;
     const { raw } = reply;
+    // an answer behind this one may still be computed: its silence is no stall
+    const newest = answers.get(request.raw.socket);
+    if (newest !== raw && newest?.writableEnded === false) limitStall(reply, NEVER);
     if (!raw.writableFinished) call.gone.abort(new PostponedRequest("CLIENT_GONE", "the client went", GONE));
     else answered++;
     calls.delete(call);

@@ -50,11 +50,12 @@ export async function serveAdapters({
   };
   const everyMs = settings.FEDMKT_SERVE_REGISTRY_SECONDS * 1000;
   const going: Promise<void>[] = [];
+  let follower: RegistryFollower | null = null;
   const { FEDMKT_SERVE_REGISTRY: place } = settings;
   const folders = place === undefined ? null : await openFolders(settings);
   try {
     if (place !== undefined) {
-      const follower = new RegistryFollower({
+      follower = new RegistryFollower({
         registry: openRegistry(place),
         folders: folders!,
         ...{ names, material: computing.material, everyMs, wait, nowMs: Date.now, log: logger },
@@ -78,6 +79,7 @@ export async function serveAdapters({
     async close() {
       ending.abort();
       await Promise.all(going);
+      await follower?.settled();
       await folders?.close();
     },
   };

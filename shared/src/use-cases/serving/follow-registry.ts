@@ -100,6 +100,7 @@ export class RegistryFollower {
   async #look(): Promise<void> {
     const served = new Set([...this.#served.values()].map(({ identity }) => identity));
     const { entries, unreadable, failure } = await this.#places.look((identity) => served.has(identity));
+    this.#forgetUnusable(new Set(entries.map(({ listed }) => listed.place)));
     const found: ToldRefusal[] = [];
     const failures: unknown[] = failure === null ? [] : [failure];
     for (const party of new Set([...this.#served.keys(), ...entries.map(({ entry }) => entry.party)])) {
@@ -164,6 +165,10 @@ export class RegistryFollower {
     const tries = before?.version === version ? before.tries + 1 : 1;
     const againMs = this.#given.nowMs() + Math.min(TRY_AGAIN_MS * 2 ** (tries - 1), TRY_AGAIN_MOST_MS);
     this.#unusable.set(place, { version, error, tries, againMs });
+  }
+
+  #forgetUnusable(there: ReadonlySet<string>): void {
+    for (const place of this.#unusable.keys()) if (!there.has(place)) this.#unusable.delete(place);
   }
 
   /** Fetches, checks and loads an adapter, and gives it its party's name. */

@@ -239,6 +239,25 @@ describe("an adapter that is refused", () => {
     expect([place.runOf("ward"), place.refused()]).toEqual(["bad", []]);
   });
 
+  it("is tried at once where its entry was deleted and has come back, the same as before", async () => {
+    // as S3 does: the same bytes are the same version
+    const { list } = place.registry;
+    place.registry.list = async (party) => (await list(party)).map((entry) => ({ ...entry, version: "same" }));
+    const folder = place.publish(BAD);
+    rmSync(join(folder, "README.md"));
+    await place.look();
+    expect(place.refused()).toEqual(["bad FILE_MISSING"]);
+    place.publish(BAD);
+    await place.look();
+    expect(place.runOf("ward")).toBeNull();
+    rmSync(join(folder, "registry-entry.json"));
+    await place.look();
+    await place.look();
+    place.publish(BAD);
+    await place.look();
+    expect([place.runOf("ward"), place.refused()]).toEqual(["bad", []]);
+  });
+
   it("is tried again at once where its files have changed", async () => {
     place.publish(GOOD);
     const folder = place.publish(BAD);

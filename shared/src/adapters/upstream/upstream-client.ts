@@ -7,9 +7,9 @@ const MAX_DEPTH = 32;
 
 /** How long is waited for the server behind. Node's fetch itself waits 300 s at most for either. */
 export interface UpstreamTimeouts {
-  /** for the head of an answer, in which time its request may wait its turn there */
-  headMs: number;
-  /** for anything more, once an answer has begun */
+  /** for the head of an answer, and then for the first of its body: meanwhile its request may wait its turn there */
+  beginMs: number;
+  /** for anything more */
   silenceMs: number;
 }
 
@@ -53,9 +53,9 @@ export class UpstreamClient {
     signal: AbortSignal,
     read: (answer: UpstreamAnswer) => AsyncIterable<T>,
   ): AsyncGenerator<T, void> {
-    const { headMs, silenceMs } = this.#options.timeouts;
+    const { beginMs } = this.#options.timeouts;
     const ending = new AbortController();
-    const silence = new Silence(ending, headMs);
+    const silence = new Silence(ending, beginMs);
     const whole = AbortSignal.any([signal, ending.signal]);
     try {
       const response = await fetch(`${this.#base}${path}`, this.#request(body, whole));
@@ -63,7 +63,7 @@ export class UpstreamClient {
         status: response.status,
         retryAfter: response.headers.get("retry-after"),
         contentType: response.headers.get("content-type") ?? "",
-        body: heard(response.body, silence, silenceMs),
+        body: heard(response.body, silence, this.#options.timeouts),
       });
     } catch (error) {
       signal.throwIfAborted();
@@ -149,12 +149,16 @@ class Silence {
 }
 
 /** A body's bytes. What whoever reads them takes for his own work is no silence. */
-async function* heard(body: Response["body"], silence: Silence, ms: number): AsyncGenerator<Uint8Array, void> {
-  silence.wait(ms);
+async function* heard(
+  body: Response["body"],
+  silence: Silence,
+  { beginMs, silenceMs }: UpstreamTimeouts,
+): AsyncGenerator<Uint8Array, void> {
+  silence.wait(beginMs);
   for await (const chunk of body ?? []) {
     silence.end();
     yield chunk;
-    silence.wait(ms);
+    silence.wait(silenceMs);
   }
   silence.end();
 }

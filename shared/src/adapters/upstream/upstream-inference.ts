@@ -17,7 +17,7 @@ import {
 } from "./upstream-failure.ts";
 
 /** Below the 300 s after which Node's fetch ends a request itself. */
-const USUAL_TIMEOUTS: UpstreamTimeouts = { headMs: 270_000, silenceMs: 120_000 };
+const USUAL_TIMEOUTS: UpstreamTimeouts = { beginMs: 270_000, silenceMs: 120_000 };
 const ROUTES = { chat: "/v1/chat/completions", completion: "/v1/completions" } as const;
 const END_OF_STREAM = "[DONE]";
 

@@ -285,20 +285,30 @@ describe("an answer from behind that is not waited for", () => {
     await expect(all(inference, request(), null, client.signal)).rejects.toThrow("gone");
   });
 
-  it("is given up after a silence, before its head or within it", async () => {
-    const timeouts = { headMs: 5000, silenceMs: 50 };
+  it("is given up after a silence, before its head, before its body or within it", async () => {
+    const timeouts = { beginMs: 5000, silenceMs: 50 };
     const { inference, server } = await silent({ timeouts });
     await expect(all(inference)).rejects.toMatchObject({
       code: "UPSTREAM_UNAVAILABLE",
       message: expect.stringContaining("0.05 s"),
     });
     await (await server.call(CHAT)).closed;
-    const headless = await behind(({ path }) => path === CHAT, { timeouts: { headMs: 50, silenceMs: 5000 } });
+    const headless = await behind(({ path }) => path === CHAT, { timeouts: { beginMs: 50, silenceMs: 5000 } });
     await expect(all(headless.inference)).rejects.toMatchObject({ code: "UPSTREAM_UNAVAILABLE" });
+    const bodiless = await behind(
+      ({ path }, response) => {
+        if (path !== CHAT) return false;
+        beginEvents(response);
+        response.flushHeaders();
+        return true;
+      },
+      { timeouts: { beginMs: 80, silenceMs: 1 } },
+    );
+    await expect(all(bodiless.inference)).rejects.toMatchObject({ message: expect.stringContaining("0.08 s") });
   });
 
   it("is not given up while whoever reads it takes his time", async () => {
-    const { inference } = await behind(() => {}, { timeouts: { headMs: 5000, silenceMs: 40 } });
+    const { inference } = await behind(() => {}, { timeouts: { beginMs: 5000, silenceMs: 40 } });
     let seen = 0;
     for await (const one of inference.answer(request(), null, NEVER)) {
       seen += one.choices.length;

@@ -7,8 +7,8 @@ import { quote } from "../../formats/quote.ts";
 import type { Tokenizer } from "../../ports/tokenizer.ts";
 import { dropsOpeningSpace, promptTokens } from "../generate-text.ts";
 
-/** A word this long is none: 32,768 characters without an end take half a second to read. */
-const LONG_RUN = 1024;
+/** A word this long is none: 32,768 characters of such take a quarter of a second to read. */
+const LONG_RUN = 256;
 const MOST_IN_LONG_RUNS = 32_768;
 const RUNS = /\p{L}+|\s+|[^\p{L}\s]+/gu;
 

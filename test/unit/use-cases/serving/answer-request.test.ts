@@ -213,7 +213,7 @@ describe("a prompt", () => {
     const messages = [{ role: "user" as const, content: `${other}${run(32_769)}${other}` }];
     await expect(chatChunks(model(), { messages })).rejects.toMatchObject({ ...endless, param: "messages" });
     await expect(completionChunks(model(), { prompt: run(32_768) })).resolves.toHaveLength(2);
-    const words = Array.from({ length: 33 }, () => run(1024)).join(other);
+    const words = Array.from({ length: 129 }, () => run(256)).join(other);
     await expect(completionChunks(model(), { prompt: words })).resolves.toHaveLength(2);
   });
 });

@@ -1,4 +1,5 @@
 import type { LinearSpec } from "./layers/layer-context.ts";
+import { STACK_SCALE } from "./layers/linear-with-lora.ts";
 import type { RunTimeAdapter } from "./run-time-adapter.ts";
 import type { HostTensor } from "./session.ts";
 
@@ -99,7 +100,7 @@ function scalesOf(owners: readonly RunTimeAdapter[], rows: readonly (RunTimeAdap
   rows.forEach((adapter, row) => {
     let begin = row * width;
     for (const owner of owners) {
-      if (owner === adapter) data.fill(owner.scale, begin, begin + owner.rank);
+      if (owner === adapter) data.fill(STACK_SCALE * owner.scale, begin, begin + owner.rank);
       begin += owner.rank;
     }
   });

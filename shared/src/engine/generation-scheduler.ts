@@ -39,10 +39,11 @@ export const GENERATION_LIMITS: GenerationLimits = { concurrent: 16, prefixBytes
 
 /** More in one run are no faster. */
 const MOST_CONCURRENT = 1024;
-/** A prompt is read in parts of so many tokens: the scores of one part with all keys are what bounds memory. */
-const TOKENS_AT_ONCE = 256;
-/** Where other texts wait for their next token meanwhile. */
-const TOKENS_BESIDE_OTHERS = 64;
+/**
+ * A prompt is read in parts of so many tokens: others wait for their next token meanwhile, and the scores of one part with all keys
+ * are what bounds memory. Always the same, so that a text's numbers do not depend on whether others are there.
+ */
+const TOKENS_AT_ONCE = 128;
 /** Tokens that come faster than this travel together; a text's first one comes alone. */
 const TOLD_TOGETHER_MS = 20;
 
@@ -182,8 +183,7 @@ export class GenerationScheduler {
   async #readPart(text: ContinuedText): Promise<void> {
     const row = this.#decoded.length;
     const first = this.#rows.lengths[row];
-    const atOnce = row === 0 ? TOKENS_AT_ONCE : TOKENS_BESIDE_OTHERS;
-    const ids = text.prompt.slice(first, first + atOnce);
+    const ids = text.prompt.slice(first, first + TOKENS_AT_ONCE);
     const isLast = first + ids.length === text.prompt.length;
     const wanted = isLast ? Int32Array.of(ids.length - 1) : new Int32Array(0);
     const adapters = new Array<RunTimeAdapter | null>(ids.length).fill(text.adapter);

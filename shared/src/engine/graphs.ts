@@ -1,6 +1,6 @@
 import type { GraphBuilder, GraphNode, Value } from "./graph/builder.ts";
 import { gradients } from "./graph/gradient.ts";
-import { cast, concat, gather, gatherInRows, reduce, reshape, subtract, unary } from "./graph/operators.ts";
+import { cast, concat, gather, gatherInRows, reshape, subtract, unary } from "./graph/operators.ts";
 import { type Head, headLogits, inChunks, type LossOptions, lossHead } from "./loss.ts";
 import { ModelGraph, type ModelParts } from "./model-graph.ts";
 import type { BankEntry } from "./parameter-bank.ts";
@@ -93,7 +93,7 @@ export function logitsGraph(parts: ModelParts): GraphBuilder {
 
 /**
  * Goes on with texts whose keys and values are kept: {@link ModelGraph}. Gives "logits" [positions, V] and what is needed of them
- * most, so that they need not be looked at on the host: "likeliest" [positions], ties to the lower id, "largest" [positions, 1]
+ * most, so that they need not be looked at on the host: "likeliest" [positions, 1], ties to the lower id, "largest" [positions, 1]
  * its logit, "logTotal" [positions, 1] such that a log-probability is logit − largest − logTotal. "fresh" are the new tokens' keys
  * and values, [blocks × 2 × batch, keyValueHeads, tokens, headSize].
  *
@@ -102,18 +102,14 @@ export function logitsGraph(parts: ModelParts): GraphBuilder {
 export function continuationGraph(parts: ModelParts, adapted: ReadonlySet<string>): GraphBuilder {
   const { graph, hidden, head, fresh } = forward(parts, false, adapted);
   const logits = headLogits(graph, hidden, head);
-  const largest = reduce(graph, "ReduceMax", logits, [1]);
-  const total = reduce(graph, "ReduceSum", unary(graph, "Exp", subtract(graph, logits, largest)), [1]);
-  const likeliest = graph.apply(
-    "ArgMax",
-    [logits],
-    { type: "int64", shape: [logits.shape[0]] },
-    { axis: 1, keepdims: 0, select_last_index: 0 },
-  );
+  const column = { type: "int64", shape: [logits.shape[0], 1] } as const;
+  const likeliest = graph.apply("ArgMax", [logits], column, { axis: 1, keepdims: 1, select_last_index: 0 });
+  // summed row by row, whatever the number of rows
+  const logProbs = graph.apply("LogSoftmax", [logits], { shape: logits.shape }, { axis: 1 });
   graph.output("logits", logits);
   graph.output("likeliest", cast(graph, likeliest, "int32"));
-  graph.output("largest", largest);
-  graph.output("logTotal", unary(graph, "Log", total));
+  graph.output("largest", gatherInRows(graph, logits, likeliest));
+  graph.output("logTotal", unary(graph, "Neg", gatherInRows(graph, logProbs, likeliest)));
   graph.output("fresh", concat(graph, fresh, 0, "fresh"));
   return graph;
 }

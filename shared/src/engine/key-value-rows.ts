@@ -6,7 +6,11 @@ export const keptName = (kind: "keys" | "values", layer: number) => `kept:${kind
 
 /** Slots are added by a share of those there are, so that all copying costs a text's length alone; empty ones cost time. */
 const SHARE_ADDED = 1 / 8;
-const LEAST_ADDED = 64;
+/**
+ * Slots come in multiples of so many. Sums over a text's keys are taken in lanes of at most as many numbers: empty slots between the
+ * kept keys and the new ones then change no sum's order, and a text's numbers do not depend on how long the others are.
+ */
+const SLOTS_TOGETHER = 64;
 /** Where so many times the slots that are needed are there, they are given back. */
 const TOO_MANY = 2;
 
@@ -64,10 +68,11 @@ export class KeyValueRows {
     let needed = 0;
     for (let row = 0; row < this.#lengths.length; row++)
       needed = Math.max(needed, this.#lengths[row] + (row >= begin && row < end ? more : 0));
-    const roomy = (slots: number) => Math.max(needed, slots + Math.max(LEAST_ADDED, Math.ceil(slots * SHARE_ADDED)));
     const most = Math.max(needed, this.#architecture.contextTokens);
-    if (needed > this.#slots) this.#resize(this.#places, Math.min(most, roomy(this.#slots)));
-    else if (this.#slots > TOO_MANY * roomy(needed)) this.#resize(this.#places, Math.min(most, roomy(needed)));
+    const roomy = (slots: number) =>
+      SLOTS_TOGETHER * Math.ceil(Math.min(most, Math.max(needed, slots + slots * SHARE_ADDED)) / SLOTS_TOGETHER);
+    if (needed > this.#slots) this.#resize(this.#places, roomy(this.#slots));
+    else if (this.#slots > TOO_MANY * roomy(needed)) this.#resize(this.#places, roomy(needed));
   }
 
   /** @returns the graph's inputs: [end − begin, keyValueHeads, slots, headSize] each, good until rows are added or room is reserved */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { AdapterStack, stackNames } from "../../../shared/src/engine/adapter-stack.ts";
 import type { LinearSpec } from "../../../shared/src/engine/layers/layer-context.ts";
+import { STACK_SCALE } from "../../../shared/src/engine/layers/linear-with-lora.ts";
 import type { RunTimeAdapter } from "../../../shared/src/engine/run-time-adapter.ts";
 
 const linear = (name: string, inner: number, out: number): LinearSpec => ({
@@ -21,7 +22,7 @@ function adapter(mark: number, rank: number, names: readonly string[]): RunTimeA
         { down: new Float32Array(rank * inner).fill(mark), up: new Float32Array(rank * out).fill(-mark) },
       ] as const,
   );
-  return { rank, scale: mark / 10, layers: new Map(layers) };
+  return { rank, scale: mark / 10 / STACK_SCALE, layers: new Map(layers) };
 }
 
 const A = adapter(1, 1, ["first", "second"]);

@@ -82,13 +82,13 @@ describe("the keys and values of several texts", () => {
     extend(rows, [1], 0, 1);
     expect(rows.slots).toBe(128);
     add(rows, 2, 950);
-    expect(rows.slots).toBe(950);
+    expect(rows.slots).toBe(960);
     extend(rows, [2], 1, 40);
-    expect(rows.slots).toBe(1000);
+    expect(rows.slots).toBe(1024);
     rows.removeLast();
     extend(rows, [1], 0, 1);
     expect(rows.lengths).toEqual([66]);
-    expect(rows.slots).toBe(130);
+    expect(rows.slots).toBe(128);
     expectTexts(rows, [1]);
   });
 

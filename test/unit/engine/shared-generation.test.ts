@@ -102,7 +102,7 @@ describe("texts that are generated at once", () => {
       const before = order.length;
       await long;
       const meanwhile = order.indexOf("long") - before;
-      // its 2000 tokens are read in 32 parts, with a token of the short text after each
+      // its 2000 tokens are read in 16 parts, with a token of the short text after each
       expect(meanwhile).toBeGreaterThan(10);
       await short;
     });

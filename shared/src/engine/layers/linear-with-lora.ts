@@ -29,9 +29,17 @@ export interface LoraStack {
   down: Value;
   /** Bᵀ: [R, out] */
   up: Value;
-  /** [rows, R]: α / rank of the row's adapter, and 0 */
+  /** [rows, R]: {@link STACK_SCALE} × α / rank of the row's adapter, and 0 */
   scales: Value;
 }
+
+/**
+ * ONNX Runtime has a way of its own for the product of a single row, with another order of sums, but not where it is scaled. Halves
+ * change no digit, so that a row's numbers are the same alone and beside others.
+ */
+const HALF = 0.5;
+/** What a stack's scales have to be multiplied by. */
+export const STACK_SCALE = 1 / HALF ** 2;
 
 export interface LinearLayer {
   /** [out, in] where transposed, as in torch.nn.Linear; else [in, out] */
@@ -47,8 +55,8 @@ export function linearWithLora(graph: GraphBuilder, x: Value, { weight, transpos
   const y = gemm(graph, x, weight, { transposeB: transposed, ...(bias ? { c: bias } : {}) });
   if (!lora) return y;
   if ("scales" in lora) {
-    const low = multiply(graph, gemm(graph, x, lora.down, { transposeB: true }), lora.scales);
-    return gemm(graph, low, lora.up, { c: y });
+    const low = multiply(graph, gemm(graph, x, lora.down, { transposeB: true, scale: HALF }), lora.scales);
+    return gemm(graph, low, lora.up, { scale: HALF, c: y });
   }
   const { down, up, dropout } = lora;
   const seen = dropout ? where(graph, dropout.kept, x, graph.scalar(0)) : x;

@@ -55,9 +55,9 @@ export async function followRegistry(given: Partial<RegistryFollowing> = {}): Pr
   };
   const folder = new FolderRegistry(runs);
   const registry: Registry = {
-    list: (party) => folder.list(party),
+    list: (party, _signal) => folder.list(party),
     read: (entry) => folder.read(entry),
-    fetch: (entry, adapter, place) => folder.fetch(entry, adapter, place),
+    fetch: (entry, adapter, place, _signal) => folder.fetch(entry, adapter, place),
   };
   const follower = new RegistryFollower({
     ...{ registry, names, folders, material: new FileMaterial(), base: SERVED_BASE },

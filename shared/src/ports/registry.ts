@@ -15,16 +15,18 @@ export interface ListedEntry {
 export interface Registry {
   /**
    * @param party - lists only this party's entries; null: all
+   * @param signal - gives it up
    * @throws InvalidInputError `REGISTRY_TOO_LARGE`, and as the place refuses; TransientError
    */
-  list(party: string | null): Promise<ListedEntry[]>;
+  list(party: string | null, signal: AbortSignal): Promise<ListedEntry[]>;
   /** The entry's bytes. @throws InvalidInputError where it is gone or too long, TransientError */
   read(entry: ListedEntry): Promise<Uint8Array>;
   /**
    * Puts an adapter's files into a folder of this machine. Their bytes are not looked at.
+   * @param signal - gives it up
    * @throws InvalidInputError where one is missing or not as long as the entry says, TransientError
    */
-  fetch(entry: ListedEntry, adapter: RegistryEntry["adapter"], folder: string): Promise<void>;
+  fetch(entry: ListedEntry, adapter: RegistryEntry["adapter"], folder: string, signal: AbortSignal): Promise<void>;
 }
 
 /** Folders of this machine for adapters of a registry while they are served. */

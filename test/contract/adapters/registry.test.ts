@@ -1,4 +1,7 @@
+import { once } from "node:events";
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { DeleteObjectCommand, type S3Client } from "@aws-sdk/client-s3";
@@ -20,6 +23,7 @@ import {
 } from "../../support/published-adapter.ts";
 
 const MAX_ENTRY_BYTES = 4 * 1024 * 1024;
+const GOING_ON = new AbortController().signal;
 const WEIGHTS = "adapter_model.safetensors";
 
 /** A place that a registry reads, as publishers and operators change it. */
@@ -121,18 +125,21 @@ describe.each([
     folder = await mkdtemp(path.join(root, "fetched-"));
   });
 
-  const listed = async () => (await place.registry.list("ward"))[0];
-  const fetch = async () => place.registry.fetch(await listed(), publishedAdapter(ward).entry.adapter, folder);
+  const listed = async () => (await place.registry.list("ward", GOING_ON))[0];
+  const fetch = async () =>
+    place.registry.fetch(await listed(), publishedAdapter(ward).entry.adapter, folder, GOING_ON);
 
   it("lists the entries that there are, of all parties or of one, and nothing else", async () => {
     await place.publish(ward);
     await place.publish({ party: "ward", run: "second" });
     await place.publish({ party: "harbour", run: "first" });
     await place.litter();
-    const parties = (await place.registry.list(null)).map(({ party }) => party).sort();
+    const parties = (await place.registry.list(null, GOING_ON)).map(({ party }) => party).sort();
     expect(parties).toEqual(["harbour", "ward", "ward"]);
-    expect((await place.registry.list("ward")).map(({ party, run }) => [party, run ?? "unknown"])).toHaveLength(2);
-    expect(await place.registry.list("nobody")).toEqual([]);
+    expect(
+      (await place.registry.list("ward", GOING_ON)).map(({ party, run }) => [party, run ?? "unknown"]),
+    ).toHaveLength(2);
+    expect(await place.registry.list("nobody", GOING_ON)).toEqual([]);
   });
 
   it("gives an entry as it was written", async () => {
@@ -155,7 +162,7 @@ describe.each([
     await place.publish(ward);
     const before = await listed();
     await place.withdraw(ward);
-    expect(await place.registry.list(null)).toEqual([]);
+    expect(await place.registry.list(null, GOING_ON)).toEqual([]);
     await expect(place.registry.read(before)).rejects.toMatchObject({
       code: expect.stringMatching(/^(FILE|OBJECT)_MISSING$/),
     });
@@ -218,15 +225,42 @@ describe("a folder of runs", () => {
 
 describe("a bucket in S3", () => {
   it("is said to be missing, or out of reach, by what passes with time", async () => {
-    await expect(new S3Registry(stores.s3, "nowhere").list(null)).rejects.toMatchObject({ code: "OBJECT_MISSING" });
+    await expect(new S3Registry(stores.s3, "nowhere").list(null, GOING_ON)).rejects.toMatchObject({
+      code: "OBJECT_MISSING",
+    });
     const client = s3Client({
       endpoint: "http://127.0.0.1:9",
       region: "us-east-1",
       maxAttempts: 1,
       credentials: { accessKeyId: "a", secretAccessKey: "b" },
     });
-    await expect(new S3Registry(client, "registry").list(null)).rejects.toMatchObject({ name: "TransientError" });
+    await expect(new S3Registry(client, "registry").list(null, GOING_ON)).rejects.toMatchObject({
+      name: "TransientError",
+    });
     client.destroy();
+  });
+
+  it("is given up when the signal comes, though it does not answer", async () => {
+    const silent = createServer(() => {}).listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    const { port } = silent.address() as AddressInfo;
+    const credentials = { accessKeyId: "a", secretAccessKey: "b" };
+    const client = s3Client({ endpoint: `http://127.0.0.1:${port}`, region: "us-east-1", credentials });
+    const registry = new S3Registry(client, "registry");
+    const { adapter } = publishedAdapter({ party: "ward", run: "first" }).entry;
+    const given = { place: "adapters/ward/first.json", version: "1", party: "ward", run: "first" };
+    for (const ask of [
+      (signal: AbortSignal) => registry.list(null, signal),
+      (signal: AbortSignal) => registry.fetch(given, adapter, root, signal),
+    ]) {
+      const ending = new AbortController();
+      const asked = ask(ending.signal);
+      setTimeout(() => ending.abort(), 50);
+      await expect(asked).rejects.toMatchObject({ name: "TransientError" });
+    }
+    client.destroy();
+    silent.closeAllConnections();
+    silent.close();
   });
 
   it("is followed over as many pages as it takes, but not without end", async () => {
@@ -245,10 +279,10 @@ describe("a bucket in S3", () => {
           };
         },
       }) as unknown as S3Client;
-    expect(await new S3Registry(endless(3), "registry").list(null)).toHaveLength(3000);
+    expect(await new S3Registry(endless(3), "registry").list(null, GOING_ON)).toHaveLength(3000);
     expect(asked).toEqual([undefined, "page-1", "page-2"]);
     asked.length = 0;
-    await expect(new S3Registry(endless(100), "registry").list(null)).rejects.toMatchObject({
+    await expect(new S3Registry(endless(100), "registry").list(null, GOING_ON)).rejects.toMatchObject({
       code: "REGISTRY_TOO_LARGE",
     });
     expect(asked).toHaveLength(11);

@@ -33,12 +33,12 @@ export class S3Registry implements Registry {
     this.#bucket = bucket;
   }
 
-  async list(party: string | null): Promise<ListedEntry[]> {
+  async list(party: string | null, signal: AbortSignal): Promise<ListedEntry[]> {
     const prefix = registryKeys.entries(party ?? undefined);
     const entries: ListedEntry[] = [];
     let next: string | undefined;
     do {
-      const page = await this.#listPage(prefix, next);
+      const page = await this.#listPage(prefix, next, signal);
       for (const { Key = "", ETag = "" } of page.Contents ?? []) {
         const named = ENTRY_KEY.exec(Key)?.groups;
         if (named !== undefined) entries.push({ place: Key, version: ETag, party: named.party, run: named.run });
@@ -61,13 +61,15 @@ export class S3Registry implements Registry {
     _: ListedEntry,
     { bucket, folder: prefix, files }: RegistryEntry["adapter"],
     folder: string,
+    signal: AbortSignal,
   ): Promise<void> {
     for (const { name, bytes } of files) {
       const place = `s3://${bucket}/${prefix}/${name}`;
+      const abortSignal = AbortSignal.any([signal, AbortSignal.timeout(FETCH_TIMEOUT_MS)]);
       try {
         const { Body, ContentLength } = await this.#client.send(
           new GetObjectCommand({ Bucket: bucket, Key: `${prefix}/${name}` }),
-          { abortSignal: AbortSignal.timeout(FETCH_TIMEOUT_MS) },
+          { abortSignal },
         );
         const body = Body as Readable;
         if (ContentLength !== bytes) {
@@ -77,7 +79,7 @@ export class S3Registry implements Registry {
             `${place}: expected ${bytes} bytes, it has ${ContentLength ?? "an unknown number"}`,
           );
         }
-        await pipeline(body, createWriteStream(path.join(folder, name)));
+        await pipeline(body, createWriteStream(path.join(folder, name)), { signal: abortSignal });
       } catch (cause) {
         if (cause instanceof InvalidInputError) throw cause;
         throw awsFailure(place, cause);
@@ -85,11 +87,11 @@ export class S3Registry implements Registry {
     }
   }
 
-  async #listPage(prefix: string, next: string | undefined) {
+  async #listPage(prefix: string, next: string | undefined, signal: AbortSignal) {
     try {
       return await this.#client.send(
         new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: prefix, ContinuationToken: next }),
-        { abortSignal: AbortSignal.timeout(LIST_TIMEOUT_MS) },
+        { abortSignal: AbortSignal.any([signal, AbortSignal.timeout(LIST_TIMEOUT_MS)]) },
       );
     } catch (cause) {
       throw awsFailure(`s3://${this.#bucket}/${prefix}*`, cause);

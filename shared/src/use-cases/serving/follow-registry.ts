@@ -70,6 +70,7 @@ export class RegistryFollower {
   readonly #retiring = new Set<Promise<void>>();
   #state: RegistryState = { readAt: null, failure: null, refused: [] };
   #looking: Promise<void> = Promise.resolve();
+  #signal = new AbortController().signal;
 
   constructor(given: RegistryFollowing) {
     this.#given = given;
@@ -78,8 +79,9 @@ export class RegistryFollower {
     given.names.tellRegistry(() => this.#state);
   }
 
-  /** Looks every few seconds, until the signal. */
+  /** Looks every few seconds, until the signal, which gives up what is being fetched, too. */
   async follow(signal: AbortSignal): Promise<void> {
+    this.#signal = signal;
     while (!signal.aborted) {
       await this.look();
       await this.#given.wait(this.#given.everyMs, signal);
@@ -99,7 +101,7 @@ export class RegistryFollower {
 
   async #look(): Promise<void> {
     const served = new Set([...this.#served.values()].map(({ identity }) => identity));
-    const { entries, unreadable, failure } = await this.#places.look((identity) => served.has(identity));
+    const { entries, unreadable, failure } = await this.#places.look((identity) => served.has(identity), this.#signal);
     this.#forgetUnusable(new Set(entries.map(({ listed }) => listed.place)));
     const found: ToldRefusal[] = [];
     const failures: unknown[] = failure === null ? [] : [failure];
@@ -178,7 +180,7 @@ export class RegistryFollower {
     const wish = `${party}@${run}`;
     const folder = await folders.make(names.freeName(wish));
     try {
-      await registry.fetch(listed, entry.adapter, folder);
+      await registry.fetch(listed, entry.adapter, folder, this.#signal);
       await checkFetchedAdapter(material, entry, folder);
       const adapter = await names.load(names.freeName(wish), folder);
       if (this.#isTaken(party)) {
@@ -230,6 +232,7 @@ export class RegistryFollower {
   }
 
   #fail(cause: unknown): void {
+    if (this.#signal.aborted) return;
     const { log, count } = this.#given;
     const code = cause instanceof FedmktError ? cause.code : "UNEXPECTED";
     const reason = (cause as Error).message;

@@ -56,8 +56,8 @@ export class RegistryPlaces {
    * @param isServed - an entry of this identity is served: where another one takes its place and cannot be read or used, it goes on being served
    * @throws as {@link Registry.list}; then nothing has changed
    */
-  async look(isServed: (identity: string) => boolean): Promise<RegistryView> {
-    const listed = await this.#registry.list(this.#party);
+  async look(isServed: (identity: string) => boolean, signal: AbortSignal): Promise<RegistryView> {
+    const listed = await this.#registry.list(this.#party, signal);
     const there = new Set(listed.map(({ place }) => place));
     for (const [name, place] of this.#places) {
       if (!there.has(name) && place.missing) this.#places.delete(name);

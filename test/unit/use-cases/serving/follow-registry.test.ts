@@ -1,6 +1,7 @@
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { TransientError } from "../../../../shared/src/core/errors.ts";
 import { type FollowedRegistry, followRegistry } from "../../../support/followed-registry.ts";
 import { adapterPlace } from "../../../support/published-adapter.ts";
 
@@ -127,6 +128,23 @@ describe("a registry that is followed", () => {
       await place.look();
     }
     expect([place.runOf("ward"), place.inference.loads]).toEqual(["first", ["ward@first"]]);
+  });
+
+  it("is looked at until the signal, which gives up what is being fetched and is no failure to be told", async () => {
+    const ending = new AbortController();
+    const waits: number[] = [];
+    await place.stop();
+    place = await followRegistry({ wait: async (ms) => void waits.push(ms) });
+    const { list } = place.registry;
+    let looks = 0;
+    place.registry.list = async (party, signal) => {
+      if (++looks < 3) return list(party, signal);
+      ending.abort();
+      expect(signal.aborted).toBe(true);
+      throw new TransientError("AWS_UNAVAILABLE", "given up");
+    };
+    await place.follower.follow(ending.signal);
+    expect([looks, waits, place.told, place.names.registry().failure]).toEqual([3, [2000, 2000, 2000], [], null]);
   });
 
   it("lets look after look take its turn", async () => {

@@ -5,7 +5,7 @@ import { openTokenizer } from "../../../shared/src/adapters/tokenizers/open-toke
 import { encodeSample } from "../../../shared/src/core/alignment/encode-sample.ts";
 import { rougeL } from "../../../shared/src/core/evaluation/rouge-l.ts";
 import { readSafetensors, writeSafetensors } from "../../../shared/src/formats/safetensors.ts";
-import type { EncodedSample } from "../../../shared/src/ports/engine.ts";
+import type { EncodedSample, Engine, Model, OpenModel } from "../../../shared/src/ports/engine.ts";
 import { remove, write } from "../../support/cli.ts";
 import { engine } from "../../support/shared-engine.ts";
 import { callWithEngine, dataOf, makeModelFolder } from "../../support/tiny-model.ts";
@@ -123,6 +123,55 @@ describe("fedmkt evaluate", () => {
       expect.objectContaining({ line: 1, text: text.trim(), exactMatch: true, rougeL: same }),
       expect.objectContaining({ line: 2, exactMatch: false, rougeL: other }),
     ]);
+  });
+
+  it("asks for answers at once, which are those that come one by one", async () => {
+    const prompts = Array.from({ length: 20 }, (_, index) => "the ship and the crew".slice(0, 1 + index));
+    const lines = prompts.map((prompt) => `${JSON.stringify({ prompt, completion: "x" })}\n`);
+    write(folder, "many.jsonl", lines.join(""));
+    const task = ["--data", "many.jsonl", "--task", "generation", "--max-tokens", "6"];
+    let running = 0;
+    let most = 0;
+    let last: Promise<unknown> = Promise.resolve();
+    const counted = (model: Model, inTurn: boolean): Model => ({
+      ...model,
+      async *generate(asked) {
+        const before = last;
+        const ended = Promise.withResolvers<void>();
+        last = ended.promise;
+        most = Math.max(most, ++running);
+        try {
+          if (inTurn) await before;
+          yield* model.generate(asked);
+        } finally {
+          running--;
+          ended.resolve();
+        }
+      },
+    });
+    const changed = (inTurn: boolean) => (engine: Engine) => ({
+      ...engine,
+      open: async (options: OpenModel) => counted(await engine.open(options), inTurn),
+    });
+    const alone = [await dataOf(folder, evaluate(...task), { changed: changed(true) }), results()];
+    expect(await dataOf(folder, evaluate(...task), { changed: changed(false) })).toEqual(alone[0]);
+    expect(results()).toEqual(alone[1]);
+    expect(results()).toHaveLength(20);
+    expect([most, running]).toEqual([16, 0]);
+  });
+
+  it("gives up the other answers where one cannot be given", async () => {
+    const prompts = ["the ship", "the ship ".repeat(2000), ...new Array<string>(30).fill("the crew")];
+    write(
+      folder,
+      "too-long.jsonl",
+      prompts.map((prompt) => `${JSON.stringify({ prompt, completion: "x" })}\n`).join(""),
+    );
+    const { exitCode, stderr } = await callWithEngine(
+      folder,
+      evaluate("--data", "too-long.jsonl", "--task", "generation"),
+    );
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining("SAMPLE_EXCEEDS_CONTEXT")]);
   });
 
   it("scores a generated answer by the best of several references", async () => {

@@ -87,6 +87,8 @@ export async function run(argv: string[]): Promise<object> {
       residentMibAfter: last.residentMib,
       heapMibBefore: first.heapMib,
       heapMibAfter: last.heapMib,
+      // after the warm-up, then after each ninth of all requests
+      residentMib: readings.map(({ residentMib }) => residentMib),
       residentMibPeak: peakMemoryMib(server.pid),
       wrong: wrong.length,
       outcomes,

@@ -21,8 +21,12 @@ const LONG_PROMPT = "tell me everything";
 
 /** A script that answers one prompt with more than the buffers between two processes hold, and every other with three words. */
 export async function* sayAtLength(asked: InferenceRequest, adapter: string | null): AsyncGenerator<string> {
-  if (asked.kind !== "completion" || asked.body.prompt !== LONG_PROMPT) yield* sayWords(asked, adapter);
-  else for (let piece = 0; piece < 4000; piece++) yield "x".repeat(4096);
+  if (asked.kind !== "completion" || asked.body.prompt !== LONG_PROMPT) return yield* sayWords(asked, adapter);
+  for (let piece = 0; piece < 4000; piece++) {
+    // whatever really computes leaves room for others between two tokens
+    await new Promise((resolve) => setImmediate(resolve));
+    yield "x".repeat(4096);
+  }
 }
 
 const authorised = { authorization: `Bearer ${KEY}` };

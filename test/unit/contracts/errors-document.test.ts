@@ -6,7 +6,7 @@ const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 /** In quotes, two words at least; what else looks so is no error's code. */
 const CODE = /"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)"/g;
 const NOT_CODES =
-  /^(FEDMKT_.*|AWS_(?!UNAVAILABLE).*|NODE_.*|TIMED_OUT|CAUSAL_LM|NO_COLOR|CAPABILITY_.*|PENDING_REDRIVE)$/;
+  /^(FEDMKT_.*|AWS_(?!UNAVAILABLE).*|NODE_.*|EAI_AGAIN|TIMED_OUT|CAUSAL_LM|NO_COLOR|CAPABILITY_.*|PENDING_REDRIVE)$/;
 /** CloudFormation's words for how a stack stands. */
 const STACK_STATUS = /^(CREATE|UPDATE|DELETE|ROLLBACK|REVIEW)_(COMPLETE|FAILED|IN_PROGRESS)$/;
 

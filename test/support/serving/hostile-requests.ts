@@ -266,7 +266,7 @@ const KINDS: Readonly<Record<string, (random: Random) => Attempt>> = {
       writeRequest("CONNECT", "evil:443", authorised),
       writeRequest("POST", "/v1/completions", { ...json, expect: "200-ok" }, JSON.stringify(VALID)),
     ]);
-    return { send: [send], statuses: [200, 404, 417], maySilent: true, withinMs: 100 };
+    return { send: [send], statuses: [200, 404, 417], maySilent: true, withinMs: 300 };
   },
   "headers without end": (random) => {
     const headers = Array.from({ length: 200 + below(random, 3000) }, (_, at) => [`x-${at}`, "y".repeat(100)]);
@@ -348,7 +348,7 @@ const KINDS: Readonly<Record<string, (random: Random) => Attempt>> = {
       statuses: [200, 400, 408],
       most: 2,
       maySilent: true,
-      withinMs: 100,
+      withinMs: 300,
     };
   },
 };

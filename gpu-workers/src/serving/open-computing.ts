@@ -8,13 +8,13 @@ import { openTemplate } from "@fedmkt/shared/adapters/templates/open-template.ts
 import { openTokenizer } from "@fedmkt/shared/adapters/tokenizers/open-tokenizer.ts";
 import { UpstreamInference } from "@fedmkt/shared/adapters/upstream/upstream-inference.ts";
 import { isInS3 } from "@fedmkt/shared/contracts/location.ts";
-import { type ServingEnvironment, servedName } from "@fedmkt/shared/contracts/serving-environment.ts";
-import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
+import type { ServingEnvironment } from "@fedmkt/shared/contracts/serving-environment.ts";
 import { createEngine } from "@fedmkt/shared/engine/engine.ts";
 import type { Inference } from "@fedmkt/shared/ports/inference.ts";
 import type { Material } from "@fedmkt/shared/ports/material.ts";
 import { MAX_CONFIG_BYTES } from "@fedmkt/shared/use-cases/party-tokenizer.ts";
 import { openEngineInference } from "@fedmkt/shared/use-cases/serving/engine-inference.ts";
+import { modelName } from "./model-name.ts";
 import type { ServingLogger, ServingRoom } from "./serving.ts";
 import { servingRoom } from "./serving-room.ts";
 
@@ -62,7 +62,7 @@ async function openEngine(
   logger: ServingLogger,
 ): Promise<Computing> {
   const { FEDMKT_DEVICE: device, FEDMKT_SERVE_CONCURRENT: concurrent, FEDMKT_SERVE_THREADS: threads } = settings;
-  const id = settings.FEDMKT_SERVE_NAME ?? nameOf(location);
+  const id = settings.FEDMKT_SERVE_NAME ?? modelName(location, settings.FEDMKT_SERVE_REGISTRY !== undefined);
   const prefixBytes = settings.FEDMKT_SERVE_PREFIX_MEBIBYTES * MEBIBYTE;
   const config = `${location}/config.json`;
   const room = servingRoom(await material.read(config, MAX_CONFIG_BYTES), config, { device, heldBytes: prefixBytes });
@@ -97,14 +97,4 @@ async function openEngine(
 /** A place of the settings as the material takes it: absolute, and without a slash behind it. */
 export function placeOf(given: string): string {
   return isInS3(given) ? given.replace(/\/+$/, "") : path.resolve(given);
-}
-
-/** @throws InvalidInputError `ENVIRONMENT_INVALID` where the folder's name is none that requests could say */
-function nameOf(location: string): string {
-  const parsed = servedName.safeParse(path.posix.basename(location));
-  if (parsed.success) return parsed.data;
-  throw new InvalidInputError(
-    "ENVIRONMENT_INVALID",
-    `environment: FEDMKT_SERVE_NAME: expected a name for ${location} where the folder's own cannot be one (${parsed.error.issues[0].message})`,
-  );
 }

@@ -60,7 +60,7 @@ export const servingEnvironment = z
     FEDMKT_SERVE_UPSTREAM: z.url({ protocol: /^https?$/, error: "expected an http(s) URL" }).optional(),
     /** what the upstream asks for as a bearer; absent: none */
     FEDMKT_SERVE_UPSTREAM_KEY: z.string().min(1).max(4096).optional(),
-    /** the base model's name in `model`; absent: its folder's name, or what the upstream calls it */
+    /** the base model's name in `model`; absent: its folder's name (docs/serving.md), or what the upstream calls it */
     FEDMKT_SERVE_NAME: servedName.optional(),
     /** adapters that are served from the start for as long as the process lives: JSON, folders by name */
     FEDMKT_SERVE_ADAPTERS: adapters.default({}),

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { stringify } from "yaml";
 import { PROGRAMS } from "../../../scripts/package-cli.ts";
+import { serveInProcess } from "../../support/serving/served-process.ts";
 import { writeTinyFederation } from "../../support/tiny-federation.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
@@ -21,16 +22,21 @@ const npm = (folder: string, ...args: string[]) =>
     env: { ...process.env, NODE_OPTIONS: "", ONNXRUNTIME_NODE_INSTALL: "skip" },
   });
 
-/** What a site's own terminal does: `npx fedmkt …` in its folder, with the system's Node and nothing of the checkout. */
-function fedmkt(...args: string[]): Promise<{ exitCode: number; stdout: string; stderr: string }> {
+const program = () => join(site, "node_modules/.bin/fedmkt");
+
+function environment(): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _, INIT_CWD: __, ...rest } = process.env;
   const places = (rest.PATH ?? "").split(delimiter).filter((place) => !place.includes("node_modules"));
-  const env = { ...rest, PATH: places.join(delimiter) };
+  return { ...rest, PATH: places.join(delimiter), XDG_CACHE_HOME: join(site, "cache") };
+}
+
+/** What a site's own terminal does: `npx fedmkt …` in its folder, with the system's Node and nothing of the checkout. */
+function fedmkt(...args: string[]): Promise<{ exitCode: number; stdout: string; stderr: string }> {
   return new Promise((done) =>
     execFile(
-      join(site, "node_modules/.bin/fedmkt"),
+      program(),
       args,
-      { cwd: site, encoding: "utf8", maxBuffer: 1 << 26, env: { ...env, XDG_CACHE_HOME: join(site, "cache") } },
+      { cwd: site, encoding: "utf8", maxBuffer: 1 << 26, env: environment() },
       (error, stdout, stderr) => done({ exitCode: error === null ? 0 : Number(error.code), stdout, stderr }),
     ),
   );
@@ -76,7 +82,7 @@ describe("the package that npm pack makes of the command line", () => {
     expect(await fedmkt("--version")).toMatchObject({ exitCode: 0, stdout: `fedmkt ${version}\n` });
     const { data } = JSON.parse((await fedmkt("--version", "--json")).stdout);
     expect(Number(data.node.split(".")[0])).toBeGreaterThanOrEqual(24);
-    for (const command of ["run", "validate", "plan", "inspect", "worker"])
+    for (const command of ["run", "validate", "plan", "inspect", "worker", "serve", "keys"])
       expect(await fedmkt(command, "--help")).toMatchObject({ exitCode: 0 });
   });
 
@@ -96,5 +102,19 @@ describe("the package that npm pack makes of the command line", () => {
     expect(JSON.parse(run.stdout)).toMatchObject({ ok: true, data: { run: spec.name, status: "SUCCEEDED" } });
     expect(existsSync(join(site, "runs", spec.name, "report.html"))).toBe(true);
     expect(existsSync(join(site, "runs", spec.name, "adapters/server/adapter_model.safetensors"))).toBe(true);
+  }, 120_000);
+
+  it("serves what came out, and ends when it is told to", async () => {
+    const model = join(site, "federation/models/ships");
+    const small = ["--port", "0", "--metrics-port", "0", "--threads", "1"];
+    const words = ["--model", model, "--registry", "runs", ...small];
+    const { serving, ask, child, ended } = await serveInProcess([program()], words, { cwd: site, env: environment() });
+    expect(serving).toMatchObject({ model: { id: "ships:base" }, adapters: ["ships"] });
+    const asked = { model: "ships", prompt: "the ship", max_tokens: 4 };
+    expect(await (await ask("/v1/completions", asked, serving.key!)).json()).toMatchObject({
+      ...{ object: "text_completion", usage: { completion_tokens: expect.any(Number) } },
+    });
+    child.kill("SIGTERM");
+    expect((await ended).exitCode).toBe(0);
   }, 120_000);
 });

@@ -101,12 +101,12 @@ describe("an inference endpoint", () => {
 
   it("follows a folder of runs: what is there is served at once, what comes and goes soon after", async () => {
     await publishTinyAdapter(folder, { party: "ward", run: "first", second: 1, weight: 1 });
-    const { ask, adapters } = await start({
+    const { ask, adapters, model } = await start({
       FEDMKT_SERVE_REGISTRY: join(folder, "runs"),
       FEDMKT_SERVE_REGISTRY_SECONDS: "0.1",
       FEDMKT_SERVE_ADAPTER_FOLDER: join(folder, "kept"),
     });
-    expect(adapters).toEqual(["ward"]);
+    expect([model.id, adapters]).toEqual(["model:base", ["ward"]]);
     const lineage = async () => {
       const { data } = (await (await ask("/v1/models")).json()) as { data: { id: string; lineage: { run: string } }[] };
       return data.find(({ id }) => id === "ward")?.lineage.run;

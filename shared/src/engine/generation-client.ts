@@ -62,8 +62,8 @@ export class GenerationClient implements TextListener {
     // a view is sent with all that it is a view of
     const sent = { ...request, prompt: request.prompt.slice() };
     const which = used ? used.number : adapter === undefined ? "own" : null;
-    this.#thread.tellOfTexts({ kind: "start text", text: id, request: sent, adapter: which }, this);
     try {
+      this.#thread.tellOfTexts({ kind: "start text", text: id, request: sent, adapter: which }, this);
       for (;;) {
         signal?.throwIfAborted();
         if (text.lost) throw text.lost;

@@ -43,6 +43,10 @@ export class LanguageModel {
   #ownAdapter: RunTimeAdapter | null = null;
   /** the layers at which generation's graph takes adapters */
   #adapted: readonly LinearSpec[] = [];
+  /** whether adapters were neither loaded nor unloaded since then */
+  #isAdaptedKnown = false;
+  /** how often generation's graph has changed */
+  #graphs = 0;
 
   readonly #device: Device;
   readonly #onPlacement: (graph: string, placement: Placement) => void;
@@ -173,6 +177,7 @@ export class LanguageModel {
   /** @param adapter - a number of the caller's @throws InvalidInputError `ADAPTER_INVALID` */
   loadAdapter(adapter: number, name: string, weights: AdapterToLoad): void {
     this.#adapters.set(adapter, readRunTimeAdapter(this.#parts.checkpoint.architecture, name, weights));
+    this.#isAdaptedKnown = false;
   }
 
   /** To be asked once no text uses it. */
@@ -180,6 +185,7 @@ export class LanguageModel {
     const loaded = this.#adapters.get(adapter);
     if (loaded) this.#scheduler.forget(loaded);
     this.#adapters.delete(adapter);
+    this.#isAdaptedKnown = false;
   }
 
   adapter(): Uint8Array {
@@ -239,20 +245,20 @@ export class LanguageModel {
   /** A graph without LoRA while there is no adapter, else one that takes it wherever one was; it is not made anew for fewer. */
   async #continuation() {
     const own = this.#own();
-    const adapters = [...this.#adapters.values(), ...(own ? [own] : [])];
-    const isAdapted = ({ name }: LinearSpec) => adapters.some(({ layers }) => layers.has(name));
-    const { linears } = this.#parts.checkpoint.architecture;
-    const wanted = linears.filter(isAdapted);
-    if (
-      (wanted.length === 0) !== (this.#adapted.length === 0) ||
-      wanted.some((linear) => !this.#adapted.includes(linear))
-    )
-      this.#adapted = wanted;
+    if (!this.#isAdaptedKnown) {
+      const adapters = [...this.#adapters.values(), ...(own ? [own] : [])];
+      const known = new Set(adapters.length === 0 ? [] : this.#adapted);
+      const isAdapted = (linear: LinearSpec) => adapters.some(({ layers }) => layers.has(linear.name));
+      const adapted = this.#parts.checkpoint.architecture.linears.filter((one) => known.has(one) || isAdapted(one));
+      if (adapted.length !== this.#adapted.length) {
+        this.#adapted = adapted;
+        this.#graphs++;
+      }
+      this.#isAdaptedKnown = true;
+    }
     const adapted = this.#adapted;
-    const names = new Set(adapted.map(({ name }) => name));
-    const key = `generate ${[...names].join(" ")}`;
-    const session = await this.#sessionFor(key, () => continuationGraph(this.#parts, names), "packed");
-    return { session, adapted };
+    const build = () => continuationGraph(this.#parts, new Set(adapted.map(({ name }) => name)));
+    return { session: await this.#sessionFor(`generate ${this.#graphs}`, build, "packed"), adapted };
   }
 
   #trainable(): Record<string, HostTensor> {

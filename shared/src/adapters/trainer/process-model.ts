@@ -183,8 +183,11 @@ export class ProcessModel implements Model {
       isOver = true;
       news.resolve();
     });
-    const wake = () => news.resolve();
-    signal?.addEventListener("abort", wake);
+    const leave = () => {
+      isLeft = true;
+      news.resolve();
+    };
+    signal?.addEventListener("abort", leave);
     try {
       for (;;) {
         while (tokens.length > 0) {
@@ -199,7 +202,7 @@ export class ProcessModel implements Model {
       const failure = await ended;
       if (failure) throw failure.error;
     } finally {
-      signal?.removeEventListener("abort", wake);
+      signal?.removeEventListener("abort", leave);
       isLeft = true;
       this.#generating--;
       await ended;

@@ -299,7 +299,8 @@ describe("folders for adapters", () => {
     expect(await readdir(await one.make("ward@first"))).toEqual([]);
     await one.remove(made);
     await one.remove(made);
-    await one.make("ward@second");
+    await rm(path.dirname(made), { recursive: true });
+    expect(await readdir(await one.make("ward@second"))).toEqual([]);
     await one.close();
     expect(await readdir(shared)).toHaveLength(1);
     await other.close();

@@ -6,6 +6,8 @@ import { serveInProcess } from "./served-process.ts";
 
 const LAUNCHER = fileURLToPath(new URL("../../../cli/bin/fedmkt.mjs", import.meta.url));
 const LOOK_MS = 50;
+/** No registry's adapter takes so long; whoever waits longer wants to know why. */
+const GIVE_UP_MS = 60_000;
 
 /** `fedmkt serve` in a process of its own, on loopback, with a key of its own. */
 export interface ServingProcess {
@@ -39,7 +41,12 @@ export async function startServingProcess(...options: string[]): Promise<Serving
   return {
     ...{ url, headers, models, runOf },
     async whenServed(name, run) {
-      while ((await runOf(name)) !== run) await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      const giveUpMs = Date.now() + GIVE_UP_MS;
+      while ((await runOf(name)) !== run) {
+        if (Date.now() > giveUpMs)
+          throw new Error(`${name} of ${run}: ${await (await fetch(`${url}/v1/registry`, { headers })).text()}`);
+        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      }
       return Date.now();
     },
     residentMb: () => residentMb(child.pid!),

@@ -20,7 +20,8 @@ export class LocalAdapterFolders implements AdapterFolders {
   async make(name: string): Promise<string> {
     const folder = path.join(this.#root, name);
     await rm(folder, { recursive: true, force: true });
-    await mkdir(folder);
+    // the root too: what cleans /tmp up takes away what nobody has touched for days
+    await mkdir(folder, { recursive: true });
     return folder;
   }
 

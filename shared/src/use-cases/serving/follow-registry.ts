@@ -245,7 +245,7 @@ export class RegistryFollower {
 function nameTaken(party: string): InvalidInputError {
   return new InvalidInputError(
     "NAME_TAKEN",
-    `${party}: expected a party's name that is free, but the base model or an adapter that was given by hand bears it`,
+    `${party}: expected a party's name that is free, but the base model or an adapter that was given by hand bears it: give that another name (--name, --adapter)`,
   );
 }
 

@@ -1,8 +1,9 @@
 import type { Serving, ServingLogger } from "@fedmkt/gpu-workers/serving/serving.ts";
-import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
+import { InvalidInputError, TransientError } from "@fedmkt/shared/core/errors.ts";
 import { type Command, type CommandContext, JSON_ARGUMENT, type Outcome } from "../command.ts";
 import { count } from "../count.ts";
 import { describeServing } from "../describe-serving.ts";
+import { STOPPED } from "../model/with-local-model.ts";
 import { nameOptions, SERVE_ARGUMENTS, serveVariables } from "../serve-options.ts";
 
 export const command: Command = {
@@ -45,6 +46,7 @@ async function start({ args, io, dependencies }: CommandContext): Promise<Servin
       signal: io.signal,
     });
   } catch (error) {
+    if (io.signal.aborted) throw new TransientError(STOPPED, "stopped by hand before it answered");
     if (error instanceof InvalidInputError && error.code === "ENVIRONMENT_INVALID")
       throw new InvalidInputError(
         "BAD_ARGUMENT",

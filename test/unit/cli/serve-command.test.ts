@@ -163,6 +163,18 @@ no new requests; answers under way are given to their end, a second Ctrl-C cuts 
     expect(await failing(new TransientError("UPSTREAM_UNAVAILABLE", "no"))).toMatchObject({ exitCode: 1 });
   });
 
+  it("is stopped as well while the model is being opened", async () => {
+    const stop = new AbortController();
+    const { exitCode, stderr } = await callCli(CWD, ["serve", "--model", "m"], {
+      signal: stop.signal,
+      startServing: async ({ signal }) => {
+        stop.abort();
+        throw signal?.reason;
+      },
+    });
+    expect([exitCode, stderr]).toEqual([1, "TransientError (STOPPED_BY_HAND): stopped by hand before it answered\n"]);
+  });
+
   it.each([
     [["--adapter", "clinic-a"], "--adapter: expected name=folder"],
     [["--adapter", "a=x", "--adapter", "a=y"], "got a twice"],

@@ -166,9 +166,14 @@ async function compare(peers: readonly Peer[], nextPrompts: (count: number) => n
     for (const level of settings.concurrent)
       for (let burst = 0; burst < burstsAt(level); burst++) {
         const prompts = nextPrompts(level);
-        for (const { name, answer } of peers) {
+        for (const { name, answer, processorSeconds } of peers) {
+          const before = processorSeconds();
           const taken = await answer(prompts, settings.tokens);
-          if (round > 0) bursts.get(level)!.get(name)!.push(taken);
+          if (round > 0)
+            bursts
+              .get(level)!
+              .get(name)!
+              .push({ ...taken, processorSeconds: processorSeconds() - before });
         }
       }
   return Object.fromEntries(

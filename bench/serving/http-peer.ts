@@ -5,6 +5,7 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { peakMemoryMib } from "../engine/peak-memory.ts";
+import { processorSeconds } from "../engine/processor-time.ts";
 import type { Answer, Peer } from "./peer.ts";
 
 const FEDMKT = fileURLToPath(new URL("../../cli/bin/fedmkt.mjs", import.meta.url));
@@ -161,6 +162,7 @@ function httpPeer(name: string, version: string, child: ChildProcess, protocol: 
       return { seconds, answers };
     },
     peakMemoryMib: () => peakMemoryMib(child.pid),
+    processorSeconds: () => processorSeconds(child.pid!),
     async end() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill("SIGKILL");

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { peakMemoryMib } from "../engine/peak-memory.ts";
+import { processorSeconds } from "../engine/processor-time.ts";
 import type { Peer } from "./peer.ts";
 
 /** What a process of {@link startLinePeer} is asked, one line of JSON each. */
@@ -49,6 +50,7 @@ export async function startLinePeer(
       };
     },
     peakMemoryMib: () => peakMemoryMib(child.pid),
+    processorSeconds: () => processorSeconds(child.pid!),
     async end() {
       child.stdin.end();
       if (child.exitCode === null) await once(child, "exit");

@@ -8,6 +8,8 @@ export interface LoadFigures {
   firstTokenMs: { median: number; p95: number };
   /** from a request's first token on, per token: the median request's */
   laterTokenMs: number;
+  /** processor time of all bursts / their new tokens: prompts included */
+  processorMsPerToken: number;
 }
 
 /** @param tokens - new ones of each request */
@@ -21,6 +23,9 @@ export function loadFigures(bursts: readonly Burst[], tokens: number): LoadFigur
     bestTokensPerSecond: figure(Math.max(...rates)),
     firstTokenMs: { median: figure(quantile(firsts, 0.5)), p95: figure(quantile(firsts, 0.95)) },
     laterTokenMs: figure(quantile(later, 0.5)),
+    processorMsPerToken: figure(
+      (bursts.reduce((sum, { processorSeconds }) => sum + processorSeconds, 0) * 1000) / (answers.length * tokens),
+    ),
   };
 }
 

@@ -3,6 +3,8 @@ export interface Burst {
   /** until the last of them was answered whole */
   seconds: number;
   answers: readonly Answer[];
+  /** processor time that the program took for them, all threads together */
+  processorSeconds: number;
 }
 
 export interface Answer {
@@ -18,8 +20,10 @@ export interface Peer {
   readonly name: string;
   readonly version: string;
   /** @throws Error where a text has other than so many new tokens */
-  answer(prompts: readonly (readonly number[])[], tokens: number): Promise<Burst>;
+  answer(prompts: readonly (readonly number[])[], tokens: number): Promise<Omit<Burst, "processorSeconds">>;
   /** its largest resident memory so far */
   peakMemoryMib(): number;
+  /** that its process has taken so far */
+  processorSeconds(): number;
   end(): Promise<void>;
 }

@@ -56,12 +56,13 @@ describe("figures of a load", () => {
       { firstSeconds: 0.1, seconds: 1, text: "a" },
       { firstSeconds: 0.4, seconds: 2.2, text: "b" },
     ];
-    const bursts = [4, 2, 8].map((seconds) => ({ seconds, answers }));
+    const bursts = [4, 2, 8].map((seconds) => ({ seconds, answers, processorSeconds: seconds / 2 }));
     expect(loadFigures(bursts, 10)).toEqual({
       tokensPerSecond: 5,
       bestTokensPerSecond: 10,
       firstTokenMs: { median: 100, p95: 400 },
       laterTokenMs: 100,
+      processorMsPerToken: 116.7,
     });
   });
 
@@ -194,6 +195,7 @@ describe("llama.cpp beside an endpoint", () => {
       const { answers } = await peer.answer([[1, 2], [3]], 2);
       expect(answers.map(({ text }) => text)).toEqual(["1-2 1-2 ", "3 3 "]);
       expect(peer.peakMemoryMib()).toBeGreaterThan(1);
+      expect(peer.processorSeconds()).toBeGreaterThan(0);
       await expect(peer.answer([[9]], 2)).rejects.toThrow("server: expected 2 new tokens, got 1");
     } finally {
       await peer.end();

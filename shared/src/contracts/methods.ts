@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { PAPER } from "./paper-defaults.ts";
 
 /** The choices that make a method, one by one. docs/method.md says what each does. */
 export const METHOD_CHOICES = {
@@ -45,6 +46,13 @@ export const METHODS = {
 } as const satisfies Record<string, MethodChoices>;
 
 export type Method = keyof typeof METHODS;
+
+/** λ where a spec says none: the paper's and FATE-LLM's own; for `product` what gained most in docs/experiments.md without harm anywhere. */
+export const METHOD_LAMBDAS: Readonly<Record<Method, number>> = {
+  product: 0.7,
+  paper: PAPER.lambda,
+  fate: PAPER.lambda,
+};
 export const METHOD_NAMES = Object.keys(METHODS) as [Method, ...Method[]];
 
 /** Without defaults: what is left out is the method's. */

@@ -3,7 +3,7 @@ import { KNOWLEDGE_MEANS } from "../core/distillation/step-loss.ts";
 import { COMPUTES } from "./compute.ts";
 import { findContradictions } from "./contradictions.ts";
 import { identifier, partyName, resourceName } from "./identifier.ts";
-import { choicesInForce, METHOD_NAMES, methodChoices } from "./methods.ts";
+import { choicesInForce, METHOD_LAMBDAS, METHOD_NAMES, methodChoices } from "./methods.ts";
 import { PAPER } from "./paper-defaults.ts";
 import { SCORE_METRIC_NAMES, TASKS } from "./score-metrics.ts";
 import { templateSpec } from "./template-spec.ts";
@@ -174,8 +174,8 @@ const distillationSpec = z.strictObject({
     .number()
     .min(0)
     .max(1)
-    .default(PAPER.lambda)
-    .describe("weight of the public labels' loss; 1 − λ weighs the knowledge"),
+    .optional()
+    .describe("weight of the public labels' loss; 1 − λ weighs the knowledge; the method's unless given"),
   finalLambda: z
     .number()
     .min(0)
@@ -273,7 +273,11 @@ export const runSpec = z
   // so that whoever reads a spec finds what is in force, wherever it was chosen
   .transform((spec) => ({
     ...spec,
-    distillation: { ...spec.distillation, ...choicesInForce(spec.method, spec.distillation) },
+    distillation: {
+      ...spec.distillation,
+      lambda: spec.distillation.lambda ?? METHOD_LAMBDAS[spec.method],
+      ...choicesInForce(spec.method, spec.distillation),
+    },
   }));
 
 export type RunSpec = z.infer<typeof runSpec>;

@@ -24,6 +24,13 @@ describe("A method", () => {
     expect(read("")).toEqual(expect.objectContaining(METHODS.product));
   });
 
+  it("has a λ of its own, the paper's for what others published, which gives way too", () => {
+    expect([read(""), read("method: paper\n"), read("method: fate\n")].map(({ lambda }) => lambda)).toEqual([
+      0.7, 0.9, 0.9,
+    ]);
+    expect(read("method: paper\ndistillation: { lambda: 0 }\n").lambda).toBe(0);
+  });
+
   it("gives way to a single choice", () => {
     expect(read("method: fate\ndistillation: { alignment: greedy-dp, positions: answer }\n")).toEqual(
       expect.objectContaining({ ...METHODS.fate, alignment: "greedy-dp", positions: "answer" }),

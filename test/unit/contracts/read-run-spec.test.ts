@@ -84,7 +84,7 @@ describe("reading a run's spec", () => {
     const text = SPEC.replace("server:\n", "server:\n  lambda: 0\n").replace("id: ward", "id: ward\n    lambda: 1");
     const spec = readRunSpec(`${text}distillation: { finalLambda: 0.5, knowledgeMean: all }\n`, "run.yaml");
     expect([spec.server.lambda, ...spec.clients.map(({ lambda }) => lambda)]).toEqual([0, undefined, 1]);
-    expect(spec.distillation).toMatchObject({ lambda: 0.9, finalLambda: 0.5, knowledgeMean: "all" });
+    expect(spec.distillation).toMatchObject({ lambda: 0.7, finalLambda: 0.5, knowledgeMean: "all" });
     const { finalLambda, knowledgeMean } = readRunSpec(SPEC, "run.yaml").distillation;
     expect([finalLambda, knowledgeMean]).toEqual([undefined, "taught"]);
     for (const line of ["finalLambda: 1.1", "finalLambda: -1", "knowledgeMean: none"])

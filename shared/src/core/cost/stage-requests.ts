@@ -101,11 +101,9 @@ export function stageRequests(size: RunSize, material = true): StageRequests[] {
   const fromMaterial = (requests: Requests) => (material ? requests : NOTHING);
   const tokenizer = fromMaterial(read(2, TOKENIZER_BYTES));
   const privateSet = fromMaterial(read(1, size.publicBytes));
-  const validationSet = ({ validation }: PartySize) =>
-    validation === undefined ? NOTHING : fromMaterial(read(1, validation.bytes));
-  // no round is reckoned with that is undone: it reads the adapter from before it, and opens the server's model anew
-  const judged = (party: PartySize, requests: Requests) =>
-    party.validation === undefined ? NOTHING : sum(validationSet(party), requests);
+  // its validation set; no round is reckoned with that is undone: it reads the adapter from before it, and opens the server's model anew
+  const judged = ({ validation }: PartySize, requests: Requests) =>
+    validation === undefined ? NOTHING : sum(fromMaterial(read(1, validation.bytes)), requests);
   const mapBytes = (source: PartySize, target: PartySize) => 9 * source.vocabularySize + 4 * target.vocabularySize;
   const usage = write(1, USAGE_BYTES);
   const fingerprint = (party: PartySize) => {

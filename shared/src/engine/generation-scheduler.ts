@@ -119,8 +119,10 @@ export class GenerationScheduler {
     this.#told.delete(id);
   }
 
-  /** Forgets the beginnings that were read with an adapter. */
+  /** Forgets the beginnings that were read with an adapter. Not to be asked during a step. */
   forget(adapter: RunTimeAdapter): void {
+    // what a cancelled text has read would be kept once it is removed, and its adapter with it
+    this.#removeCancelled();
     this.#prefixes.forget(adapter);
   }
 

@@ -96,8 +96,7 @@ export class LanguageModel {
     const { checkpoint, bank } = this.#parts;
     if (bank.values.length === 0)
       throw new InvalidInputError("MODEL_OPTIONS_INVALID", "expected a LoRA or full training, got a frozen model");
-    this.#scheduler.lose(generationLost()); // keys and values are those of other weights
-    this.#ownAdapter = null;
+    this.#loseTexts();
     const trainee: Trainee = {
       vocabularySize: checkpoint.architecture.vocabularySize,
       values: bank.values,
@@ -113,7 +112,12 @@ export class LanguageModel {
       },
       checkGoingOn: () => invariant(!this.#isStopped(), "ENGINE_CLOSED", "the model was closed while it was trained"),
     };
-    return train(trainee, options, onProgress, record);
+    try {
+      return await train(trainee, options, onProgress, record);
+    } finally {
+      // those that came meanwhile, too
+      this.#loseTexts();
+    }
   }
 
   /** @param largest - most positions that a batch of this extraction has, so that all of them share a session */
@@ -224,6 +228,12 @@ export class LanguageModel {
         `${this.#parts.checkpoint.location}: expected finite log-probabilities, got ${results.labelLogProbs.data[bad]}: are the weights broken?`,
       );
     return results;
+  }
+
+  /** Keys, values and the bank's own adapter are those of weights that have changed, or will. */
+  #loseTexts(): void {
+    this.#scheduler.lose(generationLost());
+    this.#ownAdapter = null;
   }
 
   #dropout(): LoraDropout | null {

@@ -7,6 +7,12 @@ import { adaptedLinears, loraNames } from "./lora-bank.ts";
 import { type ParameterBank, viewOf } from "./parameter-bank.ts";
 import { widenBfloat16, widenFloat16 } from "./widen-float.ts";
 
+/**
+ * Largest number of A. All rows of a run are multiplied by every adapter's A, and by 0 where it is not theirs: an infinite product would
+ * be NaN in everybody's row. What is normalized, times so much, stays far below f32's largest; trained numbers are below 100.
+ */
+const LARGEST_DOWN = 1e18;
+
 /** An adapter as generation uses it, beside others. */
 export interface RunTimeAdapter {
   readonly rank: number;
@@ -27,7 +33,7 @@ export function readRunTimeAdapter(
   if (!Number.isSafeInteger(rank) || rank < 1) throw refuse(`expected a rank of at least 1, got ${rank}`);
   if (!Number.isFinite(alpha)) throw refuse(`expected a finite alpha, got ${alpha}`);
   const unused = new Map(readSafetensors(weights, what).tensors);
-  const take = (tensorName: string, shape: readonly number[]): Float32Array => {
+  const take = (tensorName: string, shape: readonly number[], largest: number): Float32Array => {
     const tensor = unused.get(tensorName);
     if (!tensor) throw refuse(`expected the tensor ${tensorName} beside its other half, got none of that name`);
     if (tensor.shape.length !== 2 || tensor.shape.some((size, axis) => size !== shape[axis]))
@@ -39,6 +45,9 @@ export function readRunTimeAdapter(
     if (!values) throw refuse(`tensor ${tensorName}: expected F32, F16 or BF16, got ${tensor.dtype}`);
     const bad = values.findIndex((number) => !Number.isFinite(number));
     if (bad >= 0) throw refuse(`tensor ${tensorName}: expected finite numbers, got ${values[bad]} at ${bad}`);
+    const far = values.findIndex((number) => Math.abs(number) > largest);
+    if (far >= 0)
+      throw refuse(`tensor ${tensorName}: expected numbers of at most ${largest}, got ${values[far]} at ${far}`);
     return values;
   };
   const layers = new Map<string, { down: Float32Array; up: Float32Array }>();
@@ -46,8 +55,8 @@ export function readRunTimeAdapter(
     const { down, up } = loraNames(linear.name);
     if (!unused.has(down) && !unused.has(up)) continue;
     layers.set(linear.name, {
-      down: take(down, [rank, linear.in]),
-      up: transposed(take(up, [linear.out, rank]), linear.out, rank),
+      down: take(down, [rank, linear.in], LARGEST_DOWN),
+      up: transposed(take(up, [linear.out, rank], Number.POSITIVE_INFINITY), linear.out, rank),
     });
   }
   for (const other of unused.keys())

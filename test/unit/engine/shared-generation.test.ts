@@ -357,6 +357,14 @@ describe("an adapter at run time", () => {
       `tensor ${layer}.lora_A.weight: expected finite numbers, got NaN at 2`,
     ],
     [
+      "by which other texts' numbers could become infinite",
+      () =>
+        changedAdapter((tensors) => {
+          (tensors[`${layer}.lora_A.weight`].data as Float32Array)[3] = -1e20;
+        }),
+      `tensor ${layer}.lora_A.weight: expected numbers of at most ${1e18}, got ${Math.fround(-1e20)} at 3`,
+    ],
+    [
       "of whole numbers",
       () =>
         changedAdapter((tensors) => {
@@ -397,7 +405,8 @@ describe("an adapter at run time", () => {
     await withModel(BASE, async (model) => {
       const whole = await generated(model, { maxTokens: 50 });
       const huge = changedAdapter((tensors) => {
-        for (const { data } of Object.values(tensors)) (data as Float32Array).fill(1e30);
+        for (const [name, { data }] of Object.entries(tensors))
+          (data as Float32Array).fill(name.includes("lora_A") ? 1e17 : 1e37);
       });
       await model.loadAdapter("huge", huge);
       const other = generated(model, { maxTokens: 50 });
@@ -419,6 +428,23 @@ describe("what ends all texts", () => {
       await expect(before).rejects.toMatchObject({ code: "GENERATION_LOST" });
       await trained;
       expect(await generated(model)).toHaveLength(20);
+    });
+  });
+
+  it("is training's end too: what was asked for meanwhile began with weights that have changed", async () => {
+    await withModel({ folder, lora: TOY_LORA }, async (model) => {
+      let meanwhile: Promise<unknown> | null = null;
+      const onProgress = () => {
+        meanwhile ??= expect(generated(model)).rejects.toMatchObject({ code: "GENERATION_LOST" });
+      };
+      await model.train(toyOptions({ epochs: 40, onProgress }));
+      expect(meanwhile).not.toBeNull();
+      await meanwhile;
+      const adapter = await model.adapter();
+      const after = await generated(model);
+      const anew = await withModel({ folder, lora: TOY_LORA, adapter }, (other) => generated(other));
+      expect(idsOf(after)).toEqual(idsOf(anew));
+      expect(after[0].logProb).toBeCloseTo(anew[0].logProb, 5);
     });
   });
 

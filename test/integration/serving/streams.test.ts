@@ -123,6 +123,17 @@ describe("a stream", () => {
     expect(text).not.toContain("secret");
   });
 
+  it("is one where there is nothing to tell", async () => {
+    const layer = await start();
+    layer.inference.answer = async function* () {
+      const usage = { prompt_tokens: 1, completion_tokens: 0, total_tokens: 1 };
+      yield { id: "cmpl-1", object: "text_completion", created: 1, model: "base", choices: [], usage };
+    };
+    const response = await ask(layer, { stream: true });
+    expect(response.headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
+    expect(await response.text()).toBe("data: [DONE]\n\n");
+  });
+
   it("is not an answer where whatever computes ends without its usage", async () => {
     const layer = await start();
     layer.inference.answer = async function* () {
@@ -304,6 +315,23 @@ describe("an endpoint that ends", () => {
     expect(await layer.close(0)).toEqual({ answered: 3, cutOff: 3 });
     expect(layer.inference.running).toBe(0);
     await expect(fetch(layer.metricsUrl!)).rejects.toThrow();
+  });
+
+  it("says so to a reader that was behind, too", async () => {
+    const layer = await start();
+    let made = 0;
+    layer.inference.script(async function* () {
+      for (; ; made++) yield "x".repeat(64 * 1024);
+    });
+    const response = await ask(layer, { stream: true });
+    let before = -1;
+    await until(async () => {
+      [before] = [made, await new Promise((resolve) => setTimeout(resolve, 50))];
+      return made === before;
+    });
+    const closed = layer.close(0);
+    expect((await response.text()).slice(-200)).toContain('"code":"server_closing"');
+    expect(await closed).toMatchObject({ cutOff: 1 });
   });
 
   it("does not wait for connections on which nothing is asked", async () => {

@@ -42,7 +42,11 @@ export class EventStream {
     const { raw } = this.#reply;
     if (raw.write(`data: ${data}\n\n`)) return;
     limitStall(this.#reply, this.#options.stallMs);
-    await once(raw, "drain", { signal: this.#options.signal });
+    const { signal } = this.#options;
+    await once(raw, "drain", { signal }).catch((error) => {
+      // Node throws an error of its own for the signal's reason
+      throw signal.aborted ? signal.reason : error;
+    });
     limitStall(this.#reply, NEVER);
   }
 
@@ -50,6 +54,7 @@ export class EventStream {
   end(last: string): void {
     this.stop();
     if (this.#reply.raw.destroyed) return;
+    this.#open();
     limitStall(this.#reply, this.#options.stallMs);
     this.#reply.raw.end(`data: ${last}\n\n`);
   }

@@ -19,7 +19,7 @@ export const METRICS = {
   failedRuns: "FailedRuns",
   /** name of the dimension that holds the inference endpoint's name, of the metrics below; one process of several writes each */
   endpointDimension: "endpoint",
-  /** how long a request waited for its turn, in seconds: each one that was given its turn or went away */
+  /** how long a request waited for its turn, in seconds: each one that was given its turn or went away; of one that was sent away, for how long */
   queueSeconds: "QueueSeconds",
   /** answers under way, of those that may be under way at once, from 0 to 1; as often as it is written down */
   busyShare: "BusyShare",

@@ -5,7 +5,7 @@ import { METRICS } from "../contracts/metrics.ts";
 const EVERY_MS = 15_000;
 
 export interface EndpointMetrics {
-  /** A request has waited for its turn, in seconds; 0 where it had none to wait for. */
+  /** A request has waited for its turn, in seconds, or was sent away for so long; 0 where its turn came at once. */
   waited(seconds: number): void;
   /** A published adapter was refused. */
   adapterRefused(): void;

@@ -437,7 +437,7 @@ describe("the metrics", () => {
     expect(await (await fetch(layer.metricsUrl!)).text()).toContain('model="base",status="gone"} 2');
   });
 
-  it("tell whoever scales the endpoint how long each request waited, also one that went away or was sent away", async () => {
+  it("tell whoever scales the endpoint how long each request waited, also one that went away, and for how long one was sent away", async () => {
     const waited: number[] = [];
     let nowMs = 0;
     const layer = await start(
@@ -455,11 +455,12 @@ describe("the metrics", () => {
       }).catch(() => null),
     );
     await until(() => layer.state().waiting === 1);
-    expect((await complete(layer)).status).toBe(429);
+    const refused = await complete(layer);
+    expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "1"]);
     nowMs = 1500;
     held[1].abort();
     await until(() => layer.state().waiting === 0);
-    expect(waited).toEqual([0, 0, 1.5]);
+    expect(waited).toEqual([0, 1, 1.5]);
     held[0].abort();
     await Promise.all(asking);
   });

@@ -115,9 +115,9 @@ async function* compute(
     places: countAnswers(asked),
     signal,
     nowMs,
-    onWaited: (waitedMs) => {
+    onWaited: (waitedMs, awayMs) => {
       call.waitedMs = waitedMs;
-      dependencies.onWaited?.(waitedMs / 1000);
+      dependencies.onWaited?.((waitedMs + awayMs) / 1000);
     },
   });
   try {

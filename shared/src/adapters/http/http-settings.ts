@@ -75,7 +75,10 @@ export interface HttpDependencies {
   /** whether answers can be computed yet */
   isReady(): boolean;
   log: HttpLog;
-  /** How long a request waited, in seconds: when it got its turn, was sent away or went. */
+  /**
+   * How long a request waited, in seconds: when it got its turn or went. To one that is sent away, the time for which it is: counted as
+   * nothing, the many that are refused at once would hide how long the others wait.
+   */
   onWaited?(seconds: number): void;
   /** milliseconds from any beginning that never go back */
   nowMs?(): number;

@@ -13,8 +13,11 @@ export interface TurnOptions {
   places: number;
   signal: AbortSignal;
   nowMs(): number;
-  /** in milliseconds, whether there was a turn or not */
-  onWaited(waitedMs: number): void;
+  /**
+   * In milliseconds, whether there was a turn or not.
+   * @param awayMs - for how long it was sent away, which it would have waited else; 0: it was not
+   */
+  onWaited(waitedMs: number, awayMs: number): void;
 }
 
 /**
@@ -27,7 +30,7 @@ export function takeTurn(queue: FairQueue, { key, places, signal, nowMs, onWaite
   const cameMs = nowMs();
   const onAbort = () => {
     leave(nowMs());
-    onWaited(nowMs() - cameMs);
+    onWaited(nowMs() - cameMs, 0);
     reject(signal.reason);
   };
   signal.addEventListener("abort", onAbort, { once: true });
@@ -37,12 +40,12 @@ export function takeTurn(queue: FairQueue, { key, places, signal, nowMs, onWaite
       places,
       onTurn(waitedMs) {
         signal.removeEventListener("abort", onAbort);
-        onWaited(waitedMs);
+        onWaited(waitedMs, 0);
         resolve({ waitedMs, leave: () => leave(nowMs()) });
       },
       onRefused(retryAfterSeconds) {
         signal.removeEventListener("abort", onAbort);
-        onWaited(nowMs() - cameMs);
+        onWaited(nowMs() - cameMs, retryAfterSeconds * 1000);
         reject(
           new PostponedRequest("QUEUE_FULL", `too many requests wait: try again in ${retryAfterSeconds} s`, {
             status: 429,

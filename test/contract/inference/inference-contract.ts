@@ -63,6 +63,12 @@ export function inferenceContract(what: string, open: (model: string, root: stri
     const load = (name: string, seed: number) =>
       inference.loadAdapter({ name, folder: writeServedAdapter(join(root, "adapters", name), seed) });
 
+    it("answers a chat of many empty messages, whose marks take more characters than tokens", async () => {
+      const messages = Array.from({ length: 9 }, () => ({ role: "user" as const, content: "" }));
+      const chunks = await all<ChatChunk>(chat({ messages, max_tokens: 1 }));
+      expect(chunks.at(-1)!.usage!.prompt_tokens).toBe(56);
+    });
+
     it("describes its base model", async () => {
       expect(await inference.describe()).toEqual({ id: "base", contextTokens: 64 });
     });

@@ -1,6 +1,7 @@
 import type { ChatRequest } from "../../contracts/openai/chat.ts";
 import type { CompletionRequest } from "../../contracts/openai/completion.ts";
 import { RefusedRequest } from "../../contracts/openai/errors.ts";
+import { InvalidInputError, InvariantError } from "../../core/errors.ts";
 import type { TokenBias } from "../../core/numeric/logit-changes.ts";
 import type { InferenceChunk, InferenceRequest } from "../../ports/inference.ts";
 import type { GeneratingModel } from "../generate-text.ts";
@@ -46,7 +47,7 @@ interface Plan {
  * asked for, or on other prompts. Ending the loop, or the signal (whose reason is thrown), ends all generation.
  *
  * @param adapter - one that the model has loaded; null: the base model alone
- * @throws RefusedRequest before the first object; what the model throws
+ * @throws RefusedRequest before the first object; InvariantError `MODEL_NOT_FINITE`; what the model throws else
  */
 export async function* answerRequest(
   open: AnsweringModel,
@@ -85,11 +86,15 @@ export async function* answerRequest(
   );
   let generated = 0;
   let reused = 0;
-  for await (const { index, part } of interleave(answers, () => ending.abort())) {
-    generated += part.generated;
-    // a prompt is counted once, as its first answer reads it
-    if (index % n === 0) reused += part.reused;
-    yield* writer.write(index, part);
+  try {
+    for await (const { index, part } of interleave(answers, () => ending.abort())) {
+      generated += part.generated;
+      // a prompt is counted once, as its first answer reads it
+      if (index % n === 0) reused += part.reused;
+      yield* writer.write(index, part);
+    }
+  } catch (error) {
+    throw blameModel(error);
   }
   const read = prompts.reduce((sum, { tokens }) => sum + tokens.length, 0);
   yield writer.finish({
@@ -98,6 +103,12 @@ export async function* answerRequest(
     total_tokens: read + generated,
     prompt_tokens_details: { cached_tokens: reused },
   });
+}
+
+/** Numbers that are not finite are no mistake of whoever asks; which folder they are in is not for him to know either. */
+function blameModel(error: unknown): unknown {
+  if (!(error instanceof InvalidInputError) || error.code !== "MODEL_NOT_FINITE") return error;
+  return new InvariantError(error.code, error.message, { cause: error });
 }
 
 /** @throws RefusedRequest `INVALID_VALUE` */

@@ -29,7 +29,7 @@ export interface PromptReader {
   template: ChatTemplate | null;
   /** most tokens of a prompt and its answer together */
   contextTokens: number;
-  /** the most bytes that one token stands for */
+  /** the most characters, at least, that one token of a prompt stands for: bytes of its text, or its name */
   longestToken: number;
 }
 

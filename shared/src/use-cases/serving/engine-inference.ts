@@ -2,6 +2,7 @@ import type { ChatTemplate } from "../../core/tasks/write-chat.ts";
 import { MAX_ADAPTER_CONFIG_BYTES, parsePeftAdapter } from "../../formats/peft-adapter.ts";
 import type { GenerationLimits } from "../../ports/engine.ts";
 import type { Inference, ServedAdapter } from "../../ports/inference.ts";
+import type { Tokenizer } from "../../ports/tokenizer.ts";
 import { openChatTemplate } from "../chat-rows.ts";
 import type { WorkerDependencies } from "../dependencies.ts";
 import { endTokens } from "../end-tokens.ts";
@@ -50,7 +51,7 @@ export async function openEngineInference(
   const open: AnsweringModel = {
     ...{ model, tokenizer, template, ends },
     contextTokens: Math.min(contextTokens ?? model.contextTokens, model.contextTokens),
-    longestToken: tokenizer.vocabulary.tokens.reduce((most, bytes) => Math.max(most, bytes?.length ?? 0), 1),
+    longestToken: longestToken(tokenizer),
   };
   const loaded = new Set<string>();
   return {
@@ -71,6 +72,11 @@ export async function openEngineInference(
     loadedAdapters: async () => [...loaded],
     close: () => model.close(),
   };
+}
+
+/** A special token stands for no text, but chats write its name where it comes. */
+function longestToken({ vocabulary: { tokens, strings } }: Tokenizer): number {
+  return tokens.reduce((most, bytes, id) => Math.max(most, bytes?.length ?? strings[id]?.length ?? 0), 1);
 }
 
 /** @returns null where the model has none */

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from "@jest/globals";
 import type { ChatChunk, ChatRequest } from "../../../../shared/src/contracts/openai/chat.ts";
 import type { CompletionChunk, CompletionRequest } from "../../../../shared/src/contracts/openai/completion.ts";
+import { InvalidInputError } from "../../../../shared/src/core/errors.ts";
 import type { ChatTemplate } from "../../../../shared/src/core/tasks/write-chat.ts";
 import type { GeneratedToken, GenerateOptions } from "../../../../shared/src/ports/engine.ts";
 import type { InferenceRequest } from "../../../../shared/src/ports/inference.ts";
@@ -491,5 +492,15 @@ describe("an answer that is not waited for", () => {
     });
     await expect(all(open(model), completion({ n: 3, seed: 0 }))).rejects.toThrow("broken");
     expect(model.running()).toBe(0);
+  });
+
+  it("is nobody's mistake but the model's where its numbers are not finite", async () => {
+    const broken = new InvalidInputError("MODEL_NOT_FINITE", "/models/secret: expected finite logits, got NaN");
+    const model = scriptedModel(() => {
+      throw broken;
+    });
+    await expect(all(open(model), completion())).rejects.toMatchObject({
+      ...{ name: "InvariantError", code: "MODEL_NOT_FINITE", cause: broken },
+    });
   });
 });

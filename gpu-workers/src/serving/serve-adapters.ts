@@ -17,6 +17,9 @@ import type { NameTable } from "@fedmkt/shared/use-cases/serving/name-table.ts";
 import { type Computing, placeOf } from "./open-computing.ts";
 import type { ServingLogger } from "./serving.ts";
 
+/** Given to a server behind to answer in; what it still loads or unloads then is its own matter. */
+const CLOSE_MS = 3_000;
+
 export interface ServeAdapters {
   settings: ServingEnvironment;
   computing: Computing;
@@ -78,8 +81,8 @@ export async function serveAdapters({
   return {
     async close() {
       ending.abort();
-      await Promise.all(going);
-      await follower?.settled();
+      const ended = Promise.all(going).then(() => follower?.settled());
+      await Promise.race([ended, sleep(CLOSE_MS, undefined, { ref: false })]);
       await folders?.close();
     },
   };

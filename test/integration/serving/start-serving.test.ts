@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/glob
 import { startServing } from "../../../gpu-workers/src/serving/start-serving.ts";
 import { makeKey } from "../../../shared/src/adapters/keys/make-key.ts";
 import { makeCertificate } from "../../support/certificate.ts";
+import { scriptedServer } from "../../support/scripted-server.ts";
 import {
   freePort,
   makeServedFolder,
@@ -192,6 +193,27 @@ describe("an inference endpoint", () => {
       }
     });
 
+    it("does not wait for its last word when it ends", async () => {
+      const base = { id: "base", parent: null, max_model_len: 64 };
+      const server = await scriptedServer((_, response) => {
+        if (server.calls.length === 1) response.end(JSON.stringify({ object: "list", data: [base] }));
+      });
+      try {
+        const gateway = await startServing({
+          variables: {
+            FEDMKT_SERVE_UPSTREAM: server.url,
+            ...{ FEDMKT_SERVE_PORT: "0", FEDMKT_SERVE_METRICS_PORT: "0", FEDMKT_SERVE_KEYS: "none" },
+          },
+          ...{ logger: recordLog().logger, makesKey: false },
+        });
+        // it has asked which adapters are there, and is not answered
+        await until(() => server.calls.length === 2);
+        expect(await gateway.drain()).toEqual({ answered: 0, cutOff: 0 });
+      } finally {
+        await server.close();
+      }
+    });
+
     it("ends waiting when it is stopped", async () => {
       const stop = new AbortController();
       const { told, logger } = recordLog();
@@ -228,7 +250,7 @@ describe("an inference endpoint", () => {
         new RegExp(`^PORT_IN_USE: 127\\.0\\.0\\.1:${port}: expected a free port`),
       );
       expect(await refuses({ FEDMKT_SERVE_METRICS_PORT: String(port) })).toMatch(
-        new RegExp(`^PORT_IN_USE: .*:${port}: `),
+        new RegExp(`^PORT_IN_USE: .*:${port}: .*by FEDMKT_SERVE_METRICS_PORT \\(0: no metrics\\)$`),
       );
       other.close();
       expect(await refuses({ FEDMKT_SERVE_HOST: "192.0.2.1" })).toMatch(/^HOST_UNKNOWN: 192\.0\.2\.1:/);
@@ -240,6 +262,9 @@ describe("an inference endpoint", () => {
       expect(await refuses({ FEDMKT_SERVE_KEYS: join(folder, "no.json") })).toMatch(/^FILE_MISSING: .*no\.json/);
       expect(await refuses({ FEDMKT_SERVE_REGISTRY: join(folder, "none") })).toMatch(
         /^FILE_MISSING: .*none: expected a folder of runs to follow/,
+      );
+      expect(await refuses({ FEDMKT_SERVE_RUNTIME_ADAPTERS: join(folder, "none") })).toMatch(
+        /^FILE_MISSING: .*none: expected a folder of adapters to load/,
       );
       const tls = {
         FEDMKT_SERVE_TLS_CERTIFICATE: join(folder, "no.pem"),

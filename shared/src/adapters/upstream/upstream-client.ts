@@ -11,6 +11,8 @@ export interface UpstreamTimeouts {
   beginMs: number;
   /** for anything more */
   silenceMs: number;
+  /** for the whole of a call that is no request: whoever looks after adapters, or ends the gateway, waits for it */
+  callMs: number;
 }
 
 export interface UpstreamClientOptions {
@@ -76,13 +78,21 @@ export class UpstreamClient {
 
   /** A call whose answer is small. @returns its JSON, or its text where it is none */
   async call(path: string, body: unknown): Promise<{ status: number; value: unknown; failed: FailedAnswer | null }> {
-    const answers = this.stream(path, body, NEVER, async function* ({ status, retryAfter, body }) {
+    const { callMs } = this.#options.timeouts;
+    const ending = new AbortController();
+    const late = () => ending.abort(unavailable(`expected its answer to ${path} within ${callMs / 1000} s, got none`));
+    const timer = setTimeout(late, callMs);
+    const answers = this.stream(path, body, ending.signal, async function* ({ status, retryAfter, body }) {
       const value = await readJson(body);
       const failed = status < 400 ? null : { status, retryAfter, body: parseErrorBody(value) };
       yield { status, value, failed };
     });
-    for await (const answer of answers) return answer;
-    throw unavailable("no answer");
+    try {
+      for await (const answer of answers) return answer;
+      throw unavailable("no answer");
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #request(body: unknown, signal: AbortSignal): RequestInit {
@@ -99,8 +109,6 @@ export class UpstreamClient {
     };
   }
 }
-
-const NEVER = new AbortController().signal;
 
 /** Reads a small body: JSON, else text. */
 export async function readJson(body: AsyncIterable<Uint8Array>): Promise<unknown> {

@@ -17,7 +17,7 @@ import {
 } from "./upstream-failure.ts";
 
 /** Below the 300 s after which Node's fetch ends a request itself. */
-const USUAL_TIMEOUTS: UpstreamTimeouts = { beginMs: 270_000, silenceMs: 120_000 };
+const USUAL_TIMEOUTS: UpstreamTimeouts = { beginMs: 270_000, silenceMs: 120_000, callMs: 60_000 };
 const ROUTES = { chat: "/v1/chat/completions", completion: "/v1/completions" } as const;
 const END_OF_STREAM = "[DONE]";
 
@@ -28,7 +28,7 @@ export interface UpstreamInferenceOptions {
   key?: string | null;
   /** of the base model, as `/v1/models` names it; as the server behind does, unless given */
   id?: string | null;
-  timeouts?: UpstreamTimeouts;
+  timeouts?: Partial<UpstreamTimeouts>;
 }
 
 /**
@@ -45,8 +45,8 @@ export class UpstreamInference implements Inference {
   /** what the server behind calls its base model; null: it has not been asked yet */
   #base: string | null = null;
 
-  constructor({ url, key = null, id = null, timeouts = USUAL_TIMEOUTS }: UpstreamInferenceOptions) {
-    this.#client = new UpstreamClient({ url, key, timeouts });
+  constructor({ url, key = null, id = null, timeouts }: UpstreamInferenceOptions) {
+    this.#client = new UpstreamClient({ url, key, timeouts: { ...USUAL_TIMEOUTS, ...timeouts } });
     this.#id = id;
   }
 

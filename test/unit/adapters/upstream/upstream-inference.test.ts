@@ -307,6 +307,23 @@ describe("an answer from behind that is not waited for", () => {
     await expect(all(bodiless.inference)).rejects.toMatchObject({ message: expect.stringContaining("0.08 s") });
   });
 
+  it("is given up after a while where it is no request, though something comes now and then", async () => {
+    const timeouts = { callMs: 60 };
+    const { inference } = await behind(
+      ({ path }, response) => {
+        if (path !== "/v1/models") return false;
+        const timer = setInterval(() => response.write(" "), 5);
+        response.on("close", () => clearInterval(timer));
+        return true;
+      },
+      { timeouts },
+    );
+    await expect(inference.loadedAdapters()).rejects.toMatchObject({
+      code: "UPSTREAM_UNAVAILABLE",
+      message: expect.stringContaining("/v1/models within 0.06 s"),
+    });
+  });
+
   it("is not given up while whoever reads it takes his time", async () => {
     const { inference } = await behind(() => {}, { timeouts: { beginMs: 5000, silenceMs: 40 } });
     let seen = 0;

@@ -17,11 +17,18 @@ export function parseArguments(
   const known = Object.keys(definitions);
   refuseUnknown(meta.name, parsed, definitions);
   const positionals = known.filter((name) => definitions[name].type === "positional");
-  if (parsed._.length > positionals.length)
+  if (parsed._.length > positionals.length) {
+    const expected = positionals.length === 0 ? "no arguments" : positionals.join(" ").toUpperCase();
+    // train, evaluate and generate take a model's folder as it is
+    const meant =
+      positionals.length === 0 && "model" in definitions && parsed.model === undefined
+        ? `; did you mean --model ${parsed._[0]}?`
+        : "";
     throw new InvalidInputError(
       "BAD_ARGUMENT",
-      `fedmkt ${meta.name}: expected ${positionals.length === 0 ? "no arguments" : positionals.join(" ").toUpperCase()}, got ${parsed._.join(" ")}`,
+      `fedmkt ${meta.name}: expected ${expected}, got ${parsed._.join(" ")}${meant}`,
     );
+  }
   // citty takes --no-port for the opposite of --port, which a value has only where it is an option of its own
   for (const name of known)
     if (

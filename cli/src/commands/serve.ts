@@ -52,6 +52,8 @@ async function start({ args, io, dependencies }: CommandContext): Promise<Servin
         "BAD_ARGUMENT",
         `fedmkt serve: ${nameOptions(error.message).replace(/^environment: /, "")}`,
       );
+    if (error instanceof InvalidInputError)
+      throw new InvalidInputError(error.code, nameOptions(error.message), { cause: error });
     throw error;
   }
 }

@@ -1,4 +1,3 @@
-import { statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -37,7 +36,7 @@ export interface ServedAdapters {
 /**
  * Has adapters served: those of the settings for good, those of the registry as it changes. What the registry has now is served when
  * this resolves, as far as it can be.
- * @throws InvalidInputError where an adapter of the settings does not fit, or there is no such registry; TransientError
+ * @throws InvalidInputError where an adapter of the settings does not fit; TransientError
  */
 export async function serveAdapters({
   settings,
@@ -104,10 +103,6 @@ function openFolders({ FEDMKT_SERVE_ADAPTER_FOLDER: given }: ServingEnvironment)
   return LocalAdapterFolders.open(given ?? path.join(tmpdir(), "fedmkt-adapters"));
 }
 
-/** @throws InvalidInputError `FILE_MISSING`: a folder that comes later would be taken for one that is mistyped */
 function openRegistry(given: string): Registry {
-  if (isInS3(given)) return new S3Registry(s3Client(), new URL(given).hostname);
-  const folder = path.resolve(given);
-  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return new FolderRegistry(folder);
-  throw new InvalidInputError("FILE_MISSING", `${given}: expected a folder of runs to follow, found none`);
+  return isInS3(given) ? new S3Registry(s3Client(), new URL(given).hostname) : new FolderRegistry(path.resolve(given));
 }

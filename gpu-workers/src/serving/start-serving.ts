@@ -15,6 +15,7 @@ import { NamedByHand } from "@fedmkt/shared/use-cases/serving/runtime-adapters.t
 import { listenFailure } from "./listen-failure.ts";
 import { openComputing } from "./open-computing.ts";
 import { openKeys } from "./open-keys.ts";
+import { refuseMissingFolders } from "./refuse-missing-folders.ts";
 import { serveAdapters } from "./serve-adapters.ts";
 import type { Drained, Serving, ServingLogger, StartServing } from "./serving.ts";
 import { followTls, isSelfSigned, readTls } from "./tls-files.ts";
@@ -59,6 +60,7 @@ async function start(
   endAll: () => Promise<void>,
 ): Promise<Serving> {
   const settings = readSettings(variables);
+  refuseMissingFolders(settings);
   const tls = tlsPlaces(settings);
   const certificate = tls === null ? null : await readTls(tls);
   const keys = await openKeys(settings, makesKey, logger);
@@ -100,6 +102,9 @@ async function start(
   const computing = await openComputing(settings, logger);
   endings.push(() => computing.close());
   const model = await whenThere(() => computing.inference.describe(), logger, signal);
+  const { FEDMKT_SERVE_CONTEXT: asked } = settings;
+  if (asked !== undefined && asked > model.contextTokens)
+    logger.warn("the model reads fewer tokens than are asked for", { asked, contextTokens: model.contextTokens });
   const names = new NameTable(computing.inference, model, Date.now);
   const adapters = await whenThere(
     () => serveAdapters({ settings, computing, names, logger, onRefused: () => metrics?.adapterRefused() }),

@@ -13,14 +13,23 @@ const MAX_CONTEXT = 16_777_216;
 const MAX_ADAPTERS = 1024;
 const MAX_ADAPTERS_BYTES = 65_536;
 
+const NUMBER = /^\d{1,9}(\.\d{1,9})?$/;
+const WHOLE_NUMBER = /^\d{1,9}$/;
+/** Of a refused text, so much is told. */
+const TOLD_CHARACTERS = 40;
+
 /** What stands in the environment is text; an empty one is no number. */
-const numberText = (values: z.ZodNumber) =>
-  z
-    .string()
-    .regex(/^\d{1,9}(\.\d{1,9})?$/, "expected a number")
-    .transform(Number)
-    .pipe(values);
-const whole = (least: number, most: number) => numberText(z.number().int().min(least).max(most));
+const numberText = (kind: string, form: RegExp, least: number, most: number) =>
+  z.string().transform((text, context): number => {
+    const value = Number(text);
+    if (form.test(text) && value >= least && value <= most) return value;
+    const range = most === Number.POSITIVE_INFINITY ? `of at least ${least}` : `from ${least} to ${most}`;
+    const message = `expected ${kind} ${range}, got ${JSON.stringify(text.slice(0, TOLD_CHARACTERS))}`;
+    context.addIssue({ code: "custom", message });
+    return z.NEVER;
+  });
+const decimal = (least: number, most: number) => numberText("a number", NUMBER, least, most);
+const whole = (least: number, most: number) => numberText("a whole number", WHOLE_NUMBER, least, most);
 
 /** Name of the base model, or of an adapter, as requests say it in `model`. */
 export const servedName = z
@@ -57,7 +66,9 @@ export const servingEnvironment = z
     /** the base model's folder, on this machine or `s3://bucket/key`; with an upstream: what the upstream serves, for adapters to be checked against */
     FEDMKT_SERVE_MODEL: s3OrFolder.optional(),
     /** an OpenAI server that computes the answers, vLLM's or another of these; absent: the engine in this process */
-    FEDMKT_SERVE_UPSTREAM: z.url({ protocol: /^https?$/, error: "expected an http(s) URL" }).optional(),
+    FEDMKT_SERVE_UPSTREAM: z
+      .url({ protocol: /^https?$/, error: "expected an http(s) URL, such as http://127.0.0.1:8000" })
+      .optional(),
     /** what the upstream asks for as a bearer; absent: none */
     FEDMKT_SERVE_UPSTREAM_KEY: z.string().min(1).max(4096).optional(),
     /** the base model's name in `model`; absent: its folder's name (docs/serving.md), or what the upstream calls it */
@@ -69,9 +80,9 @@ export const servingEnvironment = z
     /** of the registry only this party's adapters; absent: every one whose base is the model that is served */
     FEDMKT_SERVE_PARTY: partyName.optional(),
     /** how long a published adapter may stay unseen */
-    FEDMKT_SERVE_REGISTRY_SECONDS: numberText(z.number().min(0.1).max(3600)).default(2),
+    FEDMKT_SERVE_REGISTRY_SECONDS: decimal(0.1, 3600).default(2),
     /** bits per byte by which a new adapter may be worse than the one that is served */
-    FEDMKT_SERVE_GATE_TOLERANCE: numberText(z.number().min(0)).default(0),
+    FEDMKT_SERVE_GATE_TOLERANCE: decimal(0, Number.POSITIVE_INFINITY).default(0),
     /** where adapters of a registry in S3 are put, which an upstream must see under the same path; absent: a folder of this process's own */
     FEDMKT_SERVE_ADAPTER_FOLDER: place.optional(),
     /** a file of hashed keys, the ARN of a secret with the same document, or `none`, on loopback alone */
@@ -113,11 +124,13 @@ export const servingEnvironment = z
         "FEDMKT_SERVE_MODEL",
         "expected a model's folder, or FEDMKT_SERVE_UPSTREAM with a server's URL; got neither",
       );
-    if (settings.FEDMKT_SERVE_MODEL === undefined && settings.FEDMKT_SERVE_REGISTRY !== undefined)
+    else if (settings.FEDMKT_SERVE_MODEL === undefined && settings.FEDMKT_SERVE_REGISTRY !== undefined)
       refuse(
         "FEDMKT_SERVE_MODEL",
         "expected the model that the upstream serves, so that the registry's adapters can be checked against it; got none",
       );
+    if (settings.FEDMKT_SERVE_PARTY !== undefined && settings.FEDMKT_SERVE_REGISTRY === undefined)
+      refuse("FEDMKT_SERVE_PARTY", "expected FEDMKT_SERVE_REGISTRY beside it, whose adapters it chooses from");
     if (settings.FEDMKT_SERVE_KEYS === "none" && !isLoopback(settings.FEDMKT_SERVE_HOST))
       refuse(
         "FEDMKT_SERVE_KEYS",

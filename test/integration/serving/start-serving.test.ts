@@ -73,6 +73,14 @@ describe("an inference endpoint", () => {
     expect(await models.json()).toMatchObject({ data: [{ id: "tiny", max_model_len: 32 }] });
   });
 
+  it("says that the model reads fewer tokens where it is told to take more", async () => {
+    const { told, model } = await start({ FEDMKT_SERVE_CONTEXT: "20000" });
+    expect([model.contextTokens, told]).toEqual([
+      16_384,
+      expect.arrayContaining(["warn: the model reads fewer tokens than are asked for"]),
+    ]);
+  });
+
   it("serves metrics on a port of its own, which nobody needs a key for", async () => {
     const { metricsUrl, url, ask } = await start({ FEDMKT_SERVE_METRICS_PORT: String(await freePort()) });
     await ask("/v1/completions", { ...STORY, max_tokens: 2 });

@@ -159,7 +159,11 @@ no new requests; answers under way are given to their end, a second Ctrl-C cuts 
       exitCode: 2,
       stderr: "InvalidInputError (BAD_ARGUMENT): fedmkt serve: --port: expected a number\n",
     });
-    expect(await failing(new InvalidInputError("PORT_IN_USE", "127.0.0.1:8080: …"))).toMatchObject({ exitCode: 2 });
+    const taken = new InvalidInputError("PORT_IN_USE", "127.0.0.1:8080: taken; name another one by FEDMKT_SERVE_PORT");
+    expect(await failing(taken)).toMatchObject({
+      exitCode: 2,
+      stderr: "InvalidInputError (PORT_IN_USE): 127.0.0.1:8080: taken; name another one by --port\n",
+    });
     expect(await failing(new TransientError("UPSTREAM_UNAVAILABLE", "no"))).toMatchObject({ exitCode: 1 });
   });
 
@@ -181,7 +185,8 @@ no new requests; answers under way are given to their end, a second Ctrl-C cuts 
     [["--no-port"], "--port needs a value"],
     [["--device", "tpu"], "--device"],
     [["--prot", "80"], "did you mean --port?"],
-    [["models/smollm2"], "expected no arguments"],
+    [["models/smollm2"], "expected no arguments, got models/smollm2; did you mean --model models/smollm2?"],
+    [["--model", "models/smollm2", "runs"], "expected no arguments, got runs\n"],
   ])("refuses %j", async (words, message) => {
     const { exitCode, stderr, asked } = await serve(words);
     expect({ exitCode, stderr, asked }).toEqual({ exitCode: 2, stderr: expect.stringContaining(message), asked: [] });

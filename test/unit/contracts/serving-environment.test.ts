@@ -30,6 +30,7 @@ describe("the settings of the inference endpoint", () => {
     expect(refusedOf({})).toEqual([
       expect.stringMatching(/^FEDMKT_SERVE_MODEL: expected a model's folder, or FEDMKT_/),
     ]);
+    expect(refusedOf({ FEDMKT_SERVE_REGISTRY: "/runs" })).toEqual([expect.stringContaining("got neither")]);
     expect(refusedOf({ FEDMKT_SERVE_UPSTREAM: "http://127.0.0.1:8000" })).toEqual([]);
     expect(refusedOf({ ...MODEL, FEDMKT_SERVE_UPSTREAM: "https://gpu.internal:8000/v1" })).toEqual([]);
     const following = { FEDMKT_SERVE_UPSTREAM: "http://127.0.0.1:8000", FEDMKT_SERVE_REGISTRY: "/runs" };
@@ -68,7 +69,26 @@ describe("the settings of the inference endpoint", () => {
     ["FEDMKT_SERVE_REGISTRY", "s3://"],
     ["FEDMKT_DEVICE", "tpu"],
   ])("refuse %s=%j by its name", (name, value) => {
-    expect(refusedOf({ ...MODEL, [name]: value })).toEqual([expect.stringMatching(new RegExp(`^${name}: `))]);
+    const refused = refusedOf({ ...MODEL, FEDMKT_SERVE_REGISTRY: "/runs", [name]: value });
+    expect(refused).toEqual([expect.stringMatching(new RegExp(`^${name}: `))]);
+  });
+
+  it.each([
+    ["FEDMKT_SERVE_PORT", "80800", 'expected a whole number from 0 to 65535, got "80800"'],
+    ["FEDMKT_SERVE_THREADS", "-1", 'expected a whole number from 1 to 256, got "-1"'],
+    ["FEDMKT_SERVE_REGISTRY_SECONDS", "0", 'expected a number from 0.1 to 3600, got "0"'],
+    ["FEDMKT_SERVE_GATE_TOLERANCE", "-0.1", 'expected a number of at least 0, got "-0.1"'],
+    ["FEDMKT_SERVE_PORT", "8".repeat(100), `expected a whole number from 0 to 65535, got "${"8".repeat(40)}"`],
+  ])("say what %s may be, and that it was %j", (name, value, message) => {
+    expect(refusedOf({ ...MODEL, [name]: value })).toEqual([`${name}: ${message}`]);
+  });
+
+  it("take a party only of a registry", () => {
+    const party = { ...MODEL, FEDMKT_SERVE_PARTY: "ward" };
+    expect(refusedOf(party)).toEqual([
+      "FEDMKT_SERVE_PARTY: expected FEDMKT_SERVE_REGISTRY beside it, whose adapters it chooses from",
+    ]);
+    expect(refusedOf({ ...party, FEDMKT_SERVE_REGISTRY: "/runs" })).toEqual([]);
   });
 
   it("allow no keys at all on loopback alone", () => {

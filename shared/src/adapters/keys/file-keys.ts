@@ -57,9 +57,13 @@ async function stateOf(path: string): Promise<string | null> {
 
 async function readKeys(path: string): Promise<HashedKeys> {
   const file = await open(path).catch((cause) => {
-    throw new InvalidInputError("FILE_MISSING", `${path}: expected a file of keys, got none that can be read`, {
-      cause,
-    });
+    throw new InvalidInputError(
+      "FILE_MISSING",
+      `${path}: expected a file of keys, got none that can be read; fedmkt keys add makes one`,
+      {
+        cause,
+      },
+    );
   });
   try {
     // one more than it may be, so that one that is longer is seen

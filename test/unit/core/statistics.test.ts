@@ -54,7 +54,8 @@ describe("pairedDifference", () => {
   });
 
   it("refuses what is not paired, and no pairs at all", () => {
-    expect(() => pairedDifference([1], [])).toThrow("expected pairs, got 1 values and 0");
-    expect(() => pairedDifference([], [])).toThrow("expected pairs, got 0 values and 0");
+    const refused = (message: string) => expect.objectContaining({ code: "PAIRS_EXPECTED", message });
+    expect(() => pairedDifference([1], [])).toThrow(refused("expected pairs, got 1 values and 0"));
+    expect(() => pairedDifference([], [])).toThrow(refused("expected pairs, got 0 values and 0"));
   });
 });

@@ -216,6 +216,19 @@ describe("the requests of runs of other kinds", () => {
     expect(runs["select-knowledge"]).toBe(4);
   });
 
+  it("are for clients alone where those alone learn, and for nobody where nothing is transferred", () => {
+    const size = smallRun({ direction: "to-clients" });
+    expect([rowOf("align-shard", size), rowOf("select-knowledge", size)].map((row) => Object.values(row))).toEqual([
+      // each: asked, the plan, the public set, both sides' knowledge, a map, two tokenizers; two outputs and a manifest
+      ["align-shard", 8, 8 * 14, 8 * 3, 8 * (7_480 + 10_000 + 2_000 + 220 + 4_000_000) + 2 * (41_600 + 46_000), 84_000],
+      ["select-knowledge", 4, 4 * (1 + 2 * 3), 4, 4 * (7_480 + 2_000), 4 * 800],
+    ]);
+    const nothing = { runs: 0, reads: 0, writes: 0, bytesRead: 0, bytesWritten: 0 };
+    expect(rowOf("server-distil", size)).toEqual({ stage: "server-distil", ...nothing });
+    for (const stage of ["server-extract", "align-shard", "select-knowledge", "server-distil"])
+      expect(rowOf(stage, smallRun({ direction: "none" }))).toEqual({ stage, ...nothing });
+  });
+
   it("leave out extraction, alignment and selection where nothing is transferred", () => {
     const size = smallRun({ direction: "none" });
     expect(runsOf(size)).toMatchObject({
@@ -261,6 +274,11 @@ describe("the requests of runs of other kinds", () => {
       "publish-run": 0,
     });
     expect(rowOf("plan-run", size).writes).toBe(rowOf("plan-run", without).writes + 1);
+    expect(rowOf("plan-run", size).bytesWritten).toBe(rowOf("plan-run", without).bytesWritten + 7_480);
+    // the plan; of 3 parties, of a variant's 2, scores and the choice; of the server 2 manifests, of clients 4 each; a variant's plan
+    // too; the usage of all jobs so far, and whether to stop
+    const [own, variants] = [1 + 3 * 4 + 2 + 2 * 4, 2 + 2 * 4 + 2 * 4];
+    expect(rowOf("close-round", size).reads).toBe(2 * own + 2 * variants + (11 + 19 + 23 + 29) + 3);
     // which variants there are only the run's own plan says
     expect(rowOf("close-round", size).writes).toBe(2 * (3 + 1 + 1) + 2 * (2 + 3 + 1));
   });

@@ -19,8 +19,12 @@ export interface Registry {
    * @throws InvalidInputError `REGISTRY_TOO_LARGE`, and as the place refuses; TransientError
    */
   list(party: string | null, signal: AbortSignal): Promise<ListedEntry[]>;
-  /** The entry's bytes. @throws InvalidInputError where it is gone or too long, TransientError */
-  read(entry: ListedEntry): Promise<Uint8Array>;
+  /**
+   * The entry's bytes.
+   * @param signal - gives it up
+   * @throws InvalidInputError where it is gone or too long, TransientError
+   */
+  read(entry: ListedEntry, signal: AbortSignal): Promise<Uint8Array>;
   /**
    * Puts an adapter's files into a folder of this machine. Their bytes are not looked at.
    * @param signal - gives it up

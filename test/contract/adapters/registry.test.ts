@@ -144,7 +144,7 @@ describe.each([
 
   it("gives an entry as it was written", async () => {
     await place.publish(ward);
-    expect(Buffer.from(await place.registry.read(await listed()))).toEqual(
+    expect(Buffer.from(await place.registry.read(await listed(), GOING_ON))).toEqual(
       Buffer.from(encodeJson(publishedAdapter(ward).entry)),
     );
   });
@@ -163,7 +163,7 @@ describe.each([
     const before = await listed();
     await place.withdraw(ward);
     expect(await place.registry.list(null, GOING_ON)).toEqual([]);
-    await expect(place.registry.read(before)).rejects.toMatchObject({
+    await expect(place.registry.read(before, GOING_ON)).rejects.toMatchObject({
       code: expect.stringMatching(/^(FILE|OBJECT)_MISSING$/),
     });
   });
@@ -171,9 +171,9 @@ describe.each([
   it("gives an entry of any content, but none that is longer than entries are", async () => {
     await place.publish(ward);
     await place.spoil(ward, new Uint8Array(MAX_ENTRY_BYTES));
-    expect(await place.registry.read(await listed())).toHaveLength(MAX_ENTRY_BYTES);
+    expect(await place.registry.read(await listed(), GOING_ON)).toHaveLength(MAX_ENTRY_BYTES);
     await place.spoil(ward, new Uint8Array(MAX_ENTRY_BYTES + 1));
-    await expect(place.registry.read(await listed())).rejects.toMatchObject({
+    await expect(place.registry.read(await listed(), GOING_ON)).rejects.toMatchObject({
       name: "InvalidInputError",
       code: expect.stringMatching(/^(FILE|OBJECT)_TOO_LARGE$/),
     });
@@ -251,6 +251,7 @@ describe("a bucket in S3", () => {
     const given = { place: "adapters/ward/first.json", version: "1", party: "ward", run: "first" };
     for (const ask of [
       (signal: AbortSignal) => registry.list(null, signal),
+      (signal: AbortSignal) => registry.read(given, signal),
       (signal: AbortSignal) => registry.fetch(given, adapter, root, signal),
     ]) {
       const ending = new AbortController();

@@ -32,10 +32,13 @@ export class S3ObjectStore implements ObjectStore {
     this.#client = client;
   }
 
-  async get(bucket: string, key: string, maxBytes: number): Promise<Uint8Array> {
+  /** @param signal - gives it up */
+  async get(bucket: string, key: string, maxBytes: number, signal?: AbortSignal): Promise<Uint8Array> {
     const place = `s3://${bucket}/${key}`;
     try {
-      const { Body, ContentLength } = await this.#client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+      const { Body, ContentLength } = await this.#client.send(new GetObjectCommand({ Bucket: bucket, Key: key }), {
+        abortSignal: signal,
+      });
       if (ContentLength === undefined || ContentLength > maxBytes) {
         (Body as { destroy?: () => void } | undefined)?.destroy?.();
         throw new InvalidInputError(

@@ -12,8 +12,8 @@ import { S3ObjectStore } from "./s3-object-store.ts";
 
 /** Ten requests a look. */
 const MAX_ENTRIES = 10_000;
-/** A look that hangs must end: what is published meanwhile waits for the next one. */
-const LIST_TIMEOUT_MS = 30_000;
+/** Of a page of the list, or an entry. A look that hangs must end: what is published meanwhile waits for the next one. */
+const LOOK_TIMEOUT_MS = 30_000;
 /** Of one file: 4 GiB at 7 MiB a second. */
 const FETCH_TIMEOUT_MS = 600_000;
 const ENTRY_KEY = /^adapters\/(?<party>[^/]{1,128})\/(?<run>[^/]{1,128})\.json$/;
@@ -53,8 +53,8 @@ export class S3Registry implements Registry {
     return entries;
   }
 
-  async read({ place }: ListedEntry): Promise<Uint8Array> {
-    return this.#objects.get(this.#bucket, place, MAX_ENTRY_BYTES);
+  async read({ place }: ListedEntry, signal: AbortSignal): Promise<Uint8Array> {
+    return this.#objects.get(this.#bucket, place, MAX_ENTRY_BYTES, orLate(signal));
   }
 
   async fetch(
@@ -91,10 +91,14 @@ export class S3Registry implements Registry {
     try {
       return await this.#client.send(
         new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: prefix, ContinuationToken: next }),
-        { abortSignal: AbortSignal.any([signal, AbortSignal.timeout(LIST_TIMEOUT_MS)]) },
+        { abortSignal: orLate(signal) },
       );
     } catch (cause) {
       throw awsFailure(`s3://${this.#bucket}/${prefix}*`, cause);
     }
   }
+}
+
+function orLate(signal: AbortSignal): AbortSignal {
+  return AbortSignal.any([signal, AbortSignal.timeout(LOOK_TIMEOUT_MS)]);
 }

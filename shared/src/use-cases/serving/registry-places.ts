@@ -68,7 +68,7 @@ export class RegistryPlaces {
     const waiting = changed.values();
     const readers = Array.from({ length: READ_AT_ONCE }, async () => {
       for (const one of waiting)
-        await this.#read(one).catch((cause: FedmktError) => {
+        await this.#read(one, signal).catch((cause: FedmktError) => {
           failure = cause;
         });
     });
@@ -83,7 +83,7 @@ export class RegistryPlaces {
     return view;
   }
 
-  async #read(listed: ListedEntry): Promise<void> {
+  async #read(listed: ListedEntry, signal: AbortSignal): Promise<void> {
     const place = this.#places.get(listed.place) ?? {
       version: null,
       read: null,
@@ -92,7 +92,7 @@ export class RegistryPlaces {
       missing: false,
     };
     try {
-      const bytes = await this.#registry.read(listed);
+      const bytes = await this.#registry.read(listed, signal);
       const entry = parseJson(bytes, listed.place, registryEntry);
       refuseMisplaced(listed, entry);
       const identity = sha256(bytes);

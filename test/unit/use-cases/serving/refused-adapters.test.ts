@@ -323,7 +323,7 @@ describe("a registry that cannot be read", () => {
     place.publish(GOOD);
     place.publish({ ...GOOD, party: "harbour" });
     const { read } = place.registry;
-    place.registry.read = (entry) => (entry.party === "ward" ? down() : read(entry));
+    place.registry.read = (entry, signal) => (entry.party === "ward" ? down() : read(entry, signal));
     await place.look();
     expect([place.runOf("harbour"), place.runOf("ward")]).toEqual(["good", null]);
     expect(place.names.registry().failure?.code).toBe("AWS_UNAVAILABLE");

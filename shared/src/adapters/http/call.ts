@@ -1,3 +1,4 @@
+import type { FastifyRequest } from "fastify";
 import type { Usage } from "../../contracts/openai/usage.ts";
 import type { KeyHolder } from "../../ports/key-chain.ts";
 
@@ -36,5 +37,30 @@ export function beginCall(nowMs: number): Call {
     firstTokenMs: null,
     usage: null,
     refusal: null,
+  };
+}
+
+/** A request's line in the log. */
+export function describeCall(
+  { id, method }: FastifyRequest,
+  call: Call,
+  route: string,
+  status: string,
+  totalMs: number,
+) {
+  const whole = (ms: number | null) => (ms === null ? undefined : Math.round(ms));
+  return {
+    requestId: id,
+    key: call.holder?.id,
+    method,
+    route,
+    model: call.model || undefined,
+    status,
+    refusal: call.refusal ?? undefined,
+    waitedMs: whole(call.waitedMs),
+    firstTokenMs: whole(call.firstTokenMs),
+    totalMs: whole(totalMs),
+    promptTokens: call.usage?.prompt_tokens,
+    completionTokens: call.usage?.completion_tokens,
   };
 }

@@ -1,16 +1,17 @@
 import { randomUUID } from "node:crypto";
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
-import { createServer as createSecureServer, Server as SecureServer } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
+import { Server as SecureServer } from "node:https";
+import type { Socket } from "node:net";
 import { performance } from "node:perf_hooks";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import { type ErrorBody, PostponedRequest, RefusedRequest } from "../../contracts/openai/errors.ts";
 import { FairQueue, type QueueState } from "../../core/serving/fair-queue.ts";
 import { addAnswerRoutes } from "./answer-route.ts";
 import { authorise } from "./authorise.ts";
-import { beginCall, type Call } from "./call.ts";
-import { answerBrokenRequest, answerError, answerExpectation, describeFailure } from "./error-answers.ts";
+import { beginCall, type Call, describeCall } from "./call.ts";
+import { answerBrokenRequest, answerError, describeFailure } from "./error-answers.ts";
 import { limitStall, NEVER } from "./event-stream.ts";
+import { createHttpServer, listen, writeUrl } from "./http-server.ts";
 import {
   type Certificate,
   HTTP_LIMITS,
@@ -216,28 +217,6 @@ export async function startHttpLayer(dependencies: HttpDependencies, settings: H
 
 const GONE = { status: 503, retryAfterSeconds: 1 } as const;
 
-function createHttpServer(handler: RequestListener, tls: Certificate | null, limits: HttpLimits): Server {
-  const options = {
-    maxHeaderSize: limits.headerBytes,
-    headersTimeout: limits.headersMs,
-    requestTimeout: limits.requestMs,
-    connectionsCheckingInterval: limits.checkMs,
-    keepAliveTimeout: limits.idleMs,
-    // without one the request is answered like any other, by an error of the API's form
-    requireHostHeader: false,
-  };
-  const server =
-    tls === null
-      ? createServer(options, handler)
-      : createSecureServer(
-          { ...options, cert: tls.certificate, key: tls.key, handshakeTimeout: limits.headersMs },
-          handler,
-        );
-  server.maxConnections = limits.connections;
-  server.on("checkExpectation", (_, response) => answerExpectation(response));
-  return server;
-}
-
 /** Where a path leads whose escapes are broken: the router would answer it before the key was looked at. */
 const NOWHERE = "/%20";
 
@@ -256,40 +235,9 @@ function requestId({ headers }: IncomingMessage, newRequestId: (() => string) | 
   return newRequestId?.() ?? `req_${randomUUID().replaceAll("-", "")}`;
 }
 
-function describeCall({ id, method }: FastifyRequest, call: Call, route: string, status: string, totalMs: number) {
-  const whole = (ms: number | null) => (ms === null ? undefined : Math.round(ms));
-  return {
-    requestId: id,
-    key: call.holder?.id,
-    method,
-    route,
-    model: call.model || undefined,
-    status,
-    refusal: call.refusal ?? undefined,
-    waitedMs: whole(call.waitedMs),
-    firstTokenMs: whole(call.firstTokenMs),
-    totalMs: whole(totalMs),
-    promptTokens: call.usage?.prompt_tokens,
-    completionTokens: call.usage?.completion_tokens,
-  };
-}
-
 /** Of a server behind that has only a status for a code, its kind. */
 function nameRefusal({ error: { code, type } }: ErrorBody): string {
   return typeof code === "string" ? code : type;
-}
-
-async function listen(server: Server, port: number, host: string): Promise<AddressInfo> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once("error", reject);
-  server.listen(port, host, resolve);
-  await promise;
-  server.removeListener("error", reject);
-  return server.address() as AddressInfo;
-}
-
-function writeUrl(protocol: string, host: string, { port }: AddressInfo): string {
-  return `${protocol}://${host.includes(":") && !host.startsWith("[") ? `[${host}]` : host}:${port}`;
 }
 
 /** Whether it settles in time. */

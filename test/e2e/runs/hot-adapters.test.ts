@@ -28,10 +28,10 @@ describe("fedmkt serve with a registry that runs publish into", () => {
     mkdirSync(runs);
     const whole = writeTinyFederation(folder);
     spec = { ...whole, rounds: 1, baselines: [] };
-    serving = await startServingProcess(
+    serving = await startServingProcess([
       ...["--model", spec.clients[0].model, "--name", "tiny", "--registry", runs, "--gate-tolerance", ANY_LOSS],
       ...["--queued", "64"],
-    );
+    ]);
   }, 60_000);
   afterAll(async () => {
     await serving?.stop();

@@ -5,6 +5,8 @@ import type { ModelObject } from "../../../shared/src/contracts/openai/models.ts
 import { serveInProcess } from "./served-process.ts";
 
 const LAUNCHER = fileURLToPath(new URL("../../../cli/bin/fedmkt.mjs", import.meta.url));
+/** What the process is started with so that {@link ServingProcess.keptMb} can be asked. */
+export const TELLS_MEMORY = ["--expose-gc", "--import", new URL("report-memory.ts", import.meta.url).href];
 const LOOK_MS = 50;
 /** No registry's adapter takes so long; whoever waits longer wants to know why. */
 const GIVE_UP_MS = 60_000;
@@ -20,17 +22,25 @@ export interface ServingProcess {
   whenServed(name: string, run: string | null): Promise<number>;
   /** of the process, in MB; NaN where the system does not say */
   residentMb(): number;
+  /** Has its threads collect their garbage. @returns heap and buffers that are left of all of them, in MB */
+  keptMb(): Promise<number>;
   /** what it has said of itself */
   log(): string;
   /** SIGTERM. @returns its exit code */
   stop(): Promise<number | null>;
 }
 
-/** @param options - of the command, but for ports */
-export async function startServingProcess(...options: string[]): Promise<ServingProcess> {
+/**
+ * @param options - of the command, but for ports
+ * @param flags - of Node
+ */
+export async function startServingProcess(
+  options: readonly string[],
+  flags: readonly string[] = [],
+): Promise<ServingProcess> {
   const words = ["--port", "0", "--metrics-port", "0", ...options];
   const env = { ...process.env, NODE_OPTIONS: "" };
-  const { serving, child, said, ended } = await serveInProcess([process.execPath, LAUNCHER], words, { env });
+  const { serving, child, said, ended } = await serveInProcess([process.execPath, ...flags, LAUNCHER], words, { env });
   const { url, key } = serving;
   const headers = { authorization: `Bearer ${key}`, "content-type": "application/json" };
   const models = async () => {
@@ -50,12 +60,26 @@ export async function startServingProcess(...options: string[]): Promise<Serving
       return Date.now();
     },
     residentMb: () => residentMb(child.pid!),
+    async keptMb() {
+      const before = keptLines(said()).length;
+      const giveUpMs = Date.now() + GIVE_UP_MS;
+      child.kill("SIGUSR2");
+      while (keptLines(said()).length === before) {
+        if (Date.now() > giveUpMs) throw new Error(`no thread says what it keeps: ${said().slice(-1000)}`);
+        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      }
+      return Number(keptLines(said()).at(-1)) / 1e6;
+    },
     log: said,
     async stop() {
       child.kill("SIGTERM");
       return (await ended).exitCode;
     },
   };
+}
+
+function keptLines(said: string): string[] {
+  return Array.from(said.matchAll(/^\{"keptBytes":(\d+)\}$/gm), ([, bytes]) => bytes);
 }
 
 export interface Load {

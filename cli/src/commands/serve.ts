@@ -64,7 +64,7 @@ function logTo(stderr: { write(text: string): unknown }, json: boolean): Serving
     (level: "info" | "warn" | "error") =>
     (message: string, facts: Readonly<Record<string, unknown>> = {}) => {
       const told = Object.entries(facts)
-        .filter(([, value]) => value !== undefined)
+        .filter(([, value]) => value !== undefined && (json || value !== null))
         .map(([name, value]) => [name, value instanceof Error ? value.message : value] as const);
       stderr.write(
         json

@@ -198,14 +198,19 @@ no new requests; answers under way are given to their end, a second Ctrl-C cuts 
       callCli(CWD, ["serve", "--model", "m", ...(json ? ["--json"] : [])], {
         signal: stop.signal,
         startServing: async ({ logger }) => {
-          logger.warn("adapter refused", { party: "ward", run: undefined, error: new Error("another base") });
+          logger.warn("adapter refused", {
+            party: "ward",
+            run: undefined,
+            was: null,
+            error: new Error("another base"),
+          });
           stop.abort();
           return SERVING;
         },
       });
     expect((await telling(false)).stderr).toContain("adapter refused party=ward error=another base\n");
     expect(JSON.parse((await telling(true)).stderr)).toEqual({
-      ...{ level: "warn", message: "adapter refused", party: "ward", error: "another base" },
+      ...{ level: "warn", message: "adapter refused", party: "ward", was: null, error: "another base" },
     });
   });
 });

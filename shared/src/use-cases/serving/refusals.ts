@@ -31,8 +31,11 @@ export class Refusals {
       const { party, run, code, reason } = refused;
       const key = JSON.stringify([party, run, code, reason]);
       if (!before.has(key) && !this.#told.has(key)) {
-        if (isMeant) this.#onRefused();
-        this.#log[isMeant ? "warn" : "info"](isMeant ? "adapter refused" : "adapter of another model", refused);
+        if (isMeant) {
+          this.#onRefused();
+          this.#log.warn("adapter refused", { ...refused });
+          // every run has some: what differs is told by the registry's state
+        } else this.#log.info("adapter of another model", { party, run, code });
       }
       this.#told.add(key);
       return refused;

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { encodeJson } from "../../../../shared/src/contracts/json-document.ts";
 import { InvalidInputError, TransientError } from "../../../../shared/src/core/errors.ts";
 import { sha256 } from "../../../../shared/src/formats/sha256.ts";
+import { Refusals } from "../../../../shared/src/use-cases/serving/refusals.ts";
 import { type FollowedRegistry, followRegistry } from "../../../support/followed-registry.ts";
 import {
   type AdapterToPublish,
@@ -168,6 +169,23 @@ describe("an adapter that is refused", () => {
     await place.look();
     await place.look();
     expect([place.runOf("ward"), place.refused()]).toEqual([null, ["bad BASE_DIFFERS"]]);
+  });
+
+  it("of a model that others serve is told in a few words, since every run has some, and listed whole", () => {
+    const told: unknown[] = [];
+    const log = {
+      info: (...words: unknown[]) => void told.push(words),
+      warn: (...words: unknown[]) => void told.push(words),
+    };
+    const refused = { party: "harbour", run: "first", code: "BASE_DIFFERS", reason: "harbour@first: 300 characters" };
+    const refusals = new Refusals(log, () => {});
+    expect(refusals.tell([{ ...refused, isMeant: false }])).toEqual([refused]);
+    refusals.tell([{ ...refused, isMeant: true, run: "second" }]);
+    const { reason: _, ...few } = refused;
+    expect(told).toEqual([
+      ["adapter of another model", few],
+      ["adapter refused", { ...refused, run: "second" }],
+    ]);
   });
 
   it("of a model that others serve is listed, but neither a warning nor counted; where its party is named it is both", async () => {

@@ -1,3 +1,4 @@
+import type { EnvironmentName } from "@fedmkt/shared/contracts/deployment.ts";
 import {
   contextName,
   INFERENCE_CHOICE,
@@ -33,7 +34,7 @@ const OPTIONS = {
   addresses: ["inference-addresses", "a/n,b/n", "who may ask: IPv4 ranges (default: everybody who has a key)"],
   vllmImage: ["inference-image", "name", "vLLM's image, by a version's tag or a digest"],
   instanceTypes: ["inference-instances", "a,b", "machines of one GPU, the best first (default: g6.xlarge,g5.xlarge)"],
-  loraRank: ["inference-lora-rank", "n", "highest rank of an adapter on a GPU (default: 64)"],
+  loraRank: ["inference-lora-rank", "n", "highest rank of an adapter on a GPU: 1, 8, 16, 32, 64 … 512 (default: 64)"],
   contextTokens: ["inference-context", "n", "most tokens of a prompt and its answer (default: the model's)"],
 } satisfies Record<keyof InferenceChoice, [option: string, valueHint: string, description: string]>;
 
@@ -54,27 +55,47 @@ export interface EndpointToDeploy {
 }
 
 /**
- * What the options say of an endpoint.
+ * What the options say of an endpoint, as far as it can be judged without the deployment's account.
  * @returns null where they say nothing
- * @throws InvalidInputError `INFERENCE_INVALID`, also where model or certificate are another deployment's, account's or region's
+ * @throws InvalidInputError `INFERENCE_INVALID` naming the option
  */
-export function readEndpoint({ args }: Pick<CommandContext, "args">, cloud: Cloud): EndpointToDeploy | null {
+export function readInference(
+  { args }: Pick<CommandContext, "args">,
+  environment: EnvironmentName,
+): Omit<EndpointToDeploy, "stack"> | null {
   const said = INFERENCE_CHOICE.flatMap((setting): [keyof InferenceChoice, string][] => {
     const text = args[OPTIONS[setting][0]];
     return typeof text === "string" ? [[setting, text]] : [];
   });
-  const settings = inferenceSettings(cloud.environment, Object.fromEntries(said));
+  const settings = readSettings(environment, Object.fromEntries(said));
   if (settings === null) return null;
+  return { settings, context: Object.fromEntries(said.map(([setting, text]) => [contextName(setting), text])) };
+}
+
+/**
+ * Where it will be.
+ * @throws InvalidInputError `INFERENCE_INVALID` where model or certificate are another deployment's, account's or region's
+ */
+export function placeEndpoint(asked: Omit<EndpointToDeploy, "stack">, cloud: Cloud): EndpointToDeploy {
+  const { settings } = asked;
   const buckets = [cloud.bucket("public"), cloud.bucket("control")];
   if (!buckets.includes(settings.model.bucket))
     throw refused("model", `a model in ${buckets.map((name) => `s3://${name}`).join(" or ")}`, settings.model.location);
   if (settings.certificateArn.split(":")[3] !== cloud.region)
     throw refused("certificateArn", `a certificate of ${cloud.region}`, settings.certificateArn);
-  return {
-    settings,
-    context: Object.fromEntries(said.map(([setting, text]) => [contextName(setting), text])),
-    stack: cloud.names.endpoint(settings.name),
-  };
+  return { ...asked, stack: cloud.names.endpoint(settings.name) };
+}
+
+/** The app's context has names of its own: a person knows the options. */
+function readSettings(environment: EnvironmentName, choice: InferenceChoice): InferenceSettings | null {
+  try {
+    return inferenceSettings(environment, choice);
+  } catch (error) {
+    if (!(error instanceof InvalidInputError)) throw error;
+    const options = new Map(INFERENCE_CHOICE.map((setting) => [contextName(setting), `--${OPTIONS[setting][0]}`]));
+    const message = error.message.replaceAll(/\binference[A-Z]\w*/g, (name) => options.get(name) ?? name);
+    throw new InvalidInputError(error.code, message, { cause: error });
+  }
 }
 
 /** The endpoint that a load balancer would never find ready: a model that is not there is told now, not after half an hour. */

@@ -11,7 +11,8 @@ import {
   describeCost,
   type EndpointToDeploy,
   INFERENCE_ARGUMENTS,
-  readEndpoint,
+  placeEndpoint,
+  readInference,
   requireModel,
 } from "../cloud/inference-arguments.ts";
 import { requireCheckout } from "../cloud/require-checkout.ts";
@@ -55,9 +56,10 @@ export const command: Command = {
     const { args, dependencies } = context;
     const environment = readEnvironment(context);
     const clients = readClients(args.clients as string | undefined);
+    const asked = readInference(context, environment);
     const checkout = requireCheckout("deploy");
     const cloud = await dependencies.openCloud(environment);
-    const endpoint = readEndpoint(context, cloud);
+    const endpoint = asked === null ? null : placeEndpoint(asked, cloud);
     if (endpoint !== null) await requireModel(endpoint, cloud);
     await refuseKeptBuckets(cloud);
     const question = `Deploy ${environment} to account ${cloud.account}, region ${cloud.region}?`;

@@ -75,9 +75,9 @@ describe("inference endpoints of a deployment", () => {
   });
 
   it.each<[string, () => string[]]>([
-    ["inferenceModel: expected beside", () => ["deploy", "--inference-tasks", "0-2"]],
-    ["inferenceCertificateArn: expected", () => ["deploy", "--inference-model", model()]],
-    ["inferenceTasks: expected", () => [...wanted(), "--inference-tasks", "2-1"]],
+    ["--inference-model: expected beside", () => ["deploy", "--inference-tasks", "0-2"]],
+    ["--inference-certificate: expected", () => ["deploy", "--inference-model", model()]],
+    ["--inference-tasks: expected", () => [...wanted(), "--inference-tasks", "2-1"]],
     [
       "--inference-certificate: expected a certificate of eu-central-1",
       () => ["deploy", "--inference-model", model(), "--inference-certificate", certificate("us-east-1")],
@@ -97,6 +97,12 @@ describe("inference endpoints of a deployment", () => {
     const { exitCode, stderr } = await call([...argv(), "--yes"]);
     expect([exitCode, programs]).toEqual([2, []]);
     expect(stderr).toContain(`InvalidInputError (INFERENCE_INVALID): ${message}`);
+  });
+
+  it("are refused before the account is asked, where that is not needed to judge them", async () => {
+    const openCloud = () => Promise.reject(new Error("asked"));
+    const { exitCode, stderr } = await call([...wanted(), "--inference-lora-rank", "7", "--yes"], { openCloud });
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining("(INFERENCE_INVALID): --inference-lora-rank: ")]);
   });
 
   it("with adapters of a kind of model that vLLM has none for are sent to the engine", async () => {

@@ -15,7 +15,7 @@ import { NamedByHand } from "@fedmkt/shared/use-cases/serving/runtime-adapters.t
 import { listenFailure } from "./listen-failure.ts";
 import { openComputing } from "./open-computing.ts";
 import { openKeys } from "./open-keys.ts";
-import { refuseMissingFolders } from "./refuse-missing-folders.ts";
+import { refuseMissingRegistry } from "./refuse-missing-registry.ts";
 import { serveAdapters } from "./serve-adapters.ts";
 import type { Drained, Serving, ServingLogger, StartServing } from "./serving.ts";
 import { followTls, isSelfSigned, readTls } from "./tls-files.ts";
@@ -60,7 +60,7 @@ async function start(
   endAll: () => Promise<void>,
 ): Promise<Serving> {
   const settings = readSettings(variables);
-  refuseMissingFolders(settings);
+  refuseMissingRegistry(settings);
   const tls = tlsPlaces(settings);
   const certificate = tls === null ? null : await readTls(tls);
   const keys = await openKeys(settings, makesKey, logger);

@@ -271,9 +271,6 @@ describe("an inference endpoint", () => {
       expect(await refuses({ FEDMKT_SERVE_REGISTRY: join(folder, "none") })).toMatch(
         /^FILE_MISSING: .*none: expected a folder of runs to follow/,
       );
-      expect(await refuses({ FEDMKT_SERVE_RUNTIME_ADAPTERS: join(folder, "none") })).toMatch(
-        /^FILE_MISSING: .*none: expected a folder of adapters to load/,
-      );
       const tls = {
         FEDMKT_SERVE_TLS_CERTIFICATE: join(folder, "no.pem"),
         FEDMKT_SERVE_TLS_KEY: join(folder, "no.key"),

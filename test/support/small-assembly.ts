@@ -24,7 +24,7 @@ export interface SmallAssembly {
 }
 
 /**
- * Writes a cloud assembly of two stacks as CDK would: buckets `Control` (announcing its writes) and `Artefacts`, queues `Work` and
+ * Writes a cloud assembly of two stacks as CDK would: buckets `Control` (announcing its writes), `Artefacts` and `Registry`, queues `Work` and
  * `Dead` in one; functions, machines, a task definition and the rules, importing from it, in the other; and the template for any
  * client.
  */
@@ -52,6 +52,7 @@ export function writeSmallAssembly(parts: SmallAssembly): {
     Resources: {
       Control: { Type: "AWS::S3::Bucket", Properties: { NotificationConfiguration: { EventBridgeConfiguration: {} } } },
       Artefacts: { Type: "AWS::S3::Bucket" },
+      Registry: { Type: "AWS::S3::Bucket" },
       Dead: { Type: "AWS::SQS::Queue" },
       Work: {
         Type: "AWS::SQS::Queue",
@@ -64,6 +65,7 @@ export function writeSmallAssembly(parts: SmallAssembly): {
     Outputs: {
       Control: exported("Control", { Ref: "Control" }),
       Artefacts: exported("Artefacts", { Ref: "Artefacts" }),
+      Registry: exported("Registry", { Ref: "Registry" }),
       Work: exported("Work", { Ref: "Work" }),
       WorkArn: exported("WorkArn", { "Fn::GetAtt": ["Work", "Arn"] }),
       DeadArn: exported("DeadArn", { "Fn::GetAtt": ["Dead", "Arn"] }),
@@ -73,6 +75,7 @@ export function writeSmallAssembly(parts: SmallAssembly): {
   const variables = {
     FEDMKT_CONTROL_BUCKET: imported("Control"),
     FEDMKT_ARTEFACT_BUCKET: imported("Artefacts"),
+    FEDMKT_REGISTRY_BUCKET: imported("Registry"),
     FEDMKT_LOCAL_FILES: "false",
   };
   const resources: Record<string, object> = {

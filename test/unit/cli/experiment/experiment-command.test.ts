@@ -174,7 +174,8 @@ describe("fedmkt experiment", () => {
   });
 
   it("runs what a longer file adds, and what was changed, and no more", async () => {
-    write(folder, "grain.yaml", EXPERIMENT.replace("[1, 2, 3]", "[1]").replace("low/one: {", "low/one: {"));
+    const once = EXPERIMENT.replace("[1, 2, 3]", "[1]").replace(/^ {2}high\/one:.*\n/m, "");
+    write(folder, "grain.yaml", once);
     write(folder, "run.yaml", readFileSync(join(folder, "run.yaml"), "utf8").replace(", public-only", ""));
     await call();
     expect(runs.specs).toHaveLength(4);
@@ -192,7 +193,7 @@ describe("fedmkt experiment", () => {
     ).toHaveLength(1);
     // other cells' settings
     runs = new FakeRuns();
-    write(folder, "grain.yaml", EXPERIMENT.replace("[1, 2, 3]", "[1]").replace("lambda: 0.6", "lambda: 0.7"));
+    write(folder, "grain.yaml", once.replace("lambda: 0.6", "lambda: 0.7"));
     await call();
     expect(told()).toEqual(["grain-high-one-1: -", "grain-high-two-1: -"]);
   });

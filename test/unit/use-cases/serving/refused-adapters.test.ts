@@ -221,7 +221,7 @@ describe("an adapter that is refused", () => {
     };
     await place.look();
     expect([place.refused(), place.names.resolve("ward")?.adapter]).toEqual([["good NAME_TAKEN"], "mine"]);
-    expect([...place.inference.loaded.keys()]).toEqual(["harbour@good", "mine"]);
+    expect([...place.inference.loaded.keys()].sort()).toEqual(["harbour@good", "mine"]);
   });
 
   it("whose party is called as the base model never takes its name", async () => {

@@ -54,7 +54,7 @@ export const command: Command = {
     const startedMs = dependencies.clockMs();
     const end = await withLocalModel(context, options, async (open) => {
       const ends = await endTokens(LOCAL_FILES, options.model, open.tokenizer);
-      const pieces = generateText(open, { prompt, marks, ...length, ...sampling, ends });
+      const pieces = generateText(open, { prompt, marks, ...length, ...sampling, ends, signal: io.signal });
       for (;;) {
         const next = await pieces.next();
         if (next.done) {

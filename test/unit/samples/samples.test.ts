@@ -227,8 +227,10 @@ describe("further references of a completion", () => {
 
   it("are left out where they say what it says, or another, or nothing", () => {
     expect(prepared(["Ann", " Ann ", "Bo", "Bo ", " ", ""]).references).toEqual(["Bo"]);
+    expect(prepared([" Bo", "Bo"]).references).toEqual([" Bo"]);
     expect(prepared(["Ann", "!"], { keepCharacters: new Set("An Who?") })).not.toHaveProperty("references");
     expect(prepared([])).not.toHaveProperty("references");
+    expect(prepareSamples([asked], { sampleBytes: 8 }, hashSample, "file")[0]).not.toHaveProperty("references");
   });
 
   it("leave its id as it is", () => {

@@ -31,9 +31,9 @@ export function prepareSamples(
 
 function clean(record: RawRecord, cleaning: Cleaning, what: string): TextRecord | CompletionRecord {
   if (record.kind === "text") return { ...record, text: cleanText(record.text, cleaning) };
-  // a chat's messages were cleaned before its template wrote them
-  if (record.kind === "completion" && record.marks !== undefined) return record;
   if (record.kind === "completion") {
+    // a chat's messages were cleaned before its template wrote them
+    if (record.marks !== undefined) return record;
     const { references = [], ...asked } = record;
     const completion = cleanText(record.completion, cleaning);
     const others = cleanReferences(references, completion, cleaning);

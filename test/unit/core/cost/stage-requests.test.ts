@@ -227,6 +227,10 @@ describe("the requests of runs of other kinds", () => {
     expect(rowOf("server-distil", size)).toEqual({ stage: "server-distil", ...nothing });
     for (const stage of ["server-extract", "align-shard", "select-knowledge", "server-distil"])
       expect(rowOf(stage, smallRun({ direction: "none" }))).toEqual({ stage, ...nothing });
+    // what a client selected: its choice, a map, of each shard the manifest and what was translated for it
+    const [learnt, alone] = [rowOf("client-distil", size), rowOf("client-distil", smallRun({ direction: "none" }))];
+    expect(learnt.reads - alone.reads).toBe(4 * (1 + 1 + 2 * 3));
+    expect(learnt.bytesRead - alone.bytesRead).toBe(4 * (800 + 220 + 2_000) + 2 * (14_800 + 19_200));
   });
 
   it("leave out extraction, alignment and selection where nothing is transferred", () => {
@@ -318,21 +322,21 @@ describe("the requests of runs of other kinds", () => {
     };
 
     it("read the validation set, a client's fresh adapter once written, and what was found before", () => {
-      const size = smallRun({ averages: false, clients, server: judged("server", 90) });
+      const size = smallRun({ rounds: 3, averages: false, clients, server: judged("server", 90) });
       expect(more(size)).toEqual({
         "plan-run": [1, 0, 90, 0],
         "run-baseline": [1, 0, 500, 0],
-        // its set in both rounds; the first begins with a fresh adapter, the second with a job's
-        "client-train": [2 + 2, 1, 2 * 500 + 1_000, 100],
-        // of its set and its loss before the second round both are in the first one's manifest
-        "server-distil": [2 + 2 * 2, 0, 2 * 90 + 2 * 1_000, 0],
-        "client-distil": [2 + 2 * 2, 0, 2 * 500 + 2 * 1_000, 0],
+        // its set in all three rounds; the first begins with a fresh adapter, the others with a job's
+        "client-train": [3 + 2 * 2, 1, 3 * 500 + 2 * 1_000, 100],
+        // of its set and its loss before a later round both are in the manifest of the one before
+        "server-distil": [3 + 2 * 2 * 2, 0, 3 * 90 + 2 * 2 * 1_000, 0],
+        "client-distil": [3 + 3 * 2, 0, 3 * 500 + 3 * 1_000, 0],
       });
       // models and data elsewhere
       expect(more(size, false)).toEqual({
-        "client-train": [2, 1, 1_000, 100],
-        "server-distil": [2 * 2, 0, 2 * 1_000, 0],
-        "client-distil": [2 * 2, 0, 2 * 1_000, 0],
+        "client-train": [2 * 2, 1, 2 * 1_000, 100],
+        "server-distil": [2 * 2 * 2, 0, 2 * 2 * 1_000, 0],
+        "client-distil": [3 * 2, 0, 3 * 1_000, 0],
       });
     });
 

@@ -64,7 +64,7 @@ async function start(
   const tls = tlsPlaces(settings);
   const certificate = tls === null ? null : await readTls(tls);
   const keys = await openKeys(settings, makesKey, logger);
-  endings.push(() => keys.chain?.close());
+  endings.push(keys.close);
 
   let opened: Opened | null = null;
   const metrics = measure(settings, () => http.state().running);
@@ -96,7 +96,7 @@ async function start(
     throw listenFailure(error, settings);
   });
   endings.push(() => http.close(NO_TIME_MS));
-  if (tls !== null) endings.push(followTls(tls, (files) => http.renewCertificate(files), logger));
+  if (tls !== null) endings.push(followTls(tls, certificate!, (files) => http.renewCertificate(files), logger));
 
   signal.throwIfAborted();
   const computing = await openComputing(settings, logger);

@@ -2,6 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { createSecureContext } from "node:tls";
 import { InvalidInputError } from "@fedmkt/shared/core/errors.ts";
+import { lookAgain } from "./look-again.ts";
 import type { ServingLogger } from "./serving.ts";
 
 /** Certificates are renewed days before they end. */
@@ -19,11 +20,15 @@ export interface TlsPlaces {
 export interface TlsFiles {
   certificate: string;
   key: string;
+  /** another one once a file has changed */
+  version: string;
 }
 
 /** @throws InvalidInputError `FILE_MISSING`, `TLS_INVALID` where they are no certificate with its key */
 export async function readTls({ certificate, key }: TlsPlaces): Promise<TlsFiles> {
-  const files = { certificate: await readPem(certificate), key: await readPem(key) };
+  // before they are read: what changes meanwhile is seen to
+  const version = await versionOf({ certificate, key });
+  const files = { certificate: await readPem(certificate), key: await readPem(key), version };
   try {
     createSecureContext({ cert: files.certificate, key: files.key });
   } catch (cause) {
@@ -43,41 +48,46 @@ export function isSelfSigned({ certificate: pem }: Pick<TlsFiles, "certificate">
 }
 
 /**
- * Takes renewed files up; what is no pair leaves the old one in place, since the two are replaced one after the other.
+ * Takes renewed files up; what is no pair leaves the old one in place, since the two are replaced one after the other. That is told
+ * once for each time they change.
+ *
+ * @param first - those that are in use
  * @returns ends it
  */
 export function followTls(
   places: TlsPlaces,
+  first: TlsFiles,
   takeUp: (files: TlsFiles) => void,
   logger: ServingLogger,
   lookMs: number = LOOK_MS,
 ): () => void {
-  let known = "";
-  let looking = false;
-  const look = async () => {
-    if (looking) return;
-    looking = true;
+  let known = first.version;
+  let told: string | null = null;
+  const look = async (signal: AbortSignal) => {
+    const seen = await versionOf(places);
+    if (seen === known) return;
     try {
-      const seen = (await Promise.all([places.certificate, places.key].map(versionOf))).join();
-      if (known !== "" && seen !== known) {
-        takeUp(await readTls(places));
-        logger.info("certificate taken up");
-      }
-      known = seen;
+      const files = await readTls(places);
+      if (signal.aborted) return;
+      takeUp(files);
+      known = files.version;
+      logger.info("certificate taken up");
     } catch (error) {
+      if (signal.aborted || told === seen) return;
+      told = seen;
       logger.warn("certificate not taken up", { error });
-    } finally {
-      looking = false;
     }
   };
-  void look();
-  const timer = setInterval(() => void look(), lookMs).unref();
-  return () => clearInterval(timer);
+  return lookAgain(look, lookMs);
 }
 
-async function versionOf(file: string): Promise<string> {
-  const { ino, size, mtimeMs } = await stat(file);
-  return `${ino} ${size} ${mtimeMs}`;
+/** Of a file that is missing, too. */
+async function versionOf({ certificate, key }: TlsPlaces): Promise<string> {
+  const states = [certificate, key].map(async (file) => {
+    const found = await stat(file).catch(() => null);
+    return found === null ? "none" : `${found.ino} ${found.size} ${found.mtimeMs}`;
+  });
+  return (await Promise.all(states)).join();
 }
 
 async function readPem(file: string): Promise<string> {

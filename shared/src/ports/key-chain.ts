@@ -11,6 +11,13 @@ export interface KeyChain {
    * @returns null where no key that holds is equal
    */
   find(key: string): KeyHolder | null;
-  /** Ends what follows changes. */
-  close(): void;
+}
+
+/** Keys whose place may change. */
+export interface FollowedKeys extends KeyChain {
+  /**
+   * Looks whether they have, and takes them up; what cannot be read leaves those that were read before. Never rejects.
+   * @param signal - after it nothing is taken up, and nothing is told
+   */
+  look(signal: AbortSignal): Promise<void>;
 }

@@ -7,11 +7,9 @@ import { apiKeys } from "../../contracts/api-keys.ts";
 import { parseJson } from "../../contracts/json-document.ts";
 import { FedmktError, InvalidInputError } from "../../core/errors.ts";
 import { HashedKeys } from "../../formats/hashed-keys.ts";
-import type { KeyChain } from "../../ports/key-chain.ts";
+import type { FollowedKeys } from "../../ports/key-chain.ts";
 import { awsFailure } from "./aws-failure.ts";
 
-/** How long a key that was taken out of the secret may still hold. 43,200 requests a month cost 0.22 dollars. */
-const LOOK_EVERY_MS = 60_000;
 /** Calls that hang must end: the next look comes. */
 const TIMEOUT_MS = 10_000;
 
@@ -19,7 +17,6 @@ export interface SecretKeysOptions {
   /** told when the secret can no longer be read, and when it can again */
   warn(message: string, facts: Record<string, unknown>): void;
   nowMs?: () => number;
-  lookEveryMs?: number;
 }
 
 export function secretsManagerClient(config: SecretsManagerClientConfig = {}): SecretsManagerClient {
@@ -27,7 +24,7 @@ export function secretsManagerClient(config: SecretsManagerClientConfig = {}): S
 }
 
 /**
- * The keys of a secret of AWS, read again every minute. While it cannot be read, or holds something else, the keys read before hold.
+ * The keys of a secret of AWS, read again at every look. While it cannot be read, or holds something else, the keys read before hold.
  *
  * @param secret - its ARN or name
  * @throws InvalidInputError `OBJECT_MISSING`, `ACCESS_DENIED`, `DOCUMENT_INVALID`, TransientError
@@ -35,37 +32,37 @@ export function secretsManagerClient(config: SecretsManagerClientConfig = {}): S
 export async function openSecretKeys(
   client: SecretsManagerClient,
   secret: string,
-  { warn, nowMs = Date.now, lookEveryMs = LOOK_EVERY_MS }: SecretKeysOptions,
-): Promise<KeyChain> {
+  { warn, nowMs = Date.now }: SecretKeysOptions,
+): Promise<FollowedKeys> {
   let keys = await readSecret(client, secret);
   let failing = false;
-  let looking = false;
-  const look = async () => {
+  const look = async (signal: AbortSignal) => {
     try {
-      keys = await readSecret(client, secret);
+      const read = await readSecret(client, secret, signal);
+      if (signal.aborted) return;
+      keys = read;
       if (failing) warn("the secret of keys can be read again", { secret });
       failing = false;
     } catch (error) {
+      if (signal.aborted) return;
       const code = error instanceof FedmktError ? error.code : "UNEXPECTED";
       if (!failing) warn("the secret of keys cannot be read: those read before hold", { secret, code });
       failing = true;
     }
   };
-  const timer = setInterval(() => {
-    if (looking) return;
-    looking = true;
-    void look().finally(() => {
-      looking = false;
-    });
-  }, lookEveryMs).unref();
-  return { find: (presented) => keys.find(presented, nowMs()), close: () => clearInterval(timer) };
+  return { find: (presented) => keys.find(presented, nowMs()), look };
 }
 
-async function readSecret(client: SecretsManagerClient, secret: string): Promise<HashedKeys> {
+async function readSecret(
+  client: SecretsManagerClient,
+  secret: string,
+  signal: AbortSignal | null = null,
+): Promise<HashedKeys> {
+  const late = AbortSignal.timeout(TIMEOUT_MS);
   let text: string | undefined;
   try {
     ({ SecretString: text } = await client.send(new GetSecretValueCommand({ SecretId: secret }), {
-      abortSignal: AbortSignal.timeout(TIMEOUT_MS),
+      abortSignal: signal === null ? late : AbortSignal.any([signal, late]),
     }));
   } catch (cause) {
     if ((cause as Error).name === "ResourceNotFoundException")

@@ -3,50 +3,39 @@ import { apiKeys, MAX_API_KEYS_BYTES } from "../../contracts/api-keys.ts";
 import { parseJson } from "../../contracts/json-document.ts";
 import { FedmktError, InvalidInputError } from "../../core/errors.ts";
 import { HashedKeys } from "../../formats/hashed-keys.ts";
-import type { KeyChain } from "../../ports/key-chain.ts";
-
-/** How long a key that was taken out of the file may still hold. */
-const LOOK_EVERY_MS = 1000;
+import type { FollowedKeys } from "../../ports/key-chain.ts";
 
 export interface FileKeysOptions {
   /** told where the file cannot be read any more, once for each time it changes */
   warn(message: string, facts: Record<string, unknown>): void;
   nowMs?: () => number;
-  lookEveryMs?: number;
 }
 
 /**
- * The keys of a file, read again when it changes; links are followed, so that a secret which Kubernetes mounts is seen to change. A
+ * The keys of a file, read again where a look sees that it has changed; links are followed, so that a secret which Kubernetes mounts is seen to change. A
  * file that is broken, or gone, changes nothing: the keys read before hold until it is whole again.
  *
  * @throws InvalidInputError `FILE_MISSING`, `FILE_TOO_LARGE`, `DOCUMENT_INVALID`
  */
-export async function openFileKeys(path: string, options: FileKeysOptions): Promise<KeyChain> {
-  const { warn, nowMs = Date.now, lookEveryMs = LOOK_EVERY_MS } = options;
+export async function openFileKeys(path: string, { warn, nowMs = Date.now }: FileKeysOptions): Promise<FollowedKeys> {
   let state = await stateOf(path);
   let keys = await readKeys(path);
-  let looking = false;
-  const look = async () => {
+  const look = async (signal: AbortSignal) => {
     const now = await stateOf(path);
     if (now === state) return;
     state = now;
     try {
-      keys = await readKeys(path);
+      const read = await readKeys(path);
+      if (!signal.aborted) keys = read;
     } catch (error) {
+      if (signal.aborted) return;
       warn("the file of keys cannot be read: those read before hold", {
         file: path,
         code: error instanceof FedmktError ? error.code : "FILE_UNREADABLE",
       });
     }
   };
-  const timer = setInterval(() => {
-    if (looking) return;
-    looking = true;
-    void look().finally(() => {
-      looking = false;
-    });
-  }, lookEveryMs).unref();
-  return { find: (presented) => keys.find(presented, nowMs()), close: () => clearInterval(timer) };
+  return { find: (presented) => keys.find(presented, nowMs()), look };
 }
 
 /** What changes with the file's content; null where there is none. */

@@ -4,8 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { openFileKeys } from "../../../../shared/src/adapters/keys/file-keys.ts";
-import type { KeyChain } from "../../../../shared/src/ports/key-chain.ts";
-import { until } from "../../../support/serving/started-layer.ts";
 
 const documentOf = (...keys: string[]) =>
   JSON.stringify({
@@ -16,67 +14,67 @@ const documentOf = (...keys: string[]) =>
 describe("the keys of a file", () => {
   let folder: string;
   let file: string;
-  let keys: KeyChain | null;
   let warnings: Record<string, unknown>[];
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "keys-"));
     file = join(folder, "keys.json");
-    keys = null;
     warnings = [];
     writeFileSync(file, documentOf("a"));
   });
 
-  afterEach(() => {
-    keys?.close();
-    rmSync(folder, { recursive: true });
-  });
+  afterEach(() => rmSync(folder, { recursive: true }));
 
-  const open = async () => {
-    keys = await openFileKeys(file, { warn: (_, facts) => warnings.push(facts), lookEveryMs: 5 });
-    return keys;
-  };
+  const open = () => openFileKeys(file, { warn: (_, facts) => warnings.push(facts) });
+  const going = () => new AbortController().signal;
 
   it("are read again when it changes", async () => {
-    const { find } = await open();
+    const { find, look } = await open();
     expect(find("a")).toEqual({ id: "of-a" });
     expect(find("b")).toBeNull();
     writeFileSync(file, documentOf("b"));
-    await until(() => find("b") !== null);
-    expect(find("a")).toBeNull();
+    await look(going());
+    expect([find("a"), find("b")]).toEqual([null, { id: "of-b" }]);
     expect(warnings).toEqual([]);
   });
 
   it("are read again where another file takes its place, as by a rename or behind a link", async () => {
     writeFileSync(join(folder, "second"), documentOf("b"));
     writeFileSync(join(folder, "third"), documentOf("c"));
-    const { find } = await open();
+    const { find, look } = await open();
     renameSync(join(folder, "second"), file);
-    await until(() => find("b") !== null);
+    await look(going());
+    expect(find("b")).not.toBeNull();
     symlinkSync("third", join(folder, "link"));
     renameSync(join(folder, "link"), file);
-    await until(() => find("c") !== null);
+    await look(going());
+    expect(find("c")).not.toBeNull();
   });
 
   it("hold on while it is broken or gone, which is said once each time", async () => {
-    const { find } = await open();
+    const { find, look } = await open();
     writeFileSync(file, "{");
-    await until(() => warnings.length === 1);
+    for (const _ of [1, 2]) await look(going());
     unlinkSync(file);
-    await until(() => warnings.length === 2);
-    await new Promise((resolve) => setTimeout(resolve, 40));
+    for (const _ of [1, 2]) await look(going());
     expect(find("a")).toEqual({ id: "of-a" });
     expect(warnings.map(({ code }) => code)).toEqual(["DOCUMENT_INVALID", "FILE_MISSING"]);
     writeFileSync(file, documentOf("b"));
-    await until(() => find("b") !== null);
+    await look(going());
+    expect(find("b")).not.toBeNull();
   });
 
-  it("do not change any more once they are closed", async () => {
-    const { find, close } = await open();
-    close();
-    writeFileSync(file, documentOf("b"));
-    await new Promise((resolve) => setTimeout(resolve, 40));
-    expect(find("a")).toEqual({ id: "of-a" });
+  it.each([
+    ["changed", () => writeFileSync(file, documentOf("b"))],
+    ["broken", () => writeFileSync(file, "{")],
+  ])("do not change, and tell nothing, where the end comes while it is looked at and found %s", async (_, change) => {
+    const { find, look } = await open();
+    change();
+    const ending = new AbortController();
+    const looked = look(ending.signal);
+    ending.abort();
+    await looked;
+    expect([find("a"), find("b"), warnings]).toEqual([{ id: "of-a" }, null, []]);
   });
 
   it.each([

@@ -1,40 +1,33 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import type { Front } from "../../../../cli/src/local/front.ts";
 import { openSecretKeys } from "../../../../shared/src/adapters/aws/secret-keys.ts";
 import { makeKey } from "../../../../shared/src/adapters/keys/make-key.ts";
-import type { KeyChain } from "../../../../shared/src/ports/key-chain.ts";
 import { EMBEDDED } from "../../../support/embedded-stores.ts";
 import { awsError, startJsonServices } from "../../../support/json-service.ts";
 
-const LOOK_MS = 5;
 const ward = makeKey();
 const quay = makeKey();
 const documentOf = (...keys: { id: string; sha256: string }[]) => JSON.stringify({ version: 1, keys });
 
 describe("the keys of a secret", () => {
   let text: string | Error;
+  let onAsked: () => void;
   let front: Front;
   let client: SecretsManagerClient;
-  let keys: KeyChain | null;
   const warned: string[] = [];
-  const open = async () => {
-    keys = await openSecretKeys(client, "fedmkt-dev-keys", {
+  const open = () =>
+    openSecretKeys(client, "fedmkt-dev-keys", {
       warn: (message, { code }) => void warned.push(`${message} ${code}`),
-      lookEveryMs: LOOK_MS,
     });
-    return keys;
-  };
-  const until = async (holds: () => boolean) => {
-    while (!holds()) await sleep(LOOK_MS);
-  };
+  const going = () => new AbortController().signal;
   beforeEach(async () => {
     warned.length = 0;
-    keys = null;
+    onAsked = () => {};
     text = documentOf({ id: "ward", sha256: ward.sha256 });
     front = await startJsonServices({
       secretsmanager: () => {
+        onAsked();
         if (text instanceof Error) throw text;
         return { SecretString: text };
       },
@@ -43,35 +36,40 @@ describe("the keys of a secret", () => {
     client = new SecretsManagerClient(place);
   });
   afterEach(async () => {
-    keys?.close();
     client.destroy();
     await front.stop();
   });
 
   it("hold as they stand there, and change with it", async () => {
-    const chain = await open();
-    expect(chain.find(ward.key)).toEqual({ id: "ward" });
-    expect(chain.find(quay.key)).toBeNull();
+    const { find, look } = await open();
+    expect(find(ward.key)).toEqual({ id: "ward" });
+    expect(find(quay.key)).toBeNull();
     text = documentOf({ id: "quay", sha256: quay.sha256 });
-    await until(() => chain.find(quay.key) !== null);
-    expect(chain.find(ward.key)).toBeNull();
+    await look(going());
+    expect([find(quay.key), find(ward.key)]).toEqual([{ id: "quay" }, null]);
     expect(warned).toEqual([]);
   });
 
   it("hold on while the secret cannot be read or holds something else, which is told once", async () => {
-    const chain = await open();
+    const { find, look } = await open();
     text = awsError("AccessDeniedException");
-    await until(() => warned.length > 0);
+    await look(going());
     text = "no document";
-    await sleep(10 * LOOK_MS);
-    expect(chain.find(ward.key)).toEqual({ id: "ward" });
+    await look(going());
+    expect(find(ward.key)).toEqual({ id: "ward" });
     expect(warned).toEqual(["the secret of keys cannot be read: those read before hold ACCESS_DENIED"]);
     text = documentOf({ id: "quay", sha256: quay.sha256 });
-    await until(() => warned.length > 1);
-    expect([warned[1], chain.find(quay.key)]).toEqual([
-      "the secret of keys can be read again undefined",
-      { id: "quay" },
-    ]);
+    await look(going());
+    expect([warned[1], find(quay.key)]).toEqual(["the secret of keys can be read again undefined", { id: "quay" }]);
+  });
+
+  it("do not change, and tell nothing, where the end comes while the secret is asked for", async () => {
+    const { find, look } = await open();
+    const ending = new AbortController();
+    onAsked = () => ending.abort();
+    text = documentOf({ id: "quay", sha256: quay.sha256 });
+    await look(ending.signal);
+    expect([find(ward.key), find(quay.key), warned]).toEqual([{ id: "ward" }, null, []]);
   });
 
   it.each([

@@ -44,17 +44,31 @@ describe("the files of TLS", () => {
     const taken: TlsFiles[] = [];
     const said: string[] = [];
     const note = (message: string) => void said.push(message);
-    const stop = followTls(places, (files) => void taken.push(files), { info: note, warn: note, error: note }, LOOK_MS);
+    const log = { info: note, warn: note, error: note };
+    const stop = followTls(places, await readTls(places), (files) => void taken.push(files), log, LOOK_MS);
     await sleep(10 * LOOK_MS);
     expect(taken).toEqual([]);
     const renewed = makeCertificate("renewed");
     writeFileSync(places.certificate, renewed.cert);
     while (said.length === 0) await sleep(LOOK_MS);
-    expect([said[0], taken]).toEqual(["certificate not taken up", []]);
+    await sleep(10 * LOOK_MS);
+    expect([said, taken]).toEqual([["certificate not taken up"], []]);
     writeFileSync(places.key, renewed.key);
     while (taken.length === 0) await sleep(LOOK_MS);
     expect(taken[0].certificate).toBe(renewed.cert);
     expect(said.at(-1)).toBe("certificate taken up");
     stop();
+  });
+
+  it("are taken up where they were renewed between being read and being followed", async () => {
+    const taken: TlsFiles[] = [];
+    const first = await readTls(places);
+    const renewed = makeCertificate("renewed");
+    put(renewed);
+    const log = { info: () => {}, warn: () => {}, error: () => {} };
+    const stop = followTls(places, first, (files) => void taken.push(files), log, LOOK_MS);
+    while (taken.length === 0) await sleep(LOOK_MS);
+    stop();
+    expect(taken[0].certificate).toBe(renewed.cert);
   });
 });

@@ -49,12 +49,12 @@ async function readKeys(path: string): Promise<HashedKeys> {
     throw new InvalidInputError(
       "FILE_MISSING",
       `${path}: expected a file of keys, got none that can be read; fedmkt keys add makes one`,
-      {
-        cause,
-      },
+      { cause },
     );
   });
   try {
+    if (!(await file.stat()).isFile())
+      throw new InvalidInputError("FILE_MISSING", `${path}: expected a file of keys, got a folder or a device`);
     // one more than it may be, so that one that is longer is seen
     const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_API_KEYS_BYTES + 1), 0, MAX_API_KEYS_BYTES + 1, 0);
     if (bytesRead > MAX_API_KEYS_BYTES)

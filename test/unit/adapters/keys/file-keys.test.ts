@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
@@ -79,6 +79,13 @@ describe("the keys of a file", () => {
 
   it.each([
     ["FILE_MISSING", () => unlinkSync(file)],
+    [
+      "FILE_MISSING",
+      () => {
+        unlinkSync(file);
+        mkdirSync(file);
+      },
+    ],
     ["DOCUMENT_INVALID", () => writeFileSync(file, '{"version":1}')],
     ["FILE_TOO_LARGE", () => writeFileSync(file, " ".repeat(1024 * 1024 + 1))],
   ])("are refused at the start: %s", async (code, spoil) => {

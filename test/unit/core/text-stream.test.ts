@@ -84,6 +84,10 @@ describe("text that comes out of tokens", () => {
     expect([...begins, text.length]).toEqual([0, 1, 6, 7, 8]);
   });
 
+  it("has not stopped before anything has come", () => {
+    expect(new TextStream({ stop: ["END"], dropsSpace: false }).stopped).toBe(false);
+  });
+
   it("is the whole text up to the stop text, however it is cut into tokens", () => {
     const unit = fc.constantFrom("a", "b", "é", "🦊");
     const stops = fc.array(fc.string({ unit, minLength: 1, maxLength: 3 }), { maxLength: 3 });

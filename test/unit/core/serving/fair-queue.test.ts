@@ -93,6 +93,12 @@ describe("the fair queue", () => {
     expect(queue.state).toEqual({ running: 1, waiting: 2 });
   });
 
+  it("refuses the newcomer where another's line, whose turn is later, is as long", () => {
+    const { join, seen } = open(1, 3);
+    for (const name of ["a1", "a2", "b1", "b2", "a3"]) join(name);
+    expect(seen()).toEqual(["a1 after 0", "a3 refused for 1"]);
+  });
+
   it("refuses the newest of the longest line for one whose own is shorter", () => {
     const { join, leave, seen } = open(1, 3);
     for (const name of ["a1", "a2", "a3", "a4", "b1", "c1"]) join(name);
@@ -130,6 +136,18 @@ describe("the fair queue", () => {
     join("d1");
     // the mean of 16 and 8 seconds, an eighth of it the newer: 15 seconds; c1 needs both places and waits
     expect(seen()).toEqual(["c2 refused for 23"]);
+  });
+
+  it("reckons the pace by what was at work, and not by what waited before", () => {
+    const { join, leave, at, seen } = open(1, 1);
+    for (const name of ["a1", "a2"]) join(name);
+    at(10_000);
+    leave("a1");
+    at(14_000);
+    leave("a2");
+    for (const name of ["a3", "a4", "a5"]) join(name);
+    // the mean of 10 and 4 seconds, an eighth of it the newer: 9.25 seconds
+    expect(seen().at(-1)).toBe("a5 refused for 10");
   });
 
   it("never sends anyone away for longer than a minute", () => {

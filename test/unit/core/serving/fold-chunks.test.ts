@@ -42,6 +42,11 @@ describe("a stream of a chat, folded", () => {
     });
   });
 
+  it("is the assistant's message, also where nobody said whose it is", () => {
+    const folded = fold([{ choices: [{ index: 0, delta: { content: "a" } }] }, { usage }]);
+    expect((writeChatCompletion(folded).choices as JsonObject[])[0]).toMatchObject({ message: { role: "assistant" } });
+  });
+
   it("keeps several answers apart, whatever order they come in", () => {
     const say = (index: number, content: string) => ({ choices: [{ index, delta: { content } }] });
     const folded = fold([say(2, "c"), say(0, "a"), say(1, "b"), say(0, "A"), say(2, "C"), { usage }]);
@@ -96,7 +101,11 @@ describe("a stream of a chat, folded", () => {
 
   it("is refused where its usage was never told: it broke off", () => {
     expect(() => fold([{ choices: [{ index: 0, delta: { content: "a" } }] }])).toThrow(
-      expect.objectContaining({ name: "InvariantError", code: "STREAM_UNFINISHED" }),
+      expect.objectContaining({
+        name: "InvariantError",
+        code: "STREAM_UNFINISHED",
+        message: expect.stringContaining("ended before its usage was told"),
+      }),
     );
   });
 
@@ -159,9 +168,12 @@ describe("merging what a stream tells", () => {
     return told;
   };
 
-  it.each(["id", "type", "role", "name", "finish_reason", "stop_reason"])("takes %s whole each time", (name) => {
-    expect(merge({ [name]: "a" }, { [name]: "b" })).toEqual({ [name]: "b" });
-  });
+  it.each(["id", "type", "role", "name", "index", "finish_reason", "stop_reason"])(
+    "takes %s whole each time",
+    (name) => {
+      expect(merge({ [name]: "a" }, { [name]: "b" })).toEqual({ [name]: "b" });
+    },
+  );
 
   it("lets null add nothing, and take nothing away", () => {
     expect(merge({ a: null, b: "x" }, { a: "y", b: null, c: undefined })).toEqual({ a: "y", b: "x", c: null });

@@ -21,7 +21,7 @@ import { examineSpecValue } from "../../../shared/src/contracts/read-run-spec.ts
 import { parseYaml } from "../../../shared/src/contracts/yaml-text.ts";
 
 const FOLDER = fileURLToPath(new URL("../../../bench/experiments/", import.meta.url));
-const EXPERIMENTS = readdirSync(FOLDER).filter((name) => /^([abc]|transfer)-.*\.yaml$/.test(name));
+const EXPERIMENTS = readdirSync(FOLDER).filter((name) => /^(gains-|ablation-|questions).*\.yaml$/.test(name));
 
 let folder: string;
 beforeEach(() => {
@@ -70,8 +70,8 @@ describe("the experiments' files", () => {
   it.each(["coarse-fine", "like-grain"])(
     "the ablation on %s begins with the run of experiment A, changes one thing at a time, and scores the same sets",
     (federation) => {
-      const [first, ...others] = [...cellSpecs(`c-${federation}.yaml`).values()].map(withoutValidation);
-      const main = withoutValidation(cellSpecs(`a-${federation}.yaml`).get("main")!);
+      const [first, ...others] = [...cellSpecs(`ablation-${federation}.yaml`).values()].map(withoutValidation);
+      const main = withoutValidation(cellSpecs(`gains-${federation}.yaml`).get("main")!);
       expect({ ...main, baselines: [] }).toEqual({ ...first, baselines: [] });
       for (const spec of others) {
         const changed = Object.keys(spec).filter((key) => JSON.stringify(spec[key]) !== JSON.stringify(first![key]));

@@ -1,10 +1,10 @@
 import { runTextExperiments } from "./experiments/text-experiments.ts";
 
 /**
- * Experiment A: whether knowledge transfer makes every party better than the same labels do, on two federations.
+ * Experiment C: what each choice of the method does, one at a time.
  *
  * @param argv - `--cache FOLDER`; `--federation coarse-fine|like-grain`; what follows `--` is handed to `fedmkt experiment`
  */
 export function run(argv: string[]): Promise<object> {
-  return runTextExperiments(["a-coarse-fine", "a-like-grain"], argv);
+  return runTextExperiments(["ablation-coarse-fine", "ablation-like-grain"], argv);
 }

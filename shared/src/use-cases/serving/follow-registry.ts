@@ -10,10 +10,12 @@ import { chooseAdapter, type Refusal } from "./choose-adapter.ts";
 import type { LoadedAdapter, NameTable } from "./name-table.ts";
 import { Refusals, type RegistryLog, type ToldRefusal } from "./refusals.ts";
 import { type ReadEntry, RegistryPlaces } from "./registry-places.ts";
+import { type Patience, Retries } from "./retries.ts";
 
-/** An adapter that could not be used is tried again, in case its files have been put right: first after this long, then doubled. */
-const TRY_AGAIN_MS = 60_000;
-const TRY_AGAIN_MOST_MS = 3_600_000;
+/** An adapter that could not be used is tried again, in case its files have been put right. */
+const UNUSABLE: Patience = { firstMs: 60_000, mostMs: 3_600_000 };
+/** One that was out of reach is tried again at the next look, then less often: its files may be gigabytes. */
+const OUT_OF_REACH_MOST_MS = 60_000;
 
 /** Of the metrics: an adapter was taken up, refused, or withdrawn; a look failed. */
 export type RegistryEvent = "taken" | "refused" | "withdrawn" | "look-failed";
@@ -45,14 +47,6 @@ interface Served {
   adapter: LoadedAdapter;
 }
 
-/** An adapter that could not be fetched, checked or loaded. */
-interface Unusable {
-  version: string;
-  error: InvalidInputError;
-  tries: number;
-  againMs: number;
-}
-
 /**
  * Keeps what is served as the registry says: under each party's id its newest adapter that fits the base, is what its entry says, and is not
  * worse than the one before it. Which one that is follows from what lies in the registry alone ({@link chooseAdapter}), so an adapter
@@ -65,8 +59,10 @@ export class RegistryFollower {
   readonly #refusals: Refusals;
   /** by party */
   readonly #served = new Map<string, Served>();
-  /** by place */
-  readonly #unusable = new Map<string, Unusable>();
+  /** what could not be fetched, checked or loaded, since it is wrong */
+  readonly #unusable: Retries<InvalidInputError>;
+  /** and since something was out of reach, or broke down */
+  readonly #outOfReach: Retries<unknown>;
   readonly #retiring = new Set<Promise<void>>();
   #state: RegistryState = { readAt: null, failure: null, refused: [] };
   #looking: Promise<void> = Promise.resolve();
@@ -75,6 +71,11 @@ export class RegistryFollower {
   constructor(given: RegistryFollowing) {
     this.#given = given;
     this.#places = new RegistryPlaces(given.registry, given.party);
+    this.#unusable = new Retries(UNUSABLE, given.nowMs);
+    // half of it, so that the next look is late enough
+    const firstMs = given.everyMs / 2;
+    const mostMs = Math.max(firstMs, OUT_OF_REACH_MOST_MS);
+    this.#outOfReach = new Retries({ firstMs, mostMs }, given.nowMs);
     this.#refusals = new Refusals(given.log, () => given.count("refused"));
     given.names.tellRegistry(() => this.#state);
   }
@@ -102,7 +103,8 @@ export class RegistryFollower {
   async #look(): Promise<void> {
     const served = new Set([...this.#served.values()].map(({ identity }) => identity));
     const { entries, unreadable, failure } = await this.#places.look((identity) => served.has(identity), this.#signal);
-    this.#forgetUnusable(new Set(entries.map(({ listed }) => listed.place)));
+    const there = new Set(entries.map(({ listed }) => listed.place));
+    for (const failed of [this.#unusable, this.#outOfReach]) failed.keepOnly(there);
     const found: ToldRefusal[] = [];
     const failures: unknown[] = failure === null ? [] : [failure];
     for (const party of new Set([...this.#served.keys(), ...entries.map(({ entry }) => entry.party)])) {
@@ -135,42 +137,37 @@ export class RegistryFollower {
       if (accepted === null) this.#withdraw(party);
       if (accepted === null || accepted.identity === this.#served.get(party)?.identity)
         return { refused, failure: null };
+      const { listed } = accepted;
+      const failure = this.#outOfReach.heldBack(listed);
+      if (failure !== null) return { refused, failure };
       try {
         await this.#take(accepted);
+        for (const failed of [this.#unusable, this.#outOfReach]) failed.forget(listed);
         return { refused, failure: null };
       } catch (cause) {
-        if (!(cause instanceof InvalidInputError)) return { refused, failure: cause };
-        this.#exclude(accepted, cause);
+        if (cause instanceof InvalidInputError) this.#unusable.note(listed, cause);
+        else {
+          this.#outOfReach.note(listed, cause);
+          return { refused, failure: cause };
+        }
       }
     }
   }
 
   #whyUnfit(one: ReadEntry): InvalidInputError | null {
-    const { base, nowMs } = this.#given;
+    const { base } = this.#given;
     const { party } = one.entry;
     if (this.#isTaken(party)) return nameTaken(party);
     const differs = differsFromBase(one.entry, base);
     if (differs !== null) return differs;
     // what is served has been checked, whatever has become of its files since
     if (this.#served.get(party)?.identity === one.identity) return null;
-    const unusable = this.#unusable.get(one.listed.place);
-    return unusable?.version === one.listed.version && unusable.againMs > nowMs() ? unusable.error : null;
+    return this.#unusable.heldBack(one.listed);
   }
 
   /** Whether a name is somebody else's. */
   #isTaken(party: string): boolean {
     return this.#given.names.has(party) && !this.#served.has(party);
-  }
-
-  #exclude({ listed: { place, version } }: ReadEntry, error: InvalidInputError): void {
-    const before = this.#unusable.get(place);
-    const tries = before?.version === version ? before.tries + 1 : 1;
-    const againMs = this.#given.nowMs() + Math.min(TRY_AGAIN_MS * 2 ** (tries - 1), TRY_AGAIN_MOST_MS);
-    this.#unusable.set(place, { version, error, tries, againMs });
-  }
-
-  #forgetUnusable(there: ReadonlySet<string>): void {
-    for (const place of this.#unusable.keys()) if (!there.has(place)) this.#unusable.delete(place);
   }
 
   /** Fetches, checks and loads an adapter, and gives it its party's name. */
@@ -190,7 +187,6 @@ export class RegistryFollower {
       }
       const former = names.serve(party, adapter, { root: listed.place, lineage: lineageOf(entry) });
       this.#served.set(party, { identity, adapter });
-      this.#unusable.delete(listed.place);
       log.info("adapter served", { party, run, rounds, adapter: adapter.name, instead: former?.name ?? null });
       count("taken");
       if (former !== null) this.#retire(former);

@@ -194,6 +194,7 @@ describe("rolling back by deleting an entry", () => {
     await withdraw("ward", "second");
     expect(place.runOf("ward")).toBe("second");
     place.inference.isDown = false;
+    place.clock.nowMs += 2000;
     await place.look();
     expect(place.runOf("ward")).toBe("first");
   });

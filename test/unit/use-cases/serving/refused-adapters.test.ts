@@ -16,6 +16,8 @@ import {
 const GOOD = { party: "ward", run: "good", second: 1, losses: { texts: 2, notes: 3 } };
 const BAD = { party: "ward", run: "bad", second: 2, losses: { texts: 1, notes: 1 }, weight: 2 };
 const MINUTE = 60_000;
+/** between looks */
+const EVERY_MS = 2000;
 
 let place: FollowedRegistry;
 beforeEach(async () => {
@@ -371,12 +373,41 @@ describe("a registry that cannot be read", () => {
     expect([place.runOf("ward"), place.refused()]).toEqual([null, []]);
     place.registry.fetch = fetch;
     place.inference.isDown = true;
+    place.clock.nowMs += EVERY_MS;
     await place.look();
     expect(place.names.registry().failure?.code).toBe("UPSTREAM_UNAVAILABLE");
     place.inference.isDown = false;
+    place.clock.nowMs += EVERY_MS;
     await place.look();
     expect(place.runOf("ward")).toBe("good");
     expect(place.events).toEqual(["look-failed", "look-failed", "taken"]);
+  });
+
+  it("tries such an adapter less and less often, up to every minute, tells of it once, and takes up others meanwhile", async () => {
+    const fetched: number[] = [];
+    const { fetch } = place.registry;
+    const beganMs = place.clock.nowMs;
+    place.registry.fetch = async (entry, ...more) => {
+      if (entry.party !== "ward") return fetch(entry, ...more);
+      fetched.push((place.clock.nowMs - beganMs) / 1000);
+      return down();
+    };
+    place.publish(GOOD);
+    for (; place.clock.nowMs <= beganMs + 4 * MINUTE; place.clock.nowMs += EVERY_MS) {
+      if (place.clock.nowMs === beganMs + MINUTE) place.publish({ ...GOOD, party: "harbour" });
+      await place.look();
+    }
+    expect(fetched).toEqual([0, 2, 4, 8, 16, 32, 64, 124, 184]);
+    expect(place.told).toEqual([
+      "warn: registry not followed: what is served stays AWS_UNAVAILABLE",
+      "info: adapter served harbour@good",
+    ]);
+    expect(place.names.registry().failure?.code).toBe("AWS_UNAVAILABLE");
+    place.registry.fetch = fetch;
+    // another version, which is tried at once
+    place.publish({ ...GOOD, losses: { texts: 1 } });
+    await place.look();
+    expect([place.runOf("ward"), place.names.registry().failure]).toEqual(["good", null]);
   });
 
   it("goes on after an error that nobody expected", async () => {

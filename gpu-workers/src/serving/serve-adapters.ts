@@ -75,8 +75,7 @@ export async function serveAdapters({
     await folders?.close();
     throw error;
   }
-  if (settings.FEDMKT_SERVE_UPSTREAM !== undefined)
-    going.push(keepAdaptersLoaded({ names, everyMs, wait, log: logger }, ending.signal));
+  going.push(keepAdaptersLoaded({ names, everyMs, wait, log: logger }, ending.signal));
   return {
     async close() {
       ending.abort();

@@ -66,8 +66,8 @@ export async function openEngineInference(
       loaded.add(name);
     },
     async unloadAdapter(name) {
-      loaded.delete(name);
       await model.unloadAdapter(name);
+      loaded.delete(name);
     },
     loadedAdapters: async () => [...loaded],
     close: () => model.close(),

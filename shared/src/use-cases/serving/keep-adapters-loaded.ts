@@ -11,7 +11,8 @@ export interface KeepLoaded {
 }
 
 /**
- * Asks the server behind every few seconds which adapters it has, and has those loaded again that it lost, since it was started anew.
+ * Asks what computes every few seconds which adapters it has: those that a server behind lost, since it was started anew, are loaded
+ * again, and those that it was to unload and has not are unloaded.
  * Until the signal; what fails is told once, and tried again.
  */
 export async function keepAdaptersLoaded(

@@ -24,6 +24,8 @@ interface Holding extends LoadedAdapter {
   pins: number;
   /** from then on nothing new begins with it */
   retiring: boolean;
+  /** it was to be unloaded, and was not */
+  isLeftOver: boolean;
   onFree: () => void;
 }
 
@@ -125,7 +127,7 @@ export class NameTable implements ServedNames {
     this.#loading.add(name);
     try {
       await this.#inference.loadAdapter({ name, folder });
-      const holding: Holding = { name, folder, pins: 0, retiring: false, onFree: () => {} };
+      const holding: Holding = { name, folder, pins: 0, retiring: false, isLeftOver: false, onFree: () => {} };
       this.#holdings.set(name, holding);
       return holding;
     } finally {
@@ -150,7 +152,10 @@ export class NameTable implements ServedNames {
     return former;
   }
 
-  /** Has an adapter unloaded that no name leads to any more, once its answers have ended; resolves then. @throws TransientError */
+  /**
+   * Has an adapter unloaded that no name leads to any more, once its answers have ended; resolves then.
+   * @throws TransientError where it was not unloaded: {@link restore} tries it again
+   */
   async retire(adapter: LoadedAdapter): Promise<void> {
     const holding = this.#holdings.get(adapter.name);
     if (holding !== adapter || holding.retiring) return;
@@ -160,15 +165,22 @@ export class NameTable implements ServedNames {
         holding.onFree = resolve;
       });
     try {
-      await this.#inference.unloadAdapter(holding.name);
-    } finally {
-      this.#holdings.delete(holding.name);
+      await this.#unload(holding);
+    } catch (cause) {
+      holding.isLeftOver = true;
+      throw cause;
     }
   }
 
+  async #unload(holding: Holding): Promise<void> {
+    await this.#inference.unloadAdapter(holding.name);
+    this.#holdings.delete(holding.name);
+  }
+
   /**
-   * Has loaded again what a server behind has lost, since it was started anew; one that it refuses keeps no other from it.
-   * @returns their names
+   * Has loaded again what a server behind has lost, since it was started anew, and unloaded what it did not unload when it was to; one
+   * that it refuses keeps no other from it.
+   * @returns names of those that were loaded
    * @throws TransientError while the server is not there; InvalidInputError where it refuses an adapter that it had
    */
   async restore(): Promise<string[]> {
@@ -180,8 +192,12 @@ export class NameTable implements ServedNames {
     for (const holding of held) {
       const { name, folder } = holding;
       const isOver = () => this.#holdings.get(name) !== holding || (holding.retiring && holding.pins === 0);
-      if (there.has(name) || isOver()) continue;
+      if (!holding.isLeftOver && (there.has(name) || isOver())) continue;
       try {
+        if (holding.isLeftOver) {
+          await this.#unload(holding);
+          continue;
+        }
         await this.#inference.loadAdapter({ name, folder });
         if (isOver()) await this.#inference.unloadAdapter(name);
         else restored.push(name);

@@ -109,12 +109,27 @@ describe("an adapter that loses its name", () => {
     expect(inference.loaded.size).toBe(0);
   });
 
-  it("frees its name towards what computes even where that does not answer", async () => {
+  it("is unloaded later where what computes did not answer, and its name towards that is taken until then", async () => {
+    const { adapter } = await serve("ward");
+    await serve("other");
+    names.withdraw("ward");
+    inference.isDown = true;
+    await expect(names.retire(adapter)).rejects.toMatchObject({ code: "UPSTREAM_UNAVAILABLE" });
+    expect(names.freeName("ward")).toBe("ward#2");
+    await expect(names.restore()).rejects.toMatchObject({ code: "UPSTREAM_UNAVAILABLE" });
+    inference.isDown = false;
+    expect(await names.restore()).toEqual([]);
+    expect([[...inference.loaded.keys()], names.freeName("ward")]).toEqual([["other"], "ward"]);
+  });
+
+  it("is unloaded later, too, where a server behind was started anew meanwhile and has none", async () => {
     const { adapter } = await serve("ward");
     names.withdraw("ward");
     inference.isDown = true;
     await expect(names.retire(adapter)).rejects.toMatchObject({ code: "UPSTREAM_UNAVAILABLE" });
-    expect(names.freeName("ward")).toBe("ward");
+    inference.isDown = false;
+    inference.loaded.clear();
+    expect([await names.restore(), names.freeName("ward")]).toEqual([[], "ward"]);
   });
 });
 

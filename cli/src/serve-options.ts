@@ -76,6 +76,11 @@ export const SERVE_OPTIONS: Readonly<Record<string, ServeOption>> = {
     "n",
     "bits per byte by which a new adapter may be worse (default: 0)",
   ),
+  "registry-adapters": text(
+    "FEDMKT_SERVE_REGISTRY_ADAPTERS",
+    "n",
+    "adapters of the registry that are served at most (default: 64)",
+  ),
   "registry-seconds": text("FEDMKT_SERVE_REGISTRY_SECONDS", "n", "how often the registry is looked at (default: 2)"),
   "adapter-folder": place(
     "FEDMKT_SERVE_ADAPTER_FOLDER",

@@ -61,7 +61,7 @@ export async function followRegistry(given: Partial<RegistryFollowing> = {}): Pr
   };
   const follower = new RegistryFollower({
     ...{ registry, names, folders, material: new FileMaterial(), base: SERVED_BASE },
-    ...{ party: null, tolerance: 0, everyMs: 2000 },
+    ...{ party: null, tolerance: 0, mostAdapters: 64, everyMs: 2000 },
     nowMs: () => clock.nowMs,
     wait: async () => {},
     log: { info: tell("info"), warn: tell("warn") },

@@ -63,6 +63,7 @@ export async function serveAdapters({
         ...{ names, material: computing.material, everyMs, wait, nowMs: Date.now, log: logger },
         base: await identifyBase(computing.material, computing.location!),
         party: settings.FEDMKT_SERVE_PARTY ?? null,
+        mostAdapters: settings.FEDMKT_SERVE_REGISTRY_ADAPTERS,
         tolerance: settings.FEDMKT_SERVE_GATE_TOLERANCE,
         count: (event) => {
           if (event === "refused") onRefused();

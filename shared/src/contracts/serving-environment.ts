@@ -81,6 +81,8 @@ export const servingEnvironment = z
     FEDMKT_SERVE_PARTY: partyName.optional(),
     /** how long a published adapter may stay unseen */
     FEDMKT_SERVE_REGISTRY_SECONDS: decimal(0.1, 3600).default(2),
+    /** adapters of the registry that are served; they are in memory. Those of more parties are refused */
+    FEDMKT_SERVE_REGISTRY_ADAPTERS: whole(1, MAX_ADAPTERS).default(64),
     /** bits per byte by which a new adapter may be worse than the one that is served */
     FEDMKT_SERVE_GATE_TOLERANCE: decimal(0, Number.POSITIVE_INFINITY).default(0),
     /** where adapters of a registry in S3 are put, which an upstream must see under the same path; absent: a folder of this process's own */

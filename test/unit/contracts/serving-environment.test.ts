@@ -22,6 +22,7 @@ describe("the settings of the inference endpoint", () => {
       FEDMKT_SERVE_PORT: 8080,
       FEDMKT_SERVE_PREFIX_MEBIBYTES: 256,
       FEDMKT_SERVE_QUEUED: 256,
+      FEDMKT_SERVE_REGISTRY_ADAPTERS: 64,
       FEDMKT_SERVE_REGISTRY_SECONDS: 2,
     });
   });
@@ -62,6 +63,7 @@ describe("the settings of the inference endpoint", () => {
     ["FEDMKT_SERVE_CONCURRENT", "0"],
     ["FEDMKT_SERVE_QUEUED", "-1"],
     ["FEDMKT_SERVE_REGISTRY_SECONDS", "0"],
+    ["FEDMKT_SERVE_REGISTRY_ADAPTERS", "0"],
     ["FEDMKT_SERVE_GATE_TOLERANCE", "1e9"],
     ["FEDMKT_SERVE_DRAIN_SECONDS", "0"],
     ["FEDMKT_SERVE_NAME", "two words"],

@@ -39,7 +39,7 @@ export function chooseAdapter(
 }
 
 /** Entries without a time are older than all that have one; at the same time the name of the run decides. */
-function compareAge(one: RegistryEntry, other: RegistryEntry): number {
+export function compareAge(one: RegistryEntry, other: RegistryEntry): number {
   const [age, otherAge] = [one.publishedAt ?? "", other.publishedAt ?? ""];
   if (age !== otherAge) return age < otherAge ? -1 : 1;
   return one.run < other.run ? -1 : one.run > other.run ? 1 : 0;

@@ -6,7 +6,7 @@ import type { AdapterFolders, Registry } from "../../ports/registry.ts";
 import type { RegistryState } from "../../ports/served-names.ts";
 import { BASE_DIFFERS, type BaseIdentity, differsFromBase } from "./base-identity.ts";
 import { checkFetchedAdapter } from "./check-fetched-adapter.ts";
-import { chooseAdapter, type Refusal } from "./choose-adapter.ts";
+import { chooseAdapter, compareAge, type Refusal } from "./choose-adapter.ts";
 import type { LoadedAdapter, NameTable } from "./name-table.ts";
 import { Refusals, type RegistryLog, type ToldRefusal } from "./refusals.ts";
 import { type ReadEntry, RegistryPlaces } from "./registry-places.ts";
@@ -33,6 +33,8 @@ export interface RegistryFollowing {
   party: string | null;
   /** bits per byte by which an adapter may be worse than the one whose place it takes */
   tolerance: number;
+  /** parties whose adapters are served; one adapter more may be in memory, while one takes another's place */
+  mostAdapters: number;
   everyMs: number;
   /** milliseconds since the epoch */
   nowMs(): number;
@@ -107,7 +109,9 @@ export class RegistryFollower {
     for (const failed of [this.#unusable, this.#outOfReach]) failed.keepOnly(there);
     const found: ToldRefusal[] = [];
     const failures: unknown[] = failure === null ? [] : [failure];
-    for (const party of new Set([...this.#served.keys(), ...entries.map(({ entry }) => entry.party)])) {
+    // who is served keeps a place; the others' go to those who came first
+    const byAge = entries.toSorted((one, other) => compareAge(one.entry, other.entry));
+    for (const party of new Set([...this.#served.keys(), ...byAge.map(({ entry }) => entry.party)])) {
       const candidates = entries.filter(({ entry }) => entry.party === party);
       const settled = await this.#settle(party, candidates);
       found.push(...settled.refused.map((refusal) => this.#describe(refusal)));
@@ -137,6 +141,10 @@ export class RegistryFollower {
       if (accepted === null) this.#withdraw(party);
       if (accepted === null || accepted.identity === this.#served.get(party)?.identity)
         return { refused, failure: null };
+      if (!this.#hasRoom(party)) {
+        const error = noRoom(accepted, this.#given.mostAdapters);
+        return { refused: [...refused, { one: accepted, error }], failure: null };
+      }
       const { listed } = accepted;
       const failure = this.#outOfReach.heldBack(listed);
       if (failure !== null) return { refused, failure };
@@ -168,6 +176,13 @@ export class RegistryFollower {
   /** Whether a name is somebody else's. */
   #isTaken(party: string): boolean {
     return this.#given.names.has(party) && !this.#served.has(party);
+  }
+
+  /** Whether one more may be loaded. Where it takes another's place, it is in memory beside it for a while. */
+  #hasRoom(party: string): boolean {
+    const { names, mostAdapters } = this.#given;
+    const others = this.#served.size + names.retiring;
+    return this.#served.has(party) ? others <= mostAdapters : others < mostAdapters;
   }
 
   /** Fetches, checks and loads an adapter, and gives it its party's name. */
@@ -242,6 +257,13 @@ function nameTaken(party: string): InvalidInputError {
   return new InvalidInputError(
     "NAME_TAKEN",
     `${party}: expected a party's name that is free, but the base model or an adapter that was given by hand bears it: give that another name (--name, --adapter)`,
+  );
+}
+
+function noRoom({ entry: { party, run } }: ReadEntry, most: number): InvalidInputError {
+  return new InvalidInputError(
+    "ADAPTERS_FULL",
+    `${party}@${run}: expected at most ${most} adapters of the registry in memory at once, and as many are there: let more be (--registry-adapters), or name one party (--party)`,
   );
 }
 

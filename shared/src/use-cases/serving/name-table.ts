@@ -102,6 +102,11 @@ export class NameTable implements ServedNames {
     return name === this.#model.id || this.#names.has(name);
   }
 
+  /** Adapters in memory that no name leads to any more: answers still use them, or they were not unloaded. */
+  get retiring(): number {
+    return [...this.#holdings.values()].filter(({ retiring }) => retiring).length;
+  }
+
   /** How the adapter of a name is told of; null: there is no such name, or it is the base model's. */
   describe(name: string): AdapterDescription | null {
     const { root, lineage } = this.#names.get(name) ?? {};

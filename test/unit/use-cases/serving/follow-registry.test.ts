@@ -46,7 +46,7 @@ describe("a registry that is followed", () => {
       ["harbour", "z"],
       ["ward", "a"],
     ]);
-    expect(place.inference.loads).toEqual(["ward@a", "harbour@z"]);
+    expect(place.inference.loads).toEqual(["harbour@z", "ward@a"]);
   });
 
   it("takes an entry without a time for older than all that have one; at the same time the run's name decides", async () => {

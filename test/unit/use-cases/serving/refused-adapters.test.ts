@@ -306,6 +306,65 @@ describe("an adapter that is refused", () => {
   });
 });
 
+describe("a registry with more adapters than may be in memory", () => {
+  const most = 2;
+  const served = () => place.names.list().flatMap(({ id, parent }) => (parent === null ? [] : [id]));
+  beforeEach(async () => {
+    await place.stop();
+    place = await followRegistry({ mostAdapters: most });
+  });
+
+  it("has those of the parties served that came first, and the others refused with one reason, told once", async () => {
+    place.publish({ party: "last", run: "good", second: 3 });
+    place.publish({ party: "first", run: "old", second: 1 });
+    place.publish({ party: "first", run: "new", second: 9, weight: 2 });
+    place.publish({ party: "second", run: "good", second: 2 });
+    place.publish({ party: "foreign", run: "good", second: 0, base: { configHash: sha256("x") } });
+    for (const _ of [1, 2, 3]) await place.look();
+    expect([served(), place.runOf("first")]).toEqual([["first", "second"], "new"]);
+    expect(place.refused()).toEqual(["good BASE_DIFFERS", "good ADAPTERS_FULL"]);
+    expect(place.told.filter((line) => line.includes("ADAPTERS_FULL"))).toEqual([
+      "warn: adapter refused last@good ADAPTERS_FULL",
+    ]);
+    expect(place.inference.loaded.size).toBe(most);
+  });
+
+  it("leaves who is served in place, whatever comes with an older time, and gives a place that is free away", async () => {
+    const second = place.publish({ party: "second", run: "good", second: 2 });
+    place.publish({ party: "third", run: "good", second: 3 });
+    await place.look();
+    place.publish({ party: "first", run: "good", second: 1 });
+    await place.look();
+    expect([served(), place.refused()]).toEqual([["second", "third"], ["good ADAPTERS_FULL"]]);
+    rmSync(join(second, "registry-entry.json"));
+    for (const _ of [1, 2]) await place.look();
+    await place.follower.settled();
+    await place.look();
+    expect([served(), place.refused()]).toEqual([["first", "third"], []]);
+  });
+
+  it("goes on changing those that are served, but loads no third while answers hold the one before", async () => {
+    const publish = (run: number) => place.publish({ party: "ward", run: `run-${run}`, second: run, weight: run });
+    place.publish({ party: "harbour", run: "good" });
+    publish(1);
+    await place.look();
+    const pin = place.names.resolve("ward")!;
+    publish(2);
+    await place.look();
+    expect([place.runOf("ward"), place.inference.loaded.size]).toEqual(["run-2", most + 1]);
+    publish(3);
+    await place.look();
+    expect([place.runOf("ward"), place.refused(), place.inference.loaded.size]).toEqual([
+      ...["run-2", ["run-3 ADAPTERS_FULL"]],
+      most + 1,
+    ]);
+    pin.release();
+    await place.follower.settled();
+    await place.look();
+    expect([place.runOf("ward"), place.refused()]).toEqual(["run-3", []]);
+  });
+});
+
 describe("a registry that cannot be read", () => {
   const down = async () => {
     throw new TransientError("AWS_UNAVAILABLE", "s3://registry/adapters/*: no answer");

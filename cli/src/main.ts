@@ -63,6 +63,9 @@ function readVersion(): Outcome {
 /** One Ctrl-C may come twice, from the terminal and from the launcher; a person's second one comes later than this. */
 const SAME_INTERRUPT_MS = 1000;
 
+/** What was stopped may leave a download or a computation behind, which nobody waits for. */
+const LEFT_BEHIND_MS = 1000;
+
 /** The process's edge: signals in, exit code out. The second Ctrl-C ends it at once. */
 export async function main(): Promise<void> {
   const controller = new AbortController();
@@ -79,6 +82,8 @@ export async function main(): Promise<void> {
   // whoever read along may go (fedmkt run … | head -1): the run goes on, and run.json tells how it ended
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   process.exitCode = await runCli(process.argv.slice(2), processIo(controller.signal));
+  // comes only where something still keeps the process
+  if (controller.signal.aborted) setTimeout(() => process.exit(), LEFT_BEHIND_MS).unref();
 }
 
 function writeEnvelope(envelope: unknown): string {

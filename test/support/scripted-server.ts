@@ -89,3 +89,11 @@ export function beginEvents(response: ServerResponse): void {
 export function sendEvent(response: ServerResponse, event: object | string): void {
   response.write(`data: ${typeof event === "string" ? event : JSON.stringify(event)}\n\n`);
 }
+
+/** Variables by which the AWS SDK takes a server for S3. */
+export function s3At(url: string): Record<string, string> {
+  return {
+    ...{ AWS_ENDPOINT_URL_S3: url, AWS_REGION: "eu-central-1" },
+    ...{ AWS_ACCESS_KEY_ID: "test", AWS_SECRET_ACCESS_KEY: "test" },
+  };
+}

@@ -54,6 +54,6 @@ export interface Serving {
    * those under way are answered to their end, or until the time is over. Calls after the first wait for the same end.
    */
   drain(): Promise<Drained>;
-  /** Ends it at once. */
+  /** Ends it at once; where it is being drained, when that has ended. */
   close(): Promise<void>;
 }

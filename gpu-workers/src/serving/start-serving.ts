@@ -43,8 +43,13 @@ interface Opened {
 export async function startServing(options: StartServing): Promise<Serving> {
   /** in the order in which they were begun; ended the other way round */
   const endings: (() => unknown)[] = [];
-  const endAll = async () => {
-    for (const end of endings.splice(0).reverse()) await end();
+  const end = async () => {
+    for (const ending of endings.reverse()) await ending();
+  };
+  let ended: Promise<void> | null = null;
+  const endAll = () => {
+    ended ??= end();
+    return ended;
   };
   try {
     return await start(options, endings, endAll);
@@ -99,7 +104,7 @@ async function start(
   if (tls !== null) endings.push(followTls(tls, certificate!, (files) => http.renewCertificate(files), logger));
 
   signal.throwIfAborted();
-  const computing = await openComputing(settings, logger);
+  const computing = await unlessStopped(openComputing(settings, logger), signal, (late) => late.close());
   endings.push(() => computing.close());
   const model = await whenThere(() => computing.inference.describe(), logger, signal);
   const { FEDMKT_SERVE_CONTEXT: asked } = settings;
@@ -138,6 +143,7 @@ async function start(
       return draining;
     },
     close: async () => {
+      if (draining !== null) await draining;
       await http.close(NO_TIME_MS);
       await endAll();
     },
@@ -165,6 +171,25 @@ function measure(
   running: () => number,
 ) {
   return name === undefined ? null : writeEndpointMetrics(name, () => Math.min(1, running() / concurrent));
+}
+
+/**
+ * Does not wait on for what is being opened, which may take minutes, once the signal has come.
+ * @param end - of what is open when nobody waits for it any more
+ * @throws the signal's reason
+ */
+async function unlessStopped<T>(opening: Promise<T>, signal: AbortSignal, end: (late: T) => Promise<void>): Promise<T> {
+  const { promise: stopped, reject } = Promise.withResolvers<never>();
+  const stop = () => {
+    reject(signal.reason);
+    opening.then(end).catch(() => {});
+  };
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    return await Promise.race([opening, stopped]);
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
 }
 
 /** A server behind may come later, and be away for a while: it is asked again until it is there, which is told once. */

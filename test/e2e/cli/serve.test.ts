@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import OpenAI from "openai";
 import { fedmkt } from "../../support/cli-process.ts";
+import { s3At, scriptedServer } from "../../support/scripted-server.ts";
 import { type ServedProcess, serveInProcess } from "../../support/serving/served-process.ts";
 import { freePort, makeServedFolder, remove, writeTinyAdapter } from "../../support/serving/tiny-endpoint.ts";
 
@@ -113,6 +114,35 @@ describe("fedmkt serve without keys of its own", () => {
         while (!(await reader.read()).done);
       };
       await expect(rest()).rejects.toThrow();
+    },
+    PATIENCE_MS,
+  );
+});
+
+describe.each([
+  ["fedmkt serve", 1, [...PROGRAM.slice(1), "serve"]],
+  ["the workers' container", 0, ["--no-warnings", pathOf("gpu-workers/src/container-entry.ts")]],
+])("%s, stopped while its model is still being fetched", (_, expected, program) => {
+  it(
+    "ends soon",
+    async () => {
+      const server = await scriptedServer(() => {});
+      try {
+        const child = spawn(process.execPath, program, {
+          stdio: "ignore",
+          env: {
+            ...{ PATH: process.env.PATH, TMPDIR: folder, FEDMKT_SERVE_MODEL: "s3://models/large" },
+            ...{ FEDMKT_SERVE_PORT: "0", FEDMKT_SERVE_METRICS_PORT: "0", FEDMKT_SERVE_KEYS: "none" },
+            ...s3At(server.url),
+          },
+        });
+        const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+        while (server.calls.length === 0) await sleep(LOOK_MS);
+        child.kill("SIGTERM");
+        expect(await ended).toBe(expected);
+      } finally {
+        await server.close();
+      }
     },
     PATIENCE_MS,
   );

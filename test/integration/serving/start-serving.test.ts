@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/glob
 import { startServing } from "../../../gpu-workers/src/serving/start-serving.ts";
 import { makeKey } from "../../../shared/src/adapters/keys/make-key.ts";
 import { makeCertificate } from "../../support/certificate.ts";
-import { scriptedServer } from "../../support/scripted-server.ts";
+import { s3At, scriptedServer } from "../../support/scripted-server.ts";
 import {
   freePort,
   makeServedFolder,
@@ -145,6 +145,45 @@ describe("an inference endpoint", () => {
     expect(await drained).toEqual({ answered: 4, cutOff: 0 });
     await expect(fetch(`${url}/health`)).rejects.toThrow();
     expect(await drain()).toEqual(await drained);
+  });
+
+  it("is closed when it is drained, where that has begun", async () => {
+    const { url, drain, close } = await start({ FEDMKT_SERVE_PAUSE_SECONDS: "1" });
+    let isDrained = false;
+    const drained = drain().then(() => {
+      isDrained = true;
+    });
+    const closed = Promise.all([close(), close()]);
+    expect((await fetch(`${url}/health`)).status).toBe(200);
+    await closed;
+    expect(isDrained).toBe(true);
+    await drained;
+  });
+
+  it("ends at once where it is stopped while the model is still being opened, and frees its port", async () => {
+    const server = await scriptedServer(() => {});
+    const port = await freePort();
+    const own = { ...process.env };
+    Object.assign(process.env, s3At(server.url));
+    try {
+      const stop = new AbortController();
+      const starting = startServing({
+        variables: {
+          FEDMKT_SERVE_MODEL: "s3://models/large",
+          ...{ FEDMKT_SERVE_PORT: String(port), FEDMKT_SERVE_METRICS_PORT: "0" },
+        },
+        ...{ logger: recordLog().logger, makesKey: true, signal: stop.signal },
+      });
+      const ended = expect(starting).rejects.toThrow("enough");
+      await until(() => server.calls.length > 0);
+      expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200);
+      stop.abort(new Error("enough"));
+      await ended;
+      await expect(fetch(`http://127.0.0.1:${port}/health`)).rejects.toThrow();
+    } finally {
+      process.env = own;
+      await server.close();
+    }
   });
 
   it("cuts off what takes longer than it may, and says so", async () => {

@@ -238,6 +238,41 @@ describe("every answer that is no success", () => {
   });
 });
 
+describe("a server that asks for no keys", () => {
+  const hosts = (layer: StartedLayer, names: string[]) =>
+    Promise.all(
+      names.map(async (host) => {
+        const lines = ["GET /v1/models HTTP/1.1", ...(host === "" ? [] : [`host: ${host}`]), "connection: close"];
+        return exchangeRaw(layer.url, { send: [`${lines.join("\r\n")}\r\n\r\n`] });
+      }),
+    );
+
+  it("answers under this machine's own names, and under the one that it listens on", async () => {
+    const layer = await start({}, { keys: null });
+    const answers = await hosts(layer, [
+      "localhost",
+      "LocalHost:8080",
+      "127.0.0.1:1",
+      "127.8.0.1",
+      "[::1]:8080",
+      "[::1]",
+    ]);
+    expect(answers.flatMap(statusesOf)).toEqual([200, 200, 200, 200, 200, 200]);
+    const bound = await start({ host: "0.0.0.0" }, { keys: null });
+    const [own, other] = await hosts({ ...bound, url: bound.url.replace("0.0.0.0", "127.0.0.1") }, ["0.0.0.0:80", "x"]);
+    expect([own, other].flatMap(statusesOf)).toEqual([200, 403]);
+  });
+
+  it("refuses every other name, as a web page has that leads to this machine", async () => {
+    const layer = await start({}, { keys: null });
+    const names = ["page.example:8080", "127.0.0.1.page.example", "localhost.page.example", "localhost:x", "[::2]", ""];
+    const answers = await hosts(layer, names);
+    expect(answers.flatMap(statusesOf)).toEqual(names.map(() => 403));
+    expect(bodyOf(answers[0])).toMatchObject({ error: { code: "host_not_allowed", type: "permission_error" } });
+    expect(layer.inference.asked).toEqual([]);
+  });
+});
+
 describe("the rates of a key", () => {
   const keys = holdKeys({
     version: 1,

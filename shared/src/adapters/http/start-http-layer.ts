@@ -23,6 +23,7 @@ import { createMetricsServer } from "./metrics-server.ts";
 import { addAdapterRoutes, addNameRoutes, addProbeRoutes } from "./plain-routes.ts";
 import { RateExceeded, Rates } from "./rates.ts";
 import { readBodies } from "./read-body.ts";
+import { refuseForeignHost } from "./refuse-foreign-host.ts";
 import { ServingMetrics } from "./serving-metrics.ts";
 
 /** How long answers that were cut off have to say so, and requests half sent to be whole. */
@@ -125,6 +126,7 @@ export async function startHttpLayer(dependencies: HttpDependencies, settings: H
     reply.raw.once("close", () => finish(request, reply));
     reply.header("x-request-id", request.id);
     if (isDraining) reply.header("connection", "close");
+    if (dependencies.keys === null) refuseForeignHost(request.headers.host, settings.host);
     if (PROBES.has(request.routeOptions.url)) return;
     call.holder = authorise(dependencies.keys, request.headers.authorization);
     reply.headers(await rates.take(call.holder));

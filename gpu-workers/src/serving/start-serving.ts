@@ -72,7 +72,7 @@ async function start(
   endings.push(keys.close);
 
   let opened: Opened | null = null;
-  const metrics = measure(settings, () => http.state().running);
+  const metrics = measure(settings, () => http.busyShare());
   endings.push(() => metrics?.close());
   const http: HttpLayer = await startHttpLayer(
     {
@@ -166,11 +166,8 @@ function pauseMs({ FEDMKT_SERVE_PAUSE_SECONDS: seconds, FEDMKT_SERVE_HOST: host 
   return isLoopback(host) ? 0 : PAUSE_MS;
 }
 
-function measure(
-  { FEDMKT_SERVE_MEASURED_AS: name, FEDMKT_SERVE_CONCURRENT: concurrent }: ServingEnvironment,
-  running: () => number,
-) {
-  return name === undefined ? null : writeEndpointMetrics(name, () => Math.min(1, running() / concurrent));
+function measure({ FEDMKT_SERVE_MEASURED_AS: name }: ServingEnvironment, busyShare: () => number) {
+  return name === undefined ? null : writeEndpointMetrics(name, busyShare);
 }
 
 /**

@@ -46,6 +46,8 @@ export interface HttpLayer {
   url: string;
   metricsUrl: string | null;
   state(): QueueState;
+  /** of the answers that may be computed at once, those that are: from 0 to 1 */
+  busyShare(): number;
   /** Takes up a renewed certificate for connections to come. */
   renewCertificate(certificate: Certificate): void;
   /** From now on `/ready` says 503, and every answer that its connection ends with it; requests are still taken. */
@@ -206,6 +208,7 @@ export async function startHttpLayer(dependencies: HttpDependencies, settings: H
     url: writeUrl(settings.tls === null ? "http" : "https", settings.host, address),
     metricsUrl: metricsAddress === null ? null : `${writeUrl("http", settings.host, metricsAddress)}/metrics`,
     state: () => queue.state,
+    busyShare: () => queue.busyShare,
     renewCertificate: ({ certificate, key }) => {
       if (server instanceof SecureServer) server.setSecureContext({ cert: certificate, key });
     },

@@ -58,6 +58,11 @@ export class FairQueue {
     return { running: this.#running, waiting: this.#waiting };
   }
 
+  /** Of the places, those that are taken: from 0 to 1. A request may take several. */
+  get busyShare(): number {
+    return this.#taken / this.#concurrent;
+  }
+
   /** @returns what whoever joined calls when the answer is done, or no longer wanted; calls after the first do nothing */
   join(entrant: Entrant, nowMs: number): (nowMs: number) => void {
     const places = Math.min(entrant.places, this.#concurrent);

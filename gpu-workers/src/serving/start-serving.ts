@@ -83,7 +83,7 @@ async function start(
         registry: () => opened?.names.registry() ?? { readAt: null, failure: null, refused: [] },
       },
       keys: keys.chain,
-      adapters: settings.FEDMKT_SERVE_RUNTIME_ADAPTERS === undefined ? null : late(() => opened?.adapters ?? null),
+      adapters: settings.FEDMKT_SERVE_RUNTIME_ADAPTERS === undefined ? null : late(() => opened!.adapters!),
       isReady: () => opened !== null,
       log: logger,
       onWaited: (seconds) => metrics?.waited(seconds),
@@ -212,15 +212,10 @@ function byHand({ FEDMKT_SERVE_RUNTIME_ADAPTERS: given }: ServingEnvironment, na
   return new NamedByHand(names, new FileMaterial(root), root, logger);
 }
 
-/** @throws TransientError `NOT_READY` until it is there */
-function late(adapters: () => RuntimeAdapters | null): RuntimeAdapters {
-  const now = () => {
-    const there = adapters();
-    if (there === null) throw new TransientError("NOT_READY", "the model is not there yet: try again soon");
-    return there;
-  };
+/** Those that are there by the time they are asked for. */
+function late(adapters: () => RuntimeAdapters): RuntimeAdapters {
   return {
-    load: async (name, folder, inPlace) => now().load(name, folder, inPlace),
-    unload: async (name) => now().unload(name),
+    load: (name, folder, inPlace) => adapters().load(name, folder, inPlace),
+    unload: (name) => adapters().unload(name),
   };
 }

@@ -397,6 +397,8 @@ describe("a server before its model is there", () => {
       await fetch(`${layer.url}/ready`),
       await complete(layer),
       await fetch(`${layer.url}/v1/models`, { headers: authorised() }),
+      await post(layer, "/v1/load_lora_adapter", { lora_name: "a", lora_path: "b" }, authorised(ADMIN_KEY)),
+      await post(layer, "/v1/unload_lora_adapter", { lora_name: "a" }, authorised(ADMIN_KEY)),
     ]) {
       expect([response.status, response.headers.get("retry-after")]).toEqual([503, "1"]);
       expect(await errorOf(response)).toMatchObject({ code: "not_ready", type: "service_unavailable_error" });

@@ -70,7 +70,7 @@ export interface HttpDependencies {
   names: ServedNames;
   /** null: whoever can connect may ask, and load adapters */
   keys: KeyChain | null;
-  /** null: there are no calls that load and unload adapters */
+  /** null: there are no calls that load and unload adapters; asked once answers can be computed */
   adapters: RuntimeAdapters | null;
   /** whether answers can be computed yet */
   isReady(): boolean;

@@ -32,15 +32,20 @@ export function addNameRoutes(app: FastifyInstance, names: ServedNames, isReady:
 }
 
 /** vLLM's calls, with its words of success. */
-export function addAdapterRoutes(app: FastifyInstance, adapters: RuntimeAdapters): void {
+export function addAdapterRoutes(app: FastifyInstance, adapters: RuntimeAdapters, isReady: () => boolean): void {
+  const refuseEarly = () => {
+    if (!isReady()) throw notReady();
+  };
   app.post("/v1/load_lora_adapter", async ({ body, call }, reply) => {
     requireAdmin(call.holder!);
+    refuseEarly();
     const { lora_name, lora_path, load_inplace } = readRequest(LOAD, body, "pass");
     await adapters.load(lora_name, lora_path, load_inplace === true);
     return reply.type("text/plain; charset=utf-8").send(`Success: LoRA adapter '${lora_name}' added successfully.`);
   });
   app.post("/v1/unload_lora_adapter", async ({ body, call }, reply) => {
     requireAdmin(call.holder!);
+    refuseEarly();
     const { lora_name } = readRequest(UNLOAD, body, "pass");
     await adapters.unload(lora_name);
     return reply.type("text/plain; charset=utf-8").send(`Success: LoRA adapter '${lora_name}' removed successfully.`);

@@ -159,7 +159,7 @@ export async function startHttpLayer(dependencies: HttpDependencies, settings: H
   readBodies(app);
   addProbeRoutes(app, () => dependencies.isReady() && !isDraining);
   addNameRoutes(app, dependencies.names, () => dependencies.isReady());
-  if (dependencies.adapters !== null) addAdapterRoutes(app, dependencies.adapters);
+  if (dependencies.adapters !== null) addAdapterRoutes(app, dependencies.adapters, () => dependencies.isReady());
   const onFailure = ({ call, id }: FastifyRequest, error: unknown) => {
     const { status, body } = answerError(error);
     call.refusal = nameRefusal(body);

@@ -1,6 +1,7 @@
 import { get } from "node:https";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { holdKeys } from "../../../shared/src/adapters/keys/held-keys.ts";
+import { RefusedRequest } from "../../../shared/src/contracts/openai/errors.ts";
 import { makeCertificate } from "../../support/certificate.ts";
 import { bodyOf, exchangeRaw, statusesOf, writeRequest } from "../../support/serving/raw-exchange.ts";
 import { sayAndWait } from "../../support/serving/scripted-inference.ts";
@@ -472,6 +473,34 @@ describe("the metrics", () => {
     await Promise.all(asking);
     await until(() => layer.log.filter((line) => line.includes('"gone"')).length === 2);
     expect(await (await fetch(layer.metricsUrl!)).text()).toContain('model="base",status="gone"} 2');
+  });
+
+  it("tell of a name that has vanished once more, and then no more", async () => {
+    const layer = await start({ metricsPort: 0 });
+    await complete(layer, { model: "clinic-a" });
+    await complete(layer);
+    layer.names.forget("clinic-a");
+    const read = async () => (await fetch(layer.metricsUrl!)).text();
+    expect(await read()).toContain('fedmkt_completion_tokens_total{model="clinic-a"} 3');
+    const text = await read();
+    expect(text).not.toContain("clinic-a");
+    for (const name of ["requests_total", "first_token_seconds_bucket", "completion_tokens_total"])
+      expect(text).toMatch(new RegExp(`^fedmkt_${name}\\{.*model="base"`, "m"));
+  });
+
+  it("count what a server behind refuses by a code of ours, whatever it is called there; the log has both", async () => {
+    const layer = await start({ metricsPort: 0 });
+    for (const code of ["one", "other"]) {
+      const body = { error: { message: "no", type: "bad", param: null, code } };
+      layer.inference.script(() => {
+        throw new RefusedRequest("UPSTREAM_REFUSED", "no", { status: 422, body });
+      });
+      expect(await errorOf(await complete(layer))).toMatchObject({ code });
+    }
+    const text = await (await fetch(layer.metricsUrl!)).text();
+    expect(text.match(/^fedmkt_refused_total\{.*$/gm)).toEqual(['fedmkt_refused_total{code="upstream_refused"} 2']);
+    const told = layer.log.map((line) => JSON.parse(line).refusal).filter(Boolean);
+    expect(told).toEqual(["one", "other"]);
   });
 
   it("tell whoever scales the endpoint how long each request waited, also one that went away, and for how long one was sent away", async () => {

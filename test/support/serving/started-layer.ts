@@ -32,11 +32,16 @@ const model = (id: string, more: Partial<ModelObject> = {}): ModelObject => ({
 /** A base model, an adapter with lineage, and one whose id has a slash; counts who holds what. */
 class FixedNames implements ServedNames {
   held = 0;
-  readonly #models = [
+  #models = [
     model("base"),
     model("clinic-a", { root: "runs/run-3/adapters/clinic-a", parent: "base", lineage: LINEAGE }),
     model("team/own", { root: "/adapters/own", parent: "base" }),
   ];
+
+  /** Has a name vanish, as a registry does. */
+  forget(name: string): void {
+    this.#models = this.#models.filter(({ id }) => id !== name);
+  }
 
   list(): ModelObject[] {
     return structuredClone(this.#models);

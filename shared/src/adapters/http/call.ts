@@ -17,8 +17,8 @@ export interface Call {
   /** from its beginning to the first token that was told; null: none was */
   firstTokenMs: number | null;
   usage: Usage | null;
-  /** of the error it was answered with, in lower case */
-  refusal: string | null;
+  /** by what error it was answered: our code for it, and what was told, which is a server behind's where that refused it */
+  refusal: { code: string; told: string } | null;
 }
 
 declare module "fastify" {
@@ -56,7 +56,7 @@ export function describeCall(
     route,
     model: call.model || undefined,
     status,
-    refusal: call.refusal ?? undefined,
+    refusal: call.refusal?.told,
     waitedMs: whole(call.waitedMs),
     firstTokenMs: whole(call.firstTokenMs),
     totalMs: whole(totalMs),

@@ -6,6 +6,8 @@ import { InvalidInputError, TransientError } from "../../core/errors.ts";
 /** An answer that is no success. */
 export interface ErrorAnswer {
   status: number;
+  /** ours, in lower case, of which there are so many and no more; the body may have another one, of a server behind */
+  code: string;
   body: ErrorBody;
   /** 429 and 503 have one */
   retryAfterSeconds: number | null;
@@ -42,7 +44,7 @@ const BY_NODE: Readonly<Partial<Record<string, () => RefusedRequest>>> = {
 export function answerError(error: unknown): ErrorAnswer {
   const told = BY_FASTIFY[codeOf(error)]?.() ?? error;
   if (told instanceof RefusedRequest && told.body !== null)
-    return { status: told.status, body: told.body, retryAfterSeconds: null };
+    return { status: told.status, code: told.code.toLowerCase(), body: told.body, retryAfterSeconds: null };
   if (told instanceof RefusedRequest) return write(told.status, told, told.type, told.param, null);
   if (told instanceof PostponedRequest) return write(told.status, told, told.type, null, told.retryAfterSeconds);
   if (told instanceof InvalidInputError) return write(400, told, null, null, null);
@@ -67,7 +69,8 @@ function write(
   retryAfterSeconds: number | null,
 ): ErrorAnswer {
   const named = type ?? TYPES[status] ?? "invalid_request_error";
-  return { status, body: { error: { message, type: named, param, code: code.toLowerCase() } }, retryAfterSeconds };
+  const lower = code.toLowerCase();
+  return { status, code: lower, body: { error: { message, type: named, param, code: lower } }, retryAfterSeconds };
 }
 
 function codeOf(error: unknown): string {

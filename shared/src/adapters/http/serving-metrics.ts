@@ -1,13 +1,18 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, type Metric, Registry } from "prom-client";
 import type { QueueState } from "../../core/serving/fair-queue.ts";
 import type { ServedNames } from "../../ports/served-names.ts";
 import type { Call } from "./call.ts";
 
 const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
-/** What Prometheus reads. Labels are routes, served names, statuses and codes: no more of them than there are of those. */
+/**
+ * What Prometheus reads. Labels are routes, served names, statuses and codes of ours: no more of them than there are of those. A name
+ * that is served no more is told once more, and then forgotten.
+ */
 export class ServingMetrics {
   readonly registry = new Registry();
+  readonly #names: ServedNames;
+  #vanished = new Set<string>();
   readonly #requests: Counter<"route" | "model" | "status">;
   readonly #refused: Counter<"code">;
   readonly #requestSeconds: Histogram<"route">;
@@ -18,6 +23,7 @@ export class ServingMetrics {
   readonly #completionTokens: Counter<"model">;
 
   constructor(queue: () => QueueState, names: ServedNames) {
+    this.#names = names;
     const registers = [this.registry];
     const counter = <L extends string>(name: string, help: string, labelNames: L[]) =>
       new Counter({ name: `fedmkt_${name}`, help, labelNames, registers });
@@ -49,11 +55,36 @@ export class ServingMetrics {
     collectDefaultMetrics({ register: this.registry });
   }
 
+  /** As it stands now, in Prometheus' text form. */
+  async write(): Promise<string> {
+    await this.#forgetVanished();
+    return this.registry.metrics();
+  }
+
+  async #forgetVanished(): Promise<void> {
+    const served = new Set(["", ...this.#names.list().map(({ id }) => id)]);
+    const vanished = new Set<string>();
+    const metrics: Metric[] = [
+      ...[this.#requests, this.#firstTokenSeconds],
+      ...[this.#promptTokens, this.#cachedTokens, this.#completionTokens],
+    ];
+    for (const metric of metrics)
+      for (const { labels } of (await metric.get()).values) {
+        // what a histogram has beside the labels that it was given
+        const { le: _, ...own } = labels;
+        const model = String(own.model);
+        if (served.has(model)) continue;
+        vanished.add(model);
+        if (this.#vanished.has(model)) metric.remove(own);
+      }
+    this.#vanished = vanished;
+  }
+
   /** @param status - `gone` where the client went before its answer ended */
   ended({ model, waitedMs, firstTokenMs, usage, refusal }: Call, route: string, status: string, totalMs: number): void {
     this.#requests.inc({ route, model, status });
     this.#requestSeconds.observe({ route }, totalMs / 1000);
-    if (refusal !== null) this.#refused.inc({ code: refusal });
+    if (refusal !== null) this.#refused.inc({ code: refusal.code });
     if (waitedMs !== null) this.#queueSeconds.observe(waitedMs / 1000);
     if (firstTokenMs !== null) this.#firstTokenSeconds.observe({ model }, firstTokenMs / 1000);
     if (usage === null) return;

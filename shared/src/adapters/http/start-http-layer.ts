@@ -87,8 +87,8 @@ export async function startHttpLayer(dependencies: HttpDependencies, settings: H
   });
 
   const refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
-    const { status, body, retryAfterSeconds } = answerError(error);
-    request.call.refusal = nameRefusal(body);
+    const { status, code, body, retryAfterSeconds } = answerError(error);
+    request.call.refusal = { code, told: nameRefusal(body) };
     if (status === 500)
       dependencies.log.error("a request failed", { requestId: request.id, ...describeFailure(error) });
     reply.code(status);
@@ -161,8 +161,8 @@ export async function startHttpLayer(dependencies: HttpDependencies, settings: H
   addNameRoutes(app, dependencies.names, () => dependencies.isReady());
   if (dependencies.adapters !== null) addAdapterRoutes(app, dependencies.adapters, () => dependencies.isReady());
   const onFailure = ({ call, id }: FastifyRequest, error: unknown) => {
-    const { status, body } = answerError(error);
-    call.refusal = nameRefusal(body);
+    const { status, code, body } = answerError(error);
+    call.refusal = { code, told: nameRefusal(body) };
     if (status === 500 && !call.gone.signal.aborted)
       dependencies.log.error("an answer broke off", { requestId: id, ...describeFailure(error) });
   };
@@ -170,7 +170,7 @@ export async function startHttpLayer(dependencies: HttpDependencies, settings: H
   await app.ready();
 
   const address = await listen(server, settings.port, settings.host);
-  const metricsServer = settings.metricsPort === null ? null : createMetricsServer(metrics.registry);
+  const metricsServer = settings.metricsPort === null ? null : createMetricsServer(metrics);
   const metricsAddress =
     metricsServer === null
       ? null

@@ -265,6 +265,12 @@ describe("whatever else is sent", () => {
         code: "UNKNOWN_PARAMETER",
         param: name,
       });
+    // as OpenAI does: a completion knows no field of chats, not even one that asks for nothing
+    for (const [name, value] of Object.entries({ tools: [], store: false, messages: [] }))
+      expect(refusal(() => readCompletionRequest({ model: "m", prompt: "x", [name]: value }))).toMatchObject({
+        code: "UNKNOWN_PARAMETER",
+        param: name,
+      });
   });
 
   it("is refused for a bias of what is no token, or out of its range, or of too many", () => {

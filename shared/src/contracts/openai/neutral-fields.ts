@@ -41,6 +41,7 @@ export const NEUTRAL_OF_CHATS: NeutralFields = {
   web_search_options: never,
 };
 
+/** Fields of chats alone, such as `tools`, are unknown here, whatever they ask for: so they are to OpenAI ("Unrecognized request argument"). */
 export const NEUTRAL_OF_COMPLETIONS: NeutralFields = {
   ...EITHER,
   best_of: is(1),

@@ -20,6 +20,7 @@ export function writeCommandLine(
   return [...program, meta.name, ...words].join(" ");
 }
 
-function quote(word: string): string {
+/** A word as a shell takes it. */
+export function quote(word: string): string {
   return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

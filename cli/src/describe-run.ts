@@ -10,10 +10,11 @@ import {
   transferTable,
 } from "@fedmkt/shared/report/run-tables.ts";
 import { formatBytes, scoreRows, verdicts } from "@fedmkt/shared/report/table.ts";
+import { quote } from "./command-line.ts";
 import { RUN_FILES } from "./run-folder.ts";
 import { drawTextTable } from "./text-table.ts";
 
-/** A finished run for the terminal: scores, verdicts, selection, transfer, and where things are. */
+/** A finished run for the terminal: scores, verdicts, selection, transfer, where things are, and how to serve them. */
 export function describeRun(summary: RunSummary, state: RunState, folder: string, colours: boolean): string {
   const empty = emptyTransfers(summary);
   return [
@@ -32,6 +33,9 @@ export function describeRun(summary: RunSummary, state: RunState, folder: string
       ...(state.peakMemoryBytes === null
         ? []
         : [`Memory:   ${formatBytes(state.peakMemoryBytes)} at most (PSS of all processes)`]),
+      ...(summary.adapters.length === 0
+        ? []
+        : [`Serve:    fedmkt serve --registry ${quote(join(folder, ".."))} --model MODEL (a party's base model)`]),
     ].join("\n"),
   ].join("\n\n");
 }

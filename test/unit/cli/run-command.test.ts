@@ -34,6 +34,7 @@ describe("fedmkt run --local", () => {
       expect(stdout).toContain(text);
     expect(stdout).toContain("Report:   runs/toy/report.html");
     expect(stdout).toContain("Adapter:  runs/toy/adapters/ward (ward)");
+    expect(stdout).toMatch(/\nServe: {4}fedmkt serve --registry runs --model MODEL \(a party's base model\)\n$/);
     const run = join(folder, "runs/toy");
     expect(readdirSync(join(run, "adapters/harbour")).sort()).toEqual([
       "README.md",

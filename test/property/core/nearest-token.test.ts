@@ -7,8 +7,8 @@ import { naiveDistance } from "../../support/naive-distance.ts";
 const points = (text: string) => [...text].map((character) => character.codePointAt(0)!);
 
 /** What trying them all finds. */
-function tryAll(source: string, targets: readonly string[]) {
-  const distances = targets.map((target) => naiveDistance(points(source), points(target)));
+function tryAll(source: readonly number[], targets: readonly (readonly number[])[]) {
+  const distances = targets.map((target) => naiveDistance(source, target));
   const least = Math.min(...distances);
   const ties = distances.flatMap((distance, row) => (distance === least ? [row] : []));
   return { row: ties[0], distance: least, ties };
@@ -27,12 +27,11 @@ function check(sources: readonly string[], targets: readonly string[]) {
   expect(plain.ties).toBeNull();
   expect(reports.toSorted((a, b) => a - b)).toEqual(reports);
   expect(reports.at(-1) ?? 0).toBe(sources.length);
-  sources.forEach((source, row) => {
-    const expected = tryAll(source, targets);
-    const of = ({ rows, distances }: typeof plain) => ({ row: rows[row], distance: distances[row] });
-    expect({ source, ...of(plain) }).toEqual({ source, row: expected.row, distance: expected.distance });
-    expect({ source, ...of(listed), ties: listed.ties![row] }).toEqual({ source, ...expected });
-  });
+  const targetPoints = targets.map(points);
+  const expected = sources.map((source) => ({ source, ...tryAll(points(source), targetPoints) }));
+  const of = ({ rows, distances }: typeof plain, row: number) => ({ row: rows[row], distance: distances[row] });
+  expect(sources.map((source, row) => ({ source, ...of(plain, row), ties: listed.ties![row] }))).toEqual(expected);
+  expect(sources.map((source, row) => ({ source, ...of(listed, row), ties: listed.ties![row] }))).toEqual(expected);
 }
 
 /** Few characters, so that many targets are equally near; one beyond the basic plane, one that is half of such. */

@@ -25,7 +25,7 @@ describe("fedmkt run --local", () => {
 
   const hashes = (out: string) => runHashes(join(folder, out));
 
-  it("trains, transfers and publishes, and does it again to the byte", async () => {
+  it("trains, transfers and publishes", async () => {
     const first = await run("first", "--json");
     expect(first.exitCode).toBe(0);
     expect(JSON.parse(first.stdout)).toMatchObject({ ok: true });
@@ -34,14 +34,11 @@ describe("fedmkt run --local", () => {
         expect(existsSync(join(folder, "first/adapters", party, file))).toBe(true);
     const summary = runSummary.parse(JSON.parse(readFileSync(join(folder, "first/summary.json"), "utf8")));
     expect(summary.selections).toHaveLength(6);
-
-    expect((await run("second")).exitCode).toBe(0);
-    const [one, two] = [hashes("first"), hashes("second")];
-    expect(Object.keys(one).filter((path) => path.endsWith(".safetensors.data")).length).toBeGreaterThan(20);
-    expect(two).toEqual(one);
+    const stored = Object.keys(hashes("first")).filter((path) => path.endsWith(".safetensors.data"));
+    expect(stored.length).toBeGreaterThan(20);
   }, 180_000);
 
-  it("goes on after it was killed, and ends in the same bytes", async () => {
+  it("does all of it again to the byte, and goes on after it was killed in between", async () => {
     const args = ["run", "--local", join(folder, "run.yaml"), "--out", join(folder, "killed")];
     expect(await killedAfter("server-distil: started", ...args)).toBe("SIGKILL");
     expect(existsSync(join(folder, "killed/summary.json"))).toBe(false);

@@ -13,4 +13,7 @@ export default {
   modulePathIgnorePatterns: ["cdk.out", "<rootDir>/runs", "<rootDir>/.cache", "<rootDir>/.build", "<rootDir>/cli/dist"],
   maxWorkers: 2,
   testTimeout: 60_000,
+  // A worker that has nothing open any more still needs seconds to end: what hundreds of files have loaded, two gigabytes by then, is
+  // freed first. By itself Jest waits for half a second, and then says that a test leaks.
+  workerGracefulExitTimeout: 20_000,
 };

@@ -1,6 +1,6 @@
 import unitConfig from "./jest.config.mjs";
 
-const { maxWorkers, testTimeout, testPathIgnorePatterns, ...shared } = unitConfig;
+const { maxWorkers, testTimeout, workerGracefulExitTimeout, testPathIgnorePatterns, ...shared } = unitConfig;
 
 /** The tests against an emulator of AWS, the same for each. */
 export const onEmulators = (...emulators) => ({
@@ -12,6 +12,7 @@ export const onEmulators = (...emulators) => ({
   })),
   maxWorkers,
   testTimeout,
+  workerGracefulExitTimeout,
 });
 
 export default onEmulators("ministack", "ministack-with-iam");

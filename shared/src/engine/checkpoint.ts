@@ -4,7 +4,7 @@ import type { TensorInfo } from "../formats/safetensors.ts";
 import type { Architecture, WeightSpec } from "./architectures/architecture.ts";
 import { parseArchitecture } from "./architectures/parse-architecture.ts";
 import type { ElementType, GraphBuilder, Value } from "./graph/builder.ts";
-import { cast, concat } from "./graph/operators.ts";
+import { cast } from "./graph/operators.ts";
 import {
   isSameTensor,
   locateBelowOneFolder,
@@ -43,11 +43,6 @@ export interface Checkpoint {
    *   move them but has them in memory twice while it loads
    */
   weight(graph: GraphBuilder, name: string, widening: "here" | "in the graph"): Value;
-  /**
-   * Puts weights of one width into a graph, for its own use alone, as one weight of f32: the rows of the first above those of the
-   * second. They are joined once, by ONNX Runtime when it loads the graph, before they are widened.
-   */
-  joined(graph: GraphBuilder, names: readonly string[]): Value;
   /** Reads a weight into memory, as f32. */
   read(name: string): Float32Array;
 }
@@ -73,24 +68,13 @@ export function openCheckpoint(location: string): Checkpoint {
     location,
     folder,
     weight(graph, name, widening) {
-      const { dtype, shape } = tensors.get(name)!;
+      const { dtype, shape, begin, end, path } = tensors.get(name)!;
       if (dtype !== "F32" && widening === "here") return graph.resident(name, widened(name), shape);
-      return cast(graph, stored(graph, name), "float32");
-    },
-    joined(graph, names) {
-      const parts = names.map((name) => stored(graph, name));
-      const rows = parts.reduce((sum, { shape }) => sum + (shape[0] as number), 0);
-      const isOfOneType = parts.every(({ type }) => type === parts[0].type);
-      const alike = isOfOneType ? parts : parts.map((part) => cast(graph, part, "float32"));
-      return cast(graph, concat(graph, alike, 0, rows), "float32");
+      const place = { file: below.get(path)!, begin, length: end - begin };
+      return cast(graph, graph.external(name, ELEMENT_TYPES[dtype]!, shape, place), "float32");
     },
     read,
   };
-
-  function stored(graph: GraphBuilder, name: string): Value {
-    const { dtype, shape, begin, end, path } = tensors.get(name)!;
-    return graph.external(name, ELEMENT_TYPES[dtype]!, shape, { file: below.get(path)!, begin, length: end - begin });
-  }
 
   function read(name: string): Float32Array {
     const { dtype, data } = readStoredTensor(tensors.get(name)!);

@@ -3,10 +3,9 @@ import { stackNames } from "./adapter-stack.ts";
 import type { Architecture } from "./architectures/architecture.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { type Dimension, GraphBuilder, type Value } from "./graph/builder.ts";
-import { gemm, split } from "./graph/operators.ts";
 import { keptName } from "./key-value-rows.ts";
 import type { KeysAndValues, LayerContext, LinearSpec } from "./layers/layer-context.ts";
-import { type LoraMask, type LoraPair, type LoraStack, linearWithLora, plusLora } from "./layers/linear-with-lora.ts";
+import { type LoraMask, type LoraPair, type LoraStack, linearWithLora } from "./layers/linear-with-lora.ts";
 import { declareContinuedPositional, declarePositional, type PositionalInputs } from "./layers/positional.ts";
 import { loraNames } from "./lora-bank.ts";
 import { maskInput } from "./lora-dropout.ts";
@@ -83,34 +82,6 @@ export class ModelGraph implements LayerContext {
       transposed: layout === "out-in",
       bias: bias ? this.weight(`${name}.bias`) : null,
       lora: this.#lora(spec),
-    });
-  }
-
-  linears(x: Value, specs: readonly LinearSpec[]): Value[] {
-    // trained weights would be joined anew in each run
-    const joins = this.#adapted !== null && this.trainable.size === 0;
-    return joins ? this.#joinedLinears(x, specs) : specs.map((spec) => this.linear(x, spec));
-  }
-
-  /**
-   * One product by the layers' weights, one below the other. Each of its numbers is the sum that it is in a product of its own
-   * layer, so that it is the same bits. LoRA is added to each layer's part.
-   */
-  #joinedLinears(x: Value, specs: readonly LinearSpec[]): Value[] {
-    const { graph } = this;
-    const joined = (tensor: "weight" | "bias") =>
-      this.#parts.checkpoint.joined(
-        graph,
-        specs.map(({ name }) => `${name}.${tensor}`),
-      );
-    const y = gemm(graph, x, joined("weight"), {
-      transposeB: true,
-      ...(specs[0].bias ? { c: joined("bias") } : {}),
-    });
-    const sizes = specs.map(({ out }) => out);
-    return split(graph, y, sizes, 1).map((part, index) => {
-      const lora = this.#lora(specs[index]);
-      return lora ? plusLora(graph, x, part, lora) : part;
     });
   }
 

@@ -37,7 +37,6 @@ function positionsOf(architecture: Architecture, index: number) {
     positional: inputs,
     weight: (name) => value(name, weights.find((weight) => weight.name === name)!.shape),
     linear: (_, { name, out }) => value(name, ["rows", out]),
-    linears: (_, specs) => specs.map(({ name, out }) => value(name, ["rows", out])),
     keep: () => null,
   };
   architecture.block(model, graph.input("hidden", "float32", ["rows", architecture.hiddenSize]), index);

@@ -37,17 +37,11 @@ const WEIGHTS = checkpoint.architecture.weights.map(({ name }) => name).sort();
 function placesOf(build: (parts: ModelParts) => GraphBuilder, device: Device) {
   const { residents, initializers, nodes } = build({ checkpoint, bank, lora: TOY_LORA, device });
   const inFile = initializers.filter(({ data }) => "file" in data).map(({ value }) => value);
-  const widened = nodes
-    .filter(({ operator }) => operator === "Cast")
-    .flatMap(({ inputs: [narrow] }) => {
-      const joining = nodes.find(({ operator, outputs }) => operator === "Concat" && outputs.includes(narrow));
-      return joining?.inputs ?? [narrow];
-    })
-    .filter((weight) => inFile.includes(weight));
+  const widened = nodes.filter(({ operator, inputs }) => operator === "Cast" && inFile.includes(inputs[0]!));
   return {
     fed: residents.map(({ value }) => value.name).sort(),
     constant: inFile.map(({ name }) => name).sort(),
-    widened: widened.map(({ name }) => name).sort(),
+    widened: widened.map(({ inputs }) => inputs[0]!.name).sort(),
   };
 }
 

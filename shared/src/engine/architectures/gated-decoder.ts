@@ -140,20 +140,19 @@ export function gatedDecoder(decoder: GatedDecoder): Architecture {
     },
     block(model, hidden, index) {
       const { graph } = model;
-      const [ofQuery, ofKey, ofValue, output, gate, up, down] = linears[index];
+      const [query, key, value, output, gate, up, down] = linears[index];
       const byName = (x: Value, name: string | null) => (name === null ? x : normed(model, x, inBlock(index, name)));
       const eachHead = (x: Value, count: number, name: string) =>
         shape.headNorms
           ? reshape(graph, byName(reshape(graph, x, ["rows", count, headSize]), name), ["rows", count * headSize])
           : x;
       const x = byName(hidden, names.beforeAttention);
-      const [query, key, value] = model.linears(x, [ofQuery, ofKey, ofValue]);
       const { mask, rotary } = decoder.positions(index);
       const mixed = attention(
         model,
-        eachHead(query, heads, QUERY_NORM),
-        eachHead(key, keyValueHeads, KEY_NORM),
-        value,
+        eachHead(model.linear(x, query), heads, QUERY_NORM),
+        eachHead(model.linear(x, key), keyValueHeads, KEY_NORM),
+        model.linear(x, value),
         {
           ...shape,
           layer: index,
@@ -163,8 +162,7 @@ export function gatedDecoder(decoder: GatedDecoder): Architecture {
       );
       const attended = add(graph, hidden, byName(model.linear(mixed, output), names.afterAttention));
       const y = byName(attended, names.beforeMlp);
-      const [gates, values] = model.linears(y, [gate, up]);
-      const gated = multiply(graph, ACTIVATIONS[activation](graph, gates), values);
+      const gated = multiply(graph, ACTIVATIONS[activation](graph, model.linear(y, gate)), model.linear(y, up));
       return add(graph, attended, byName(model.linear(gated, down), names.afterMlp));
     },
     finish: (model, hidden) => normed(model, hidden, "model.norm.weight"),

@@ -90,13 +90,12 @@ export const opt: ArchitectureParser = (config, sizes) => {
     },
     block(model, hidden, index) {
       const { graph, positional } = model;
-      const [ofQuery, ofKey, ofValue, output, up, down] = ofBlocks[index];
+      const [query, key, value, output, up, down] = ofBlocks[index];
       const normOf = (x: Value, name: string) => norm(model, x, `model.decoder.layers.${index}.${name}`);
       const residual = (x: Value, name: string, change: (x: Value) => Value): Value =>
         normFirst ? add(graph, x, change(normOf(x, name))) : normOf(add(graph, x, change(x)), name);
       const attended = residual(hidden, "self_attn_layer_norm", (x) => {
-        const [query, key, value] = model.linears(x, [ofQuery, ofKey, ofValue]);
-        const mixed = attention(model, query, key, value, {
+        const mixed = attention(model, model.linear(x, query), model.linear(x, key), model.linear(x, value), {
           ...shape,
           layer: index,
           mask: positional.masks.full,

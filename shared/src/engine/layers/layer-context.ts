@@ -28,11 +28,6 @@ export interface LayerContext {
   /** @param x - [rows, in] @returns [rows, out], with LoRA where the layer is adapted */
   linear(x: Value, spec: LinearSpec): Value;
   /**
-   * Several linear layers of the same x, by one product where that is faster: the same numbers.
-   * @param specs - all [out, in], all with a bias or none
-   */
-  linears(x: Value, specs: readonly LinearSpec[]): Value[];
-  /**
    * In generation: hands a block's new keys and values to whoever keeps them. Else nothing is kept: texts are whole.
    * @param layer - the block's index
    * @param fresh - [batch, keyValueHeads, tokens, headSize] each, keys turned by their positions

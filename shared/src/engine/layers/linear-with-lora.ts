@@ -53,11 +53,7 @@ export interface LinearLayer {
 /** x [rows, in] → x·Wᵀ + b, with LoRA plus scale·x·Aᵀ·Bᵀ: [rows, out]. */
 export function linearWithLora(graph: GraphBuilder, x: Value, { weight, transposed, bias, lora }: LinearLayer): Value {
   const y = gemm(graph, x, weight, { transposeB: transposed, ...(bias ? { c: bias } : {}) });
-  return lora ? plusLora(graph, x, y, lora) : y;
-}
-
-/** @param y - [rows, out]: what the layer gives of x without LoRA */
-export function plusLora(graph: GraphBuilder, x: Value, y: Value, lora: LoraPair | LoraStack): Value {
+  if (!lora) return y;
   if ("scales" in lora) {
     const low = multiply(graph, gemm(graph, x, lora.down, { transposeB: true, scale: HALF }), lora.scales);
     return gemm(graph, low, lora.up, { scale: HALF, c: y });

@@ -9,7 +9,7 @@ export function describeServing(serving: Serving): string {
   const rows: [string, string][] = [
     ["address", `${url}/v1${metricsUrl === null ? "" : `; metrics ${metricsUrl}`}`],
     ["model", `${model.id}, ${model.contextTokens} tokens of context`],
-    ["adapters", adapters.length === 0 ? "none yet" : adapters.join(", ")],
+    ["adapters", adapters.length === 0 ? "none" : adapters.join(", ")],
     ...(memory === null ? [] : [["memory", describeMemory(memory)] as [string, string]]),
     ["key", describeKey(serving)],
   ];

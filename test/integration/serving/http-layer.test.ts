@@ -187,6 +187,23 @@ describe("every answer that is no success", () => {
     expect((await complete(layer)).status).toBe(200);
   });
 
+  it("says which paths there are and which one came, and what came in the place of a body or a prompt", async () => {
+    const layer = await start();
+    const tell = async (path: string, body: unknown) => {
+      const told = (await (await post(layer, path, body as object)).json()) as { error: { message: string } };
+      return told.error.message;
+    };
+    const withoutVersion = await tell("/completions?a=b", {});
+    expect(withoutVersion).toMatch(/^expected a path of the API \(.*\/v1\/completions.*\), got \/completions$/);
+    expect(await tell(`/${"x".repeat(5000)}`, {})).toMatch(/, got \/x{255}$/);
+    expect(await tell("/v1/models/%zz", {})).toMatch(/, got a malformed one$/);
+    expect(await tell("/v1/completions", "[]")).toMatch(/, got an empty list$/);
+    expect(await tell("/v1/completions", "null")).toMatch(/, got null$/);
+    expect(await tell("/v1/completions", "7")).toMatch(/, got a number$/);
+    expect(await tell("/v1/completions", { model: "base", prompt: 5 })).toMatch(/, got a number$/);
+    expect(await tell("/v1/completions", { model: "base", prompt: [] })).toMatch(/, got an empty list$/);
+  });
+
   it("says with 405 which methods there are, and answers OPTIONS with them", async () => {
     const layer = await start();
     const wrong = await fetch(`${layer.url}/v1/chat/completions`, { method: "DELETE", headers: authorised() });

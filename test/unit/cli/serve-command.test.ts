@@ -132,7 +132,7 @@ no new requests; answers under way are given to their end, a second Ctrl-C cuts 
   -H "Authorization: Bearer $FEDMKT_KEY" \\
   -H "Content-Type: application/json" \\
   -d '{"model":"smollm2","prompt":"Once upon a time","max_tokens":32}'`);
-    expect(stderr).toContain("adapters  none yet");
+    expect(stderr).toContain("adapters  none");
     const open = await serve(["--model", "m", "--no-keys"], { key: null, asksForKeys: false });
     expect(open.stderr).toContain("everybody on this machine is answered");
     expect(open.stderr).not.toContain("Authorization");

@@ -30,6 +30,8 @@ import { ServingMetrics } from "./serving-metrics.ts";
 const LAST_WORDS_MS = 1000;
 /** What a client may choose its request's id of. */
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
+/** As much of a path that is not there as its refusal repeats. */
+const MAX_TOLD_PATH = 256;
 const PROBES: ReadonlySet<string | undefined> = new Set(["/health", "/ready"]);
 
 /** How the layer ended. */
@@ -146,9 +148,11 @@ export async function startHttpLayer(dependencies: HttpDependencies, settings: H
     const [path] = request.url.split("?");
     const allowed = methods.get(path) ?? (path.startsWith("/v1/models/") ? methods.get("/v1/models/*") : undefined);
     if (allowed === undefined)
-      throw new RefusedRequest("ROUTE_NOT_FOUND", "expected a path of the API, such as /v1/chat/completions", {
-        status: 404,
-      });
+      throw new RefusedRequest(
+        "ROUTE_NOT_FOUND",
+        `expected a path of the API (${[...methods.keys()].join(", ")}), got ${path === NOWHERE ? "a malformed one" : path.slice(0, MAX_TOLD_PATH)}`,
+        { status: 404 },
+      );
     reply.header("allow", [...allowed, "OPTIONS"].join(", "));
     if (request.method === "OPTIONS") return reply.code(204).send();
     throw new RefusedRequest("METHOD_NOT_ALLOWED", `expected ${[...allowed].join(" or ")}, got ${request.method}`, {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { nameKind } from "./name-kind.ts";
 import { MAX_PROMPTS, MAX_TOKENS } from "./request-limits.ts";
 
 /** A text, tokens, or several of either. */
@@ -14,7 +15,8 @@ export const prompt = z.unknown().transform((value, context): Prompt => {
   };
   if (typeof value === "string") return value;
   if (value === undefined) return refuse([], "missing; expected a text, tokens, or a list of either");
-  if (!Array.isArray(value) || value.length === 0) return refuse([], "expected a text, tokens, or a list of either");
+  if (!Array.isArray(value) || value.length === 0)
+    return refuse([], `expected a text, tokens, or a list of either, got ${nameKind(value)}`);
   if (typeof value[0] === "number") return checkTokens(value, [], refuse);
   if (value.length > MAX_PROMPTS) return refuse([], `expected at most ${MAX_PROMPTS} prompts, got ${value.length}`);
   const areTexts = typeof value[0] === "string";

@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { describeIssues } from "../spec-issues.ts";
 import { firstIssue } from "./bounded-list.ts";
 import { RefusedRequest } from "./errors.ts";
+import { nameKind } from "./name-kind.ts";
 
 /**
  * What becomes of fields that the project's engine has no use for: `refuse`, since an answer that passed over them would be another
@@ -29,7 +30,7 @@ export interface RequestKind<T> {
  */
 export function readRequest<T>(kind: RequestKind<T>, value: unknown, others: OtherFields): T {
   if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw new RefusedRequest("INVALID_TYPE", "expected a JSON object as the request's body, got another value");
+    throw new RefusedRequest("INVALID_TYPE", `expected a JSON object as the request's body, got ${nameKind(value)}`);
   const given = Object.entries(value).filter(([, field]) => field !== null);
   const body = Object.fromEntries(others === "pass" ? given : given.filter((field) => !isNeutral(kind, field)));
   const result = (others === "pass" ? kind.passing : kind.schema).safeParse(body);
